@@ -1,0 +1,171 @@
+#include "wire/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct buf *
+buf_new(size_t max)
+{
+	struct buf *b = calloc(1, sizeof *b);
+
+	if (b != NULL)
+		b->max = max;
+	return b;
+}
+
+void
+buf_free(struct buf *b)
+{
+	if (b == NULL)
+		return;
+	free(b->p);
+	free(b);
+}
+
+bool
+buf_reserve(struct buf *b, size_t n)
+{
+	if (b == NULL || b->failed)
+		return false;
+	if (n <= b->cap - b->len)
+		return true;
+	if (n > b->max - b->len) {
+		b->failed = true;
+		return false;
+	}
+	size_t cap = b->cap < 256 ? 256 : b->cap * 2;
+
+	if (cap < b->len + n)
+		cap = b->len + n;
+	if (cap > b->max)
+		cap = b->max;
+	uint8_t *p = realloc(b->p, cap);
+
+	if (p == NULL) {
+		b->failed = true;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+uint8_t *
+buf_extend(struct buf *b, size_t n)
+{
+	if (!buf_reserve(b, n))
+		return NULL;
+	b->len += n;
+	return b->p == NULL ? NULL : b->p + b->len - n;
+}
+
+void
+buf_put(struct buf *b, struct slice bytes)
+{
+	if (bytes.len == 0)
+		return;
+	uint8_t *to = buf_extend(b, bytes.len);
+
+	if (to != NULL)
+		memcpy(to, bytes.p, bytes.len);
+}
+
+void
+buf_put_text(struct buf *b, const char *text)
+{
+	buf_put(b, slice_text(text));
+}
+
+static void
+put_number(struct buf *b, uint64_t v, size_t size)
+{
+	uint8_t *to = buf_extend(b, size);
+
+	for (size_t i = 0; to != NULL && i < size; i++)
+		to[i] = (uint8_t)(v >> (8 * (size - 1 - i)));
+}
+
+void
+buf_put_u8(struct buf *b, uint8_t v)
+{
+	put_number(b, v, 1);
+}
+
+void
+buf_put_u16(struct buf *b, uint16_t v)
+{
+	put_number(b, v, 2);
+}
+
+void
+buf_put_u32(struct buf *b, uint32_t v)
+{
+	put_number(b, v, 4);
+}
+
+void
+buf_put_u64(struct buf *b, uint64_t v)
+{
+	put_number(b, v, 8);
+}
+
+void
+buf_format(struct buf *b, const char *format, ...)
+{
+	va_list args, again;
+
+	va_start(args, format);
+	va_copy(again, args);
+	int n = vsnprintf(NULL, 0, format, args);
+
+	/* One byte more for the NUL that vsnprintf insists on. */
+	if (n >= 0 && buf_reserve(b, (size_t)n + 1)) {
+		(void)vsnprintf(
+		    (char *)b->p + b->len, (size_t)n + 1, format, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+	va_end(args);
+}
+
+void
+buf_trim(struct buf *b, size_t len)
+{
+	if (b != NULL && len < b->len)
+		b->len = len;
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	if (b == NULL || n == 0)
+		return;
+	if (n > b->len)
+		n = b->len;
+	memmove(b->p, b->p + n, b->len - n);
+	b->len -= n;
+}
+
+void
+buf_clear(struct buf *b)
+{
+	if (b == NULL)
+		return;
+	b->len = 0;
+	b->failed = false;
+}
+
+struct slice
+buf_slice(const struct buf *b)
+{
+	return b == NULL ? slice_of(NULL, 0) : slice_of(b->p, b->len);
+}
+
+enum vh_err
+buf_end(const struct buf *b)
+{
+	if (b == NULL)
+		return VH_ENOMEM;
+	return b->failed ? VH_ETOOBIG : VH_OK;
+}

@@ -1,0 +1,300 @@
+#include "wire/frame.h"
+
+#define MAGIC      0x5648
+#define FIELD_HEAD 6
+
+/* A reader over bytes it does not own; reading past the end gives zeros and
+ * sets bad. */
+struct rd {
+	const uint8_t *p, *end;
+	bool bad;
+};
+
+static uint64_t
+rd_number(struct rd *r, size_t size)
+{
+	uint64_t v = 0;
+
+	if ((size_t)(r->end - r->p) < size) {
+		r->bad = true;
+		return 0;
+	}
+	for (size_t i = 0; i < size; i++)
+		v = v << 8 | *r->p++;
+	return v;
+}
+
+static struct slice
+rd_slice(struct rd *r, size_t len)
+{
+	if (r->bad || (size_t)(r->end - r->p) < len) {
+		r->bad = true;
+		return slice_of(NULL, 0);
+	}
+	struct slice s = slice_of(r->p, len);
+
+	r->p += len;
+	return s;
+}
+
+struct head {
+	uint64_t magic, version, flags, op, err, size, id, deadline;
+};
+
+static struct head
+rd_head(struct rd *r)
+{
+	struct head h;
+
+	h.magic = rd_number(r, 2);
+	h.version = rd_number(r, 1);
+	h.flags = rd_number(r, 1);
+	h.op = rd_number(r, 2);
+	h.err = rd_number(r, 2);
+	h.size = rd_number(r, 4);
+	h.id = rd_number(r, 8);
+	h.deadline = rd_number(r, 4);
+	return h;
+}
+
+enum vh_err
+frame_size(const uint8_t *p, size_t len, size_t max, size_t *size)
+{
+	if (len < FRAME_HEAD) {
+		*size = 0;
+		return VH_OK;
+	}
+	struct rd r = { p, p + FRAME_HEAD, false };
+	struct head h = rd_head(&r);
+
+	if (h.magic != MAGIC)
+		return VH_EPARSE;
+	if (h.version != FRAME_VERSION)
+		return VH_EVERSION;
+	if (h.size > FRAME_BODY_MAX || FRAME_HEAD + h.size > max)
+		return VH_ETOOBIG;
+	*size = FRAME_HEAD + (size_t)h.size;
+	return VH_OK;
+}
+
+static enum vh_err
+field_check(const struct field_row *row, struct slice value)
+{
+	if (value.len > row->max)
+		return VH_EFIELD;
+	if ((row->type == VH_U32 || row->type == VH_U64) &&
+	    value.len != row->max)
+		return VH_EFIELD;
+	if (row->type == VH_TEXT && value.len > 0 &&
+	    memchr(value.p, '\0', value.len) != NULL)
+		return VH_EFIELD;
+	return VH_OK;
+}
+
+bool
+fields_next(struct slice *rest, unsigned *tag, struct slice *value)
+{
+	if (rest->len == 0)
+		return false;
+	struct rd r = { rest->p, rest->p + rest->len, false };
+
+	*tag = (unsigned)rd_number(&r, 2);
+	size_t len = (size_t)rd_number(&r, 4);
+
+	*value = rd_slice(&r, len);
+	*rest = slice_of(r.p, (size_t)(r.end - r.p));
+	return !r.bad;
+}
+
+enum vh_err
+fields_parse(struct slice body, struct fields *out)
+{
+	struct slice rest = body, value;
+	unsigned tag;
+
+	memset(out, 0, sizeof *out);
+	while (rest.len > 0) {
+		if (!fields_next(&rest, &tag, &value))
+			return VH_EPARSE;
+		const struct field_row *row = field_row(tag);
+
+		if (row == NULL)
+			continue;
+		TRY(field_check(row, value));
+		if (!fields_have(out, tag))
+			out->at[tag] = value;
+		else if (!row->rep)
+			return VH_EFIELD;
+		out->present |= UINT64_C(1) << tag;
+	}
+	out->body = body;
+	return VH_OK;
+}
+
+enum vh_err
+frame_parse(struct slice message, struct frame *out)
+{
+	struct rd r = { message.p, message.p + message.len, false };
+	struct head h = rd_head(&r);
+
+	if (r.bad || h.magic != MAGIC)
+		return VH_EPARSE;
+	out->op = (uint16_t)h.op;
+	out->id = h.id;
+	if (h.version != FRAME_VERSION)
+		return VH_EVERSION;
+	struct slice body = rd_slice(&r, (size_t)h.size);
+
+	if (r.bad || r.p != r.end)
+		return VH_EPARSE;
+	TRY(fields_parse(body, &out->f));
+	out->answer = (h.flags & FRAME_ANSWER) != 0;
+	out->err = err_of_wire((uint16_t)h.err);
+	out->deadline_ms = (uint32_t)h.deadline;
+	return VH_OK;
+}
+
+enum vh_err
+frame_check(const struct frame *f, enum vh_who who)
+{
+	const struct op_row *row = op_row(f->op);
+
+	if (row == NULL || f->answer)
+		return VH_EOP;
+	if ((row->who & who) == 0)
+		return VH_EFORBIDDEN;
+	if ((f->f.present & row->needs) != row->needs)
+		return VH_EFIELD;
+	if ((f->f.present & ~(row->needs | row->may)) != 0)
+		return VH_EFIELD;
+	return VH_OK;
+}
+
+static uint64_t
+number_of(struct slice s)
+{
+	struct rd r = { s.p, s.p + s.len, false };
+
+	return s.len == 0 ? 0 : rd_number(&r, s.len);
+}
+
+uint32_t
+fields_u32(const struct fields *f, enum vh_tag tag)
+{
+	return (uint32_t)number_of(f->at[tag]);
+}
+
+uint64_t
+fields_u64(const struct fields *f, enum vh_tag tag)
+{
+	return number_of(f->at[tag]);
+}
+
+static size_t
+open_frame(struct buf *b, const struct head *h)
+{
+	size_t start = buf_slice(b).len;
+
+	buf_put_u16(b, MAGIC);
+	buf_put_u8(b, FRAME_VERSION);
+	buf_put_u8(b, (uint8_t)h->flags);
+	buf_put_u16(b, (uint16_t)h->op);
+	buf_put_u16(b, (uint16_t)h->err);
+	buf_put_u32(b, 0);
+	buf_put_u64(b, h->id);
+	buf_put_u32(b, (uint32_t)h->deadline);
+	return start;
+}
+
+size_t
+frame_request(struct buf *b, enum vh_op op, uint64_t id, uint32_t deadline_ms)
+{
+	return open_frame(
+	    b, &(struct head){ .op = op, .id = id, .deadline = deadline_ms });
+}
+
+size_t
+frame_answer(struct buf *b, uint16_t op, uint64_t id, enum vh_err err)
+{
+	return open_frame(b,
+	    &(struct head){
+	        .flags = FRAME_ANSWER, .op = op, .id = id, .err = err });
+}
+
+/* Writes the length of all that follows a 4-byte length at offset at. */
+static void
+patch_length(struct buf *b, size_t at, size_t from)
+{
+	if (buf_end(b) != VH_OK)
+		return;
+	size_t len = b->len - from;
+
+	for (size_t i = 0; i < 4; i++)
+		b->p[at + i] = (uint8_t)(len >> (8 * (3 - i)));
+}
+
+void
+frame_close(struct buf *b, size_t start)
+{
+	patch_length(b, start + 8, start + FRAME_HEAD);
+}
+
+void
+frame_put_head(struct buf *b, enum vh_tag tag, size_t size)
+{
+	buf_put_u16(b, (uint16_t)tag);
+	buf_put_u32(b, (uint32_t)size);
+}
+
+void
+frame_put(struct buf *b, enum vh_tag tag, struct slice value)
+{
+	frame_put_head(b, tag, value.len);
+	buf_put(b, value);
+}
+
+void
+frame_put_text(struct buf *b, enum vh_tag tag, const char *text)
+{
+	frame_put(b, tag, slice_text(text));
+}
+
+void
+frame_put_u32(struct buf *b, enum vh_tag tag, uint32_t v)
+{
+	frame_put_head(b, tag, 4);
+	buf_put_u32(b, v);
+}
+
+void
+frame_put_u64(struct buf *b, enum vh_tag tag, uint64_t v)
+{
+	frame_put_head(b, tag, 8);
+	buf_put_u64(b, v);
+}
+
+size_t
+frame_nest(struct buf *b, enum vh_tag tag)
+{
+	size_t start = buf_slice(b).len;
+
+	frame_put_head(b, tag, 0);
+	return start;
+}
+
+void
+frame_nest_close(struct buf *b, size_t start)
+{
+	patch_length(b, start + 2, start + FIELD_HEAD);
+}
+
+void
+frame_put_error(struct buf *b, uint16_t op, uint64_t id, enum vh_err err,
+    const char *why)
+{
+	size_t start = frame_answer(b, op, id, err);
+
+	if (why != NULL)
+		frame_put_text(b, VH_F_WHY, why);
+	frame_close(b, start);
+}

@@ -1,0 +1,60 @@
+/* The operations (ops.def) and their fields (fields.def). */
+#ifndef WIRE_OPS_H
+#define WIRE_OPS_H
+
+#include "wire/base.h"
+
+#define VH_HEADER_MAX 16384u         /* a JOSE header, encoded or not */
+#define VH_DATA_MAX   (16u << 20)    /* hard bound; limits.payload is lower */
+#define VH_TOKEN_MAX  (24u << 20)    /* room for base64url of that */
+#define VH_TAGS       64
+
+enum vh_tag {
+#define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,
+#include "wire/fields.def"
+};
+
+enum vh_op {
+#define VH_OP(num, name, who, needs, may, answers) VH_OP_##name = num,
+#include "wire/ops.def"
+};
+
+/* Who stands at the other end of a link: a set of these may call an op. */
+enum vh_who {
+	VH_WHO_CALLER = 1,
+	VH_WHO_OPERATOR = 2,
+	VH_WHO_FRONT = 4,
+	VH_WHO_SUPER = 8,
+};
+
+/* What a descriptor that arrives with GIVE is for. */
+enum vh_role {
+	VH_ROLE_CALLERS = 1,   /* listening Unix socket */
+	VH_ROLE_OPERATORS = 2, /* listening Unix socket */
+	VH_ROLE_HTTP = 3,      /* listening TCP socket */
+	VH_ROLE_VAULT = 4,     /* front's link to the vault */
+	VH_ROLE_FRONT = 5,     /* the vault's link to a front */
+};
+
+enum vh_field_type { VH_BYTES, VH_TEXT, VH_U32, VH_U64, VH_NEST };
+
+struct field_row {
+	const char *name;
+	enum vh_field_type type;
+	size_t max;
+	bool rep;
+};
+
+struct op_row {
+	const char *name;
+	unsigned who;
+	uint64_t needs, may, answers; /* bits by tag */
+};
+
+/* NULL for numbers no row has.  Rows are static. */
+const struct field_row *field_row(unsigned tag);
+const struct op_row *op_row(unsigned op);
+/* "SIGN"; "unknown" for a number no row has. */
+const char *op_name(unsigned op);
+
+#endif

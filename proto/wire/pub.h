@@ -1,0 +1,40 @@
+/* A public key as JOSE has it (RFC 7517, 7518, 8037): raw unsigned big-endian
+ * numbers, borrowed from whoever decoded them. */
+#ifndef WIRE_PUB_H
+#define WIRE_PUB_H
+
+#include "wire/alg.h"
+#include "wire/frame.h"
+
+#define VH_KID_SIZE 43 /* characters of a SHA-256 thumbprint */
+
+struct pub {
+	enum vh_kty kty;
+	enum vh_crv crv;   /* 0 for RSA */
+	struct slice n, e; /* RSA: no leading zero bytes */
+	struct slice x, y; /* EC: both of the curve's size; OKP: x */
+};
+
+/* VH_EKEY unless kty and crv agree, every number has its exact size, an RSA
+ * modulus is odd and within VH_RSA_BITS_MIN..MAX, its e is odd and
+ * 65537 <= e < 2^64 (SP 800-56B, 6.2).  That a point is on its curve is for
+ * libcrypto to say. */
+enum vh_err pub_check(const struct pub *pub);
+
+/* Bits of an RSA modulus, 0 for other keys. */
+size_t pub_bits(const struct pub *pub);
+
+/* Appends the JWK members of the key without braces, in RFC 7638 order:
+ * "crv":"P-256","kty":"EC","x":"...","y":"..." */
+void pub_put_members(struct buf *b, const struct pub *pub);
+
+/* RFC 7638 SHA-256 thumbprint as base64url, NUL-terminated. */
+enum vh_err pub_thumbprint(
+    const struct pub *pub, char kid[static VH_KID_SIZE + 1]);
+
+/* The fields KTY_ID, CRV_ID, PUB_X, PUB_Y, PUB_N, PUB_E of a frame. */
+void pub_put_fields(struct buf *b, const struct pub *pub);
+/* VH_EKEY unless pub_check accepts it. */
+enum vh_err pub_of_fields(const struct fields *f, struct pub *out);
+
+#endif

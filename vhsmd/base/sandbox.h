@@ -1,0 +1,26 @@
+/* What a process gives up once it has started.  The profiles and their system
+ * calls are the table in sandbox.c, described in PRIVSEP.md. */
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
+
+#include "wire/base.h"
+
+enum sandbox_profile {
+	SANDBOX_SUPER, /* opens, spawns, deletes; never traces, mounts, loads */
+	SANDBOX_NET,   /* front: sockets it was given, accept; no files */
+	SANDBOX_KEYS,  /* vault: reads and writes what it was given */
+};
+
+/* First thing in every process: no core file, not dumpable, no new privileges,
+ * and (with_parent) killed when its parent dies.  VH_EIO, logged. */
+enum vh_err sandbox_begin(bool with_parent);
+
+/* Drops to uid and gid, all groups gone, for good; nothing when not root.
+ * VH_EIO, logged. */
+enum vh_err sandbox_become(unsigned uid, unsigned gid);
+
+/* Closes the sandbox for all threads of the process: from here a system call
+ * outside the profile kills the process.  VH_EIO, logged. */
+enum vh_err sandbox_enter(enum sandbox_profile profile);
+
+#endif

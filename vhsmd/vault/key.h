@@ -1,0 +1,66 @@
+/* One private key: a live EVP object and what it may be used for. */
+#ifndef VAULT_KEY_H
+#define VAULT_KEY_H
+
+#include <openssl/evp.h>
+
+#include "wire/pub.h"
+
+/* Cost classes of private-key work (RSA-4096 never delays ES256). */
+enum lane { LANE_FAST, LANE_NORMAL, LANE_HEAVY, LANES };
+
+/* Contexts of one key, made by a worker on its first use of the key with an
+ * algorithm and used by that worker only. */
+#define KEY_SLOTS 8
+struct key_slot {
+	const struct alg *alg;
+	EVP_PKEY_CTX *pkey;
+	EVP_MD_CTX *md;
+};
+
+/* What a key spec says of a key; zero, NULL or empty where it is silent. */
+struct key_terms {
+	enum vh_use use;
+	const struct alg *pin;
+	struct slice name, allow; /* borrowed */
+};
+
+/* Immutable once in the store, but for the slots. */
+struct key {
+	char kid[VH_KID_SIZE + 1];
+	enum vh_use use;
+	const struct alg *pin; /* the only algorithm allowed, or NULL */
+	char *name, *allow;    /* NULL when the spec says nothing */
+	struct pub pub;        /* points into numbers */
+	struct buf *numbers;
+	enum lane lane;
+	EVP_PKEY *pkey;        /* lives in the arena, as all of libcrypto */
+	struct key_slot *slots; /* [worker * KEY_SLOTS + i] */
+	size_t workers;
+};
+
+/* Takes over pkey, also on failure, after checking it: kty and size known,
+ * RSA at least 2048 bits with a sound e, point on its curve, private and public
+ * part a pair; terms->use given and fit for the key, terms->pin fit for both.
+ * VH_EKEY, VH_EALG, VH_ENOMEM; *why then gets one line that says what is wrong
+ * and what was expected.  Only on a worker thread. */
+enum vh_err key_new(EVP_PKEY *pkey, const struct key_terms *terms,
+    size_t workers, struct key **out, struct buf *why);
+void key_free(struct key *key);
+AUTO_FREE(struct key, key_free)
+
+/* VH_EALG unless alg fits the key's type, curve, use and pin. */
+enum vh_err key_check_alg(const struct key *key, const struct alg *alg);
+
+/* Whether two keys of one kid carry the same terms. */
+bool key_same_terms(const struct key *a, const struct key *b);
+
+/* The lane for private-key work with a public key's sizes. */
+enum lane lane_of_pub(const struct pub *pub);
+const char *lane_name(enum lane lane);
+
+/* Appends the nested fields of a KEY: KID, USE_ID, ALG_ID (0: not pinned), the
+ * public key, and NAME, ALLOW when set. */
+void key_put(struct buf *b, const struct key *key);
+
+#endif
