@@ -61,13 +61,10 @@ layer-vhsmd-front := front
 layer-vhsmd-vault := vault
 layer-vhsm        := cli
 
-# The arena without protection, for the control of the memory scan only.
-not-in-vault := vhsmd/vault/arena_plain.c
-
 .PHONY: all
 all: $(programs:%=$(BUILD)/bin/%) $(BUILD)/lib/libvhsm.so $(BUILD)/lib/libvhsm.a $(BUILD)/lib/vhsm.pc
 
-srcs     = $(filter-out $(not-in-$(1)),$(wildcard $(dir-$(1))/*.c))
+srcs     = $(wildcard $(dir-$(1))/*.c)
 objs     = $(patsubst $(dir-$(1))/%.c,$(BUILD)/obj/$(1)/%.o,$(call srcs,$(1)))
 libs     = $(if $(strip $(1)),$(shell pkg-config --libs $(1)))
 pkgs-of  = $(sort $(foreach l,$(1),$(pkg-$(l))))

@@ -17,7 +17,7 @@ static const struct crv crvs[] = {
 };
 
 /* A curve column of 0 means any; the names of the others are enum members. */
-#define VH_CRV_0 0
+#define VH_CRV_0     0
 #define USE_OF(kind) ((kind) < VH_KIND_OAEP ? VH_USE_SIG : VH_USE_ENC)
 
 static const struct alg algs[] = {

@@ -29,7 +29,7 @@ b64_decode_into(struct slice text, uint8_t *out, size_t max, size_t *len)
 	if (text.len / 4 * 3 > max)
 		return VH_ETOOBIG;
 	if (sodium_base642bin(out, max, (const char *)text.p, text.len, NULL,
-	        len, &end, VARIANT) != 0 ||
+		len, &end, VARIANT) != 0 ||
 	    end != (const char *)text.p + text.len)
 		return VH_EPARSE;
 	return VH_OK;

@@ -19,7 +19,7 @@ void b64_put(struct buf *b, struct slice bytes);
 enum vh_err b64_decode(struct slice text, struct buf *b);
 /* Decodes into out, which has room for max bytes; *len is what was written.
  * For secrets: nothing is kept elsewhere. */
-enum vh_err b64_decode_into(
-    struct slice text, uint8_t *out, size_t max, size_t *len);
+enum vh_err b64_decode_into(struct slice text, uint8_t *out, size_t max,
+    size_t *len);
 
 #endif

@@ -11,6 +11,6 @@ slice_next_item(struct slice *rest, struct slice *item)
 
 	*item = slice_of(rest->p, len);
 	*rest = comma == NULL ? slice_of(NULL, 0)
-	                      : slice_of(comma + 1, rest->len - len - 1);
+			      : slice_of(comma + 1, rest->len - len - 1);
 	return true;
 }

@@ -1,4 +1,5 @@
-/* What every layer shares: borrowed bytes, scoped ownership, one way to fail. */
+/* What every layer shares: borrowed bytes, scoped ownership, one way to fail.
+ */
 #ifndef WIRE_BASE_H
 #define WIRE_BASE_H
 

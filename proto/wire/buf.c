@@ -121,8 +121,8 @@ buf_format(struct buf *b, const char *format, ...)
 
 	/* One byte more for the NUL that vsnprintf insists on. */
 	if (n >= 0 && buf_reserve(b, (size_t)n + 1)) {
-		(void)vsnprintf(
-		    (char *)b->p + b->len, (size_t)n + 1, format, again);
+		(void)vsnprintf((char *)b->p + b->len, (size_t)n + 1, format,
+		    again);
 		b->len += (size_t)n;
 	}
 	va_end(again);

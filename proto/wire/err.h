@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum [[nodiscard]] vh_err {
+enum [[nodiscard]] vh_err{
 #define VH_ERR(name, wire, http, ckr, text) VH_##name = wire,
 #include "wire/err.def"
 };

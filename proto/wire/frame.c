@@ -209,16 +209,17 @@ open_frame(struct buf *b, const struct head *h)
 size_t
 frame_request(struct buf *b, enum vh_op op, uint64_t id, uint32_t deadline_ms)
 {
-	return open_frame(
-	    b, &(struct head){ .op = op, .id = id, .deadline = deadline_ms });
+	return open_frame(b,
+	    &(struct head){ .op = op, .id = id, .deadline = deadline_ms });
 }
 
 size_t
 frame_answer(struct buf *b, uint16_t op, uint64_t id, enum vh_err err)
 {
-	return open_frame(b,
-	    &(struct head){
-	        .flags = FRAME_ANSWER, .op = op, .id = id, .err = err });
+	return open_frame(b, &(struct head){ .flags = FRAME_ANSWER,
+				 .op = op,
+				 .id = id,
+				 .err = err });
 }
 
 /* Writes the length of all that follows a 4-byte length at offset at. */

@@ -30,7 +30,7 @@ struct fields {
 struct frame {
 	uint16_t op;
 	bool answer;
-	enum vh_err err;      /* VH_OK in a request */
+	enum vh_err err; /* VH_OK in a request */
 	uint64_t id;
 	uint32_t deadline_ms; /* 0: the receiver's default */
 	struct fields f;
@@ -71,10 +71,9 @@ uint64_t fields_u64(const struct fields *f, enum vh_tag tag);
 /* Writing.  A frame is opened, filled, closed; several may follow each other
  * in one buffer.  Failures stick to the buffer.
  * frame_open returns the offset that frame_close wants. */
-size_t frame_request(
-    struct buf *b, enum vh_op op, uint64_t id, uint32_t deadline_ms);
-size_t frame_answer(
-    struct buf *b, uint16_t op, uint64_t id, enum vh_err err);
+size_t frame_request(struct buf *b, enum vh_op op, uint64_t id,
+    uint32_t deadline_ms);
+size_t frame_answer(struct buf *b, uint16_t op, uint64_t id, enum vh_err err);
 void frame_close(struct buf *b, size_t start);
 
 void frame_put(struct buf *b, enum vh_tag tag, struct slice value);

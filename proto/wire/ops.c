@@ -10,10 +10,12 @@ static const struct field_row fields[VH_TAGS] = {
 #define SELECTOR (F(KID) | F(NAME) | F(ALG) | F(KTY) | F(CRV) | F(USE))
 #define PUBLIC                                                                 \
 	(F(KTY_ID) | F(CRV_ID) | F(PUB_X) | F(PUB_Y) | F(PUB_N) | F(PUB_E))
-enum { CALLER = VH_WHO_CALLER,
+enum {
+	CALLER = VH_WHO_CALLER,
 	OPERATOR = VH_WHO_OPERATOR,
 	FRONT = VH_WHO_FRONT,
-	SUPER = VH_WHO_SUPER };
+	SUPER = VH_WHO_SUPER
+};
 
 static const struct op_row ops[] = {
 #define VH_OP(num, name, who, needs, may, answers)                             \

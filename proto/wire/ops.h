@@ -4,9 +4,9 @@
 
 #include "wire/base.h"
 
-#define VH_HEADER_MAX 16384u         /* a JOSE header, encoded or not */
-#define VH_DATA_MAX   (16u << 20)    /* hard bound; limits.payload is lower */
-#define VH_TOKEN_MAX  (24u << 20)    /* room for base64url of that */
+#define VH_HEADER_MAX 16384u      /* a JOSE header, encoded or not */
+#define VH_DATA_MAX   (16u << 20) /* hard bound; limits.payload is lower */
+#define VH_TOKEN_MAX  (24u << 20) /* room for base64url of that */
 #define VH_TAGS       64
 
 enum vh_tag {

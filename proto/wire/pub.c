@@ -29,12 +29,10 @@ check_rsa(const struct pub *pub)
 {
 	size_t bits = bits_of(pub->n), e_bits = bits_of(pub->e);
 
-	if (bits < VH_RSA_BITS_MIN || bits > VH_RSA_BITS_MAX ||
-	    !is_odd(pub->n))
+	if (bits < VH_RSA_BITS_MIN || bits > VH_RSA_BITS_MAX || !is_odd(pub->n))
 		return VH_EKEY;
 	/* Odd and 17 bits or more is 65537 or more. */
-	return e_bits >= 17 && e_bits <= 64 && is_odd(pub->e) ? VH_OK
-	                                                      : VH_EKEY;
+	return e_bits >= 17 && e_bits <= 64 && is_odd(pub->e) ? VH_OK : VH_EKEY;
 }
 
 enum vh_err
@@ -47,7 +45,7 @@ pub_check(const struct pub *pub)
 	if (crv == NULL || crv->kty != pub->kty || pub->x.len != crv->size)
 		return VH_EKEY;
 	return pub->y.len == (crv->kty == VH_KTY_EC ? crv->size : 0) ? VH_OK
-	                                                             : VH_EKEY;
+								     : VH_EKEY;
 }
 
 static void

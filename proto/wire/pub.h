@@ -29,8 +29,8 @@ size_t pub_bits(const struct pub *pub);
 void pub_put_members(struct buf *b, const struct pub *pub);
 
 /* RFC 7638 SHA-256 thumbprint as base64url, NUL-terminated. */
-enum vh_err pub_thumbprint(
-    const struct pub *pub, char kid[static VH_KID_SIZE + 1]);
+enum vh_err pub_thumbprint(const struct pub *pub,
+    char kid[static VH_KID_SIZE + 1]);
 
 /* The fields KTY_ID, CRV_ID, PUB_X, PUB_Y, PUB_N, PUB_E of a frame. */
 void pub_put_fields(struct buf *b, const struct pub *pub);

@@ -18,8 +18,8 @@ enum sp_protocol { SP_REQ = 0x30, SP_REP = 0x31 };
 
 void sp_hello(uint8_t out[static SP_HELLO], enum sp_protocol own);
 /* VH_EPARSE unless it is the hello of the given protocol. */
-enum vh_err sp_hello_check(
-    const uint8_t in[static SP_HELLO], enum sp_protocol want);
+enum vh_err sp_hello_check(const uint8_t in[static SP_HELLO],
+    enum sp_protocol want);
 
 /* Head and request id of a message whose body, after the id, has size bytes. */
 void sp_head(uint8_t out[static SP_HEAD + SP_ID], size_t size, uint32_t id);

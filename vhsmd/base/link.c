@@ -185,8 +185,8 @@ link_send(struct link *l, struct slice message, int fd)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { .align = { .cmsg_len = CMSG_LEN(sizeof(int)),
-		          .cmsg_level = SOL_SOCKET,
-		          .cmsg_type = SCM_RIGHTS } };
+			  .cmsg_level = SOL_SOCKET,
+			  .cmsg_type = SCM_RIGHTS } };
 	bool with_fd = fd >= 0;
 
 	memcpy(CMSG_DATA(&control.align), &fd, sizeof fd);
@@ -216,8 +216,8 @@ link_send(struct link *l, struct slice message, int fd)
 enum vh_err
 link_wait(struct link *l, int timeout_ms, struct frame *out)
 {
-	struct mono_ns end = mono_after_ms(
-	    clock_mono(), timeout_ms < 0 ? UINT32_MAX : (uint64_t)timeout_ms);
+	struct mono_ns end = mono_after_ms(clock_mono(),
+	    timeout_ms < 0 ? UINT32_MAX : (uint64_t)timeout_ms);
 	struct slice message;
 
 	for (;;) {

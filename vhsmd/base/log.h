@@ -14,8 +14,7 @@ enum log_level { LOG_ERROR, LOG_NOTICE, LOG_DEBUG };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
 /* Until called: logfmt, notice and above, process "vhsmd".  process is kept. */
-void log_init(
-    const char *process, enum log_format format, enum log_level most);
+void log_init(const char *process, enum log_format format, enum log_level most);
 
 struct kv {
 	const char *key;
@@ -69,7 +68,7 @@ const char *strerrorname_or(int err);
 	log_event(LOG_##level, event,                                          \
 	    (const struct kv[]){ { 0 }, __VA_ARGS__ },                         \
 	    sizeof((const struct kv[]){ { 0 }, __VA_ARGS__ }) /                \
-	        sizeof(struct kv))
+		sizeof(struct kv))
 
 /* What LOG calls: kvs[0] is a filler. */
 void log_event(enum log_level level, const char *event, const struct kv *kvs,

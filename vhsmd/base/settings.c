@@ -40,8 +40,8 @@ settings_new(void)
 	for (size_t i = 0; s != NULL && i < ARRAY_LEN(rows); i++) {
 		if (rows[i].type == UINT)
 			*number_of(s, &rows[i]) = rows[i].number;
-		else if (settings_set_text(
-		             text_of(s, &rows[i]), rows[i].text) != VH_OK)
+		else if (settings_set_text(text_of(s, &rows[i]),
+			     rows[i].text) != VH_OK)
 			return NULL;
 	}
 	return TAKE(s);
@@ -117,7 +117,8 @@ settings_parse(struct slice lines, struct settings **out)
 	while (lines.len > 0) {
 		const uint8_t *end = memchr(lines.p, '\n', lines.len);
 		char line[4096];
-		size_t len = end == NULL ? sizeof line : (size_t)(end - lines.p);
+		size_t len =
+		    end == NULL ? sizeof line : (size_t)(end - lines.p);
 
 		if (len >= sizeof line)
 			return VH_EPARSE;

@@ -1,0 +1,356 @@
+/* Small blocks come from size classes: a page is cut into blocks of one class
+ * and stays of that class.  Larger blocks are runs of pages, first fit.  What
+ * the pages hold is noted outside of them.  Each thread keeps a few free blocks
+ * a class, so that the lock is rarely taken.  Free blocks are zero but for the
+ * pointer to the next one. */
+#include "vault/arena.h"
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <sanitizer/asan_interface.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "vault/pages.h"
+
+static const uint16_t class_size[] = { 16, 32, 48, 64, 80, 96, 128, 160, 192,
+	256, 320, 384, 512, 640, 768, 1024, 1344, 2048 };
+#define CLASSES     ARRAY_LEN(class_size)
+#define CLASS_MAX   2048u
+#define CACHE_BYTES 4096u /* a thread keeps per class */
+
+/* What a page holds. */
+enum { PAGE_UNUSED, PAGE_RUN, PAGE_RUN_REST, PAGE_CLASS /* + class */ };
+
+struct block {
+	struct block *next;
+};
+
+struct page {
+	uint8_t holds;
+	uint32_t run; /* PAGE_RUN: pages of the run */
+};
+
+/* The one arena of the process.  lock guards all that follows it. */
+static struct {
+	uint8_t *base;
+	size_t pages;
+	const char *protection;
+	pthread_mutex_t lock;
+	struct page *page;
+	struct block *free[CLASSES];
+	size_t unused_pages, first_unused;
+} arena = { .protection = "none", .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static __thread struct {
+	struct block *free[CLASSES];
+	uint16_t count[CLASSES];
+} cache;
+
+enum vh_err
+arena_open(size_t bytes)
+{
+	void *base;
+
+	arena.pages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+	arena.page = calloc(arena.pages, sizeof *arena.page);
+	if (arena.page == NULL)
+		return VH_ENOMEM;
+	TRY(pages_map(arena.pages * PAGE_SIZE, &base, &arena.protection));
+	arena.base = base;
+	arena.unused_pages = arena.pages;
+	return VH_OK;
+}
+
+const char *
+arena_protection(void)
+{
+	return arena.protection;
+}
+
+size_t
+arena_size(void)
+{
+	return arena.pages * PAGE_SIZE;
+}
+
+size_t
+arena_unused(void)
+{
+	pthread_mutex_lock(&arena.lock);
+	size_t bytes = arena.unused_pages * PAGE_SIZE;
+
+	for (size_t i = 0; i < CLASSES; i++)
+		for (struct block *b = arena.free[i]; b != NULL; b = b->next)
+			bytes += class_size[i];
+	pthread_mutex_unlock(&arena.lock);
+	return bytes;
+}
+
+static size_t
+page_of(const void *p)
+{
+	size_t i = (size_t)((const uint8_t *)p - arena.base) / PAGE_SIZE;
+
+	if (i >= arena.pages || arena.page[i].holds == PAGE_UNUSED ||
+	    arena.page[i].holds == PAGE_RUN_REST)
+		abort(); /* not a block of ours: memory is corrupt */
+	return i;
+}
+
+/* First fit; NULL when no run is long enough.  Under the lock. */
+static uint8_t *
+take_run(size_t pages)
+{
+	size_t length = 0;
+
+	for (size_t i = arena.first_unused; i < arena.pages; i++) {
+		length = arena.page[i].holds == PAGE_UNUSED ? length + 1 : 0;
+		if (length < pages)
+			continue;
+		size_t first = i + 1 - pages;
+
+		for (size_t k = first; k <= i; k++)
+			arena.page[k].holds = PAGE_RUN_REST;
+		arena.page[first] = (struct page){ PAGE_RUN, (uint32_t)pages };
+		arena.unused_pages -= pages;
+		if (first == arena.first_unused)
+			arena.first_unused = i + 1;
+		return arena.base + first * PAGE_SIZE;
+	}
+	return NULL;
+}
+
+static void
+give_run(size_t first)
+{
+	size_t pages = arena.page[first].run;
+
+	for (size_t k = first; k < first + pages; k++)
+		arena.page[k] = (struct page){ PAGE_UNUSED, 0 };
+	arena.unused_pages += pages;
+	if (first < arena.first_unused)
+		arena.first_unused = first;
+}
+
+static void *
+run_alloc(size_t size)
+{
+	size_t pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+
+	pthread_mutex_lock(&arena.lock);
+	uint8_t *p = take_run(pages);
+
+	pthread_mutex_unlock(&arena.lock);
+	if (p != NULL)
+		ASAN_UNPOISON_MEMORY_REGION(p, pages * PAGE_SIZE);
+	return p;
+}
+
+static void
+run_free(size_t first)
+{
+	uint8_t *p = arena.base + first * PAGE_SIZE;
+	size_t size = (size_t)arena.page[first].run * PAGE_SIZE;
+
+	ASAN_UNPOISON_MEMORY_REGION(p, size);
+	sodium_memzero(p, size);
+	ASAN_POISON_MEMORY_REGION(p, size);
+	pthread_mutex_lock(&arena.lock);
+	give_run(first);
+	pthread_mutex_unlock(&arena.lock);
+}
+
+static size_t
+class_of(size_t size)
+{
+	size_t i = 0;
+
+	while (class_size[i] < size)
+		i++;
+	return i;
+}
+
+/* Cuts a new page into blocks of class i.  Under the lock. */
+static void
+cut_page(size_t i)
+{
+	uint8_t *p = take_run(1);
+
+	if (p == NULL)
+		return;
+	ASAN_UNPOISON_MEMORY_REGION(p, PAGE_SIZE);
+	arena.page[(size_t)(p - arena.base) / PAGE_SIZE].holds =
+	    (uint8_t)(PAGE_CLASS + i);
+	for (size_t at = 0; at + class_size[i] <= PAGE_SIZE;
+	     at += class_size[i]) {
+		struct block *b = (struct block *)(p + at);
+
+		b->next = arena.free[i];
+		arena.free[i] = b;
+	}
+}
+
+static size_t
+cache_blocks(size_t i)
+{
+	return CACHE_BYTES / class_size[i];
+}
+
+/* Fills half of this thread's cache of class i. */
+static void
+refill(size_t i)
+{
+	size_t want = cache_blocks(i) / 2;
+
+	pthread_mutex_lock(&arena.lock);
+	while (cache.count[i] < want) {
+		if (arena.free[i] == NULL)
+			cut_page(i);
+		struct block *b = arena.free[i];
+
+		if (b == NULL)
+			break;
+		arena.free[i] = b->next;
+		b->next = cache.free[i];
+		cache.free[i] = b;
+		cache.count[i]++;
+	}
+	pthread_mutex_unlock(&arena.lock);
+}
+
+/* Gives half of this thread's cache of class i back to all. */
+static void
+spill(size_t i)
+{
+	pthread_mutex_lock(&arena.lock);
+	while (cache.count[i] > cache_blocks(i) / 2) {
+		struct block *b = cache.free[i];
+
+		cache.free[i] = b->next;
+		b->next = arena.free[i];
+		arena.free[i] = b;
+		cache.count[i]--;
+	}
+	pthread_mutex_unlock(&arena.lock);
+}
+
+void *
+arena_alloc(size_t size)
+{
+	if (size > CLASS_MAX)
+		return size > arena_size() ? NULL : run_alloc(size);
+	size_t i = class_of(size);
+
+	if (cache.free[i] == NULL)
+		refill(i);
+	struct block *b = cache.free[i];
+
+	if (b == NULL)
+		return NULL;
+	cache.free[i] = b->next;
+	cache.count[i]--;
+	b->next = NULL;
+	ASAN_UNPOISON_MEMORY_REGION(b, class_size[i]);
+	return b;
+}
+
+void
+arena_free(void *p)
+{
+	if (p == NULL)
+		return;
+	size_t at = page_of(p);
+
+	if (arena.page[at].holds == PAGE_RUN) {
+		run_free(at);
+		return;
+	}
+	size_t i = arena.page[at].holds - PAGE_CLASS;
+	struct block *b = p;
+
+	sodium_memzero(p, class_size[i]);
+	ASAN_POISON_MEMORY_REGION(b + 1, class_size[i] - sizeof *b);
+	b->next = cache.free[i];
+	cache.free[i] = b;
+	if (++cache.count[i] > cache_blocks(i))
+		spill(i);
+}
+
+/* Bytes the block at p has room for. */
+static size_t
+room_of(const void *p)
+{
+	const struct page *page = &arena.page[page_of(p)];
+
+	return page->holds == PAGE_RUN ? (size_t)page->run * PAGE_SIZE
+				       : class_size[page->holds - PAGE_CLASS];
+}
+
+void *
+arena_realloc(void *p, size_t size)
+{
+	if (p == NULL)
+		return arena_alloc(size);
+	size_t room = room_of(p);
+
+	if (size <= room)
+		return p;
+	void *bigger = arena_alloc(size);
+
+	if (bigger == NULL)
+		return NULL;
+	memcpy(bigger, p, room);
+	arena_free(p);
+	return bigger;
+}
+
+void *
+arena_stack(size_t size)
+{
+	size_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+	uint8_t *p = run_alloc((pages + 2) * PAGE_SIZE);
+
+	if (p == NULL)
+		return NULL;
+	if (mprotect(p, PAGE_SIZE, PROT_NONE) != 0 ||
+	    mprotect(p + (pages + 1) * PAGE_SIZE, PAGE_SIZE, PROT_NONE) != 0)
+		return NULL;
+	return p + PAGE_SIZE;
+}
+
+static void *
+crypto_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return arena_alloc(size);
+}
+
+static void *
+crypto_realloc(void *p, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return arena_realloc(p, size);
+}
+
+static void
+crypto_free_block(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	arena_free(p);
+}
+
+enum vh_err
+arena_adopt_libraries(void)
+{
+	json_set_alloc_funcs(arena_alloc, arena_free);
+	return CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc,
+		   crypto_free_block) == 1
+		   ? VH_OK
+		   : VH_EINTERNAL;
+}
