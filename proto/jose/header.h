@@ -1,0 +1,59 @@
+/* What JWS and JWE share: the parts of a compact token, the header. */
+#ifndef JOSE_HEADER_H
+#define JOSE_HEADER_H
+
+#include "jose/json.h"
+#include "wire/alg.h"
+#include "wire/ops.h"
+
+/* What a protected header is to say. */
+struct header_wish {
+	const struct alg *alg;
+	const struct enc *enc; /* JWE only; NULL makes a JWS header */
+	struct slice kid;      /* UTF-8; empty: no kid */
+	struct slice typ;      /* UTF-8; empty: no typ */
+	struct slice extra;    /* further members, a JSON object; or empty */
+	struct slice apu, apv; /* bytes; ECDH only; empty: none */
+};
+
+/* Appends the header as compact JSON: alg, enc, kid, typ, apu, apv, then extra
+ * exactly as it was written.  VH_EHEADER for members of extra that are not the
+ * caller's to set (alg, kid, crit, b64, enc, zip and, in a JWE, epk, apu, apv,
+ * iv, tag, p2s, p2c), typ in both places, control characters or bad UTF-8 in
+ * kid or typ, apu or apv without ECDH; VH_EJSON; VH_ETOOBIG past VH_HEADER_MAX
+ * once encoded.  On failure out may hold a part. */
+enum vh_err header_put(const struct header_wish *wish, struct buf *out,
+    struct buf *why);
+
+/* --- for jws.c and jwe.c ---------------------------------------------------
+ */
+
+/* Splits token at its dots into exactly count parts, borrowed from it.
+ * VH_ETOKEN, VH_ETOOBIG. */
+enum vh_err compact_split(struct slice token, struct slice *parts, size_t count,
+    struct buf *why);
+
+/* Appends what part encodes to bytes and points *out at it; bytes must have
+ * room, so that earlier slices stay.  name is for why.  VH_ETOKEN. */
+enum vh_err compact_decode(struct slice part, const char *name,
+    struct buf *bytes, struct slice *out, struct buf *why);
+
+/* A header as read. */
+struct header {
+	const struct alg *alg;
+	struct slice kid;  /* in bytes; empty when there is none */
+	struct slice text; /* the JSON, in bytes */
+	json_t *json;      /* the caller's */
+};
+
+/* Room that header_read needs in bytes for an encoded header part. */
+size_t header_room(struct slice part);
+
+/* Decodes and loads the protected header and takes alg and kid from it.
+ * VH_ETOKEN, VH_ETOOBIG, VH_EJSON; VH_EHEADER for any crit, a missing or
+ * ill-typed alg, a bad kid; VH_EALG for an alg that is not known or is not for
+ * use.  out->json is NULL on failure. */
+enum vh_err header_read(struct slice part, enum vh_use use, struct buf *bytes,
+    struct header *out, struct buf *why);
+
+#endif
