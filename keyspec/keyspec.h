@@ -1,0 +1,68 @@
+/* The key spec, keyspec(5): which keys a node makes or loads, and what they
+ * are for.  What the struct holds has been checked, but for files and
+ * variables, which are looked at when they are loaded. */
+#ifndef KEYSPEC_KEYSPEC_H
+#define KEYSPEC_KEYSPEC_H
+
+#include "keyspec/value.h"
+#include "keyspec/yaml.h"
+#include "wire/alg.h"
+
+#define KEYSPEC_ENTRIES_MAX 1024 /* of the list keys */
+#define KEYSPEC_KEYS_MAX    4096 /* keys a spec generates in all */
+
+struct keyspec_defaults {
+	uint64_t publish_before, keep_after; /* ms */
+};
+
+struct keyspec_generate {
+	enum vh_kty kty; /* 0: this entry loads */
+	enum vh_crv crv; /* 0 for RSA */
+	uint32_t bits;   /* 0 but for RSA */
+};
+
+/* One of the three, unless the entry generates. */
+struct keyspec_load {
+	char
+	    *file; /* file, glob or folder; relative to the key spec's folder */
+	char *env;
+	char *credential;
+};
+
+struct keyspec_key {
+	struct place at; /* where the entry begins, for messages */
+	char *name;      /* NULL: none */
+	struct keyspec_generate generate;
+	struct keyspec_load load;
+	enum vh_use use;    /* 0: the loaded key must say it */
+	enum vh_alg alg;    /* 0: every alg that fits */
+	uint32_t count;     /* keys to generate; 0 for an entry that loads */
+	struct texts allow; /* principals; empty: whoever may connect */
+	bool delete; /* remove the file or variable once its key is live */
+};
+
+struct keyspec_keys {
+	struct keyspec_key *at;
+	size_t count;
+};
+
+struct keyspec {
+	uint32_t version;
+	struct keyspec_defaults defaults;
+	struct keyspec_keys keys;
+};
+
+/* VH_ECONFIG with one line in r->why ("FILE:LINE:COL: what was found, what was
+ * expected"), VH_ENOMEM; *out is then untouched. */
+enum vh_err keyspec_parse(const struct reading *r, struct slice text,
+    struct keyspec **out);
+void keyspec_free(struct keyspec *spec);
+AUTO_FREE(struct keyspec, keyspec_free)
+
+/* The normal form: every default written out.  Parses to the same. */
+void keyspec_put(struct buf *b, const struct keyspec *spec);
+
+/* The key spec of a node that was given none: six keys. */
+const char *keyspec_default_text(void);
+
+#endif
