@@ -37,7 +37,7 @@ enum count {
 };
 
 /* An immutable JWK Set and its strong entity tag, quotes included. */
-struct jwks {
+struct published {
 	_Atomic unsigned refs;
 	char etag[48];
 	size_t len;
@@ -96,14 +96,14 @@ const char *count_help(enum count which);
 bool count_is_gauge(enum count which);
 
 /* A JWK Set of that text, one reference, the caller's; NULL: out of memory. */
-struct jwks *jwks_new(struct slice text);
-void jwks_free(struct jwks *j); /* gives one reference back */
-AUTO_FREE(struct jwks, jwks_free)
+struct published *published_new(struct slice text);
+void published_free(struct published *p); /* gives one reference back */
+AUTO_FREE(struct published, published_free)
 
 /* Publishes a set in place of the one before; takes over the reference. */
-void shared_jwks_set(struct shared *s, struct jwks *j);
+void shared_published_set(struct shared *s, struct published *p);
 /* The set published now, a reference of the caller's; NULL before the first. */
-struct jwks *shared_jwks_get(struct shared *s);
+struct published *shared_published_get(struct shared *s);
 
 /* The vault's statistics, at most a second old: otherwise the loop is woken to
  * ask for them and this blocks, at most 500 ms.  Not for the loop's thread.
