@@ -1,0 +1,103 @@
+#include "vault/job.h"
+
+#include <stdlib.h>
+
+#include "vault/registers.h"
+
+typedef enum vh_err (*operation)(struct crypto *, const struct store *,
+    const struct frame *, struct buf *);
+
+static const struct {
+	enum vh_op op;
+	operation run;
+} operations[] = {
+	{ VH_OP_VSIGN, crypto_sign },
+	{ VH_OP_VDECRYPT, crypto_decrypt },
+	{ VH_OP_VENCRYPT, crypto_encrypt },
+};
+
+struct job *
+job_new(struct outlet *from, struct slice message, const struct frame *q,
+    enum lane lane, struct mono_ns now)
+{
+	struct job *job = malloc(sizeof *job + message.len);
+
+	if (job == NULL)
+		return NULL;
+	*job = (struct job){ .from = outlet_ref(from),
+		.received = now,
+		.deadline = mono_after_ms(now, q->deadline_ms),
+		.has_deadline = q->deadline_ms != 0,
+		.lane = lane,
+		.len = message.len };
+	memcpy(job->bytes, message.p, message.len);
+	return job;
+}
+
+void
+job_free(struct job *job)
+{
+	if (job == NULL)
+		return;
+	outlet_free(job->from);
+	free(job);
+}
+
+static operation
+operation_of(uint16_t op)
+{
+	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
+		if (operations[i].op == op)
+			return operations[i].run;
+	return NULL;
+}
+
+static void
+answer(const struct frame *q, struct crypto *crypto, const struct store *store,
+    enum vh_err *err, struct buf *out)
+{
+	size_t start = frame_answer(out, q->op, q->id, VH_OK);
+	operation run = operation_of(q->op);
+
+	*err = run == NULL ? VH_EOP : run(crypto, store, q, out);
+	if (*err == VH_OK)
+		*err = buf_end(out);
+	if (*err == VH_OK) {
+		frame_close(out, start);
+		return;
+	}
+	out->failed = false;
+	buf_trim(out, start);
+	frame_put_error(out, q->op, q->id, *err, NULL);
+}
+
+void
+job_run(const struct job *job, struct crypto *crypto, const struct store *store,
+    struct stats *stats, struct buf *out)
+{
+	struct frame q;
+	struct mono_ns start = clock_mono();
+	enum vh_err err = frame_parse(slice_of(job->bytes, job->len), &q);
+
+	if (err != VH_OK) /* the intake parsed it before */
+		return;
+	if (job->has_deadline && mono_passed(job->deadline, start)) {
+		stats->lane[job->lane].expired++;
+		frame_put_error(out, q.op, q.id, VH_EDEADLINE, NULL);
+		return;
+	}
+	answer(&q, crypto, store, &err, out);
+	registers_clear();
+	struct mono_ns end = clock_mono();
+	uint32_t alg = fields_u32(&q.f, VH_F_ALG_ID);
+
+	if (alg_by_id(alg) == NULL)
+		return;
+	histogram_observe_ns(&stats->alg[alg].wait,
+	    start.ns - job->received.ns);
+	histogram_observe_ns(&stats->alg[alg].exec, end.ns - start.ns);
+	if (err == VH_OK)
+		stats->alg[alg].ok++;
+	else
+		stats->alg[alg].failed++;
+}

@@ -1,0 +1,31 @@
+/* A request on its way through the pool. */
+#ifndef VAULT_JOB_H
+#define VAULT_JOB_H
+
+#include "base/clock.h"
+#include "vault/crypto.h"
+#include "vault/outlet.h"
+#include "vault/stats.h"
+
+struct job {
+	struct job *next;
+	struct outlet *from; /* one reference */
+	struct mono_ns received, deadline;
+	enum lane lane;
+	bool has_deadline;
+	size_t len;
+	uint8_t bytes[]; /* the frame */
+};
+
+/* A copy of the frame in q, which message holds.  NULL when out of memory. */
+struct job *job_new(struct outlet *from, struct slice message,
+    const struct frame *q, enum lane lane, struct mono_ns now);
+void job_free(struct job *job);
+AUTO_FREE(struct job, job_free)
+
+/* Does the work and appends the answer frame to out; counts it.  Work whose
+ * deadline has passed is answered VH_EDEADLINE and not started. */
+void job_run(const struct job *job, struct crypto *crypto,
+    const struct store *store, struct stats *stats, struct buf *out);
+
+#endif

@@ -1,0 +1,101 @@
+#include "vault/load.h"
+
+#include <unistd.h>
+
+#include "vault/import.h"
+#include "vault/registers.h"
+
+#define WHY_MAX   1000
+#define COUNT_MAX 4096
+
+/* VH_EALG for an algorithm id without a row. */
+static enum vh_err
+terms_of(const struct fields *f, struct key_terms *out)
+{
+	uint32_t pin = fields_u32(f, VH_F_ALG_ID);
+
+	*out = (struct key_terms){ .use = fields_u32(f, VH_F_USE_ID),
+		.pin = alg_by_id(pin),
+		.name = f->at[VH_F_NAME],
+		.allow = f->at[VH_F_ALLOW] };
+	return pin != 0 && out->pin == NULL ? VH_EALG : VH_OK;
+}
+
+/* The answer to q: the keys of the store from first on, or err and why. */
+static void
+answer(const struct load *l, const struct frame *q, size_t first,
+    enum vh_err err, struct buf *why, struct buf *out)
+{
+	registers_clear();
+	if (err != VH_OK) {
+		buf_put_u8(why, 0);
+		frame_put_error(out, q->op, q->id, err,
+		    buf_end(why) == VH_OK ? (const char *)why->p : NULL);
+		return;
+	}
+	size_t start = frame_answer(out, q->op, q->id, VH_OK);
+
+	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(l->store));
+	for (size_t i = first; store_at(l->store, i) != NULL; i++) {
+		size_t nest = frame_nest(out, VH_F_KEY);
+
+		key_put(out, store_at(l->store, i));
+		frame_nest_close(out, nest);
+	}
+	frame_close(out, start);
+}
+
+void
+load_file(struct load *l, const struct frame *q, int fd, struct buf *out)
+{
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	size_t first = store_count(l->store);
+	struct key_terms terms;
+	enum vh_err err = terms_of(&q->f, &terms);
+
+	if (err == VH_OK)
+		err = fd < 0 ? VH_EFIELD
+			     : import_fd(fd, &terms, l->workers, l->store, why);
+	if (fd >= 0)
+		(void)close(fd); /* read to its end; nothing to lose */
+	answer(l, q, first, err, why, out);
+}
+
+static enum vh_err
+generate(struct load *l, const struct fields *f, struct buf *why)
+{
+	uint32_t count = fields_u32(f, VH_F_COUNT);
+	struct key_terms terms;
+
+	TRY(terms_of(f, &terms));
+	if (count == 0 || count > COUNT_MAX)
+		return VH_EFIELD;
+	for (uint32_t i = 0; i < count; i++)
+		TRY(generate_key(fields_u32(f, VH_F_KTY_ID),
+		    fields_u32(f, VH_F_CRV_ID), fields_u32(f, VH_F_BITS),
+		    &terms, l->workers, l->store, why));
+	return VH_OK;
+}
+
+void
+load_generate(struct load *l, const struct frame *q, struct buf *out)
+{
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	size_t first = store_count(l->store);
+
+	answer(l, q, first, generate(l, &q->f, why), why, out);
+}
+
+bool
+load_commit(struct load *l, const struct frame *q, struct buf *out)
+{
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	enum vh_err err = VH_OK;
+	struct key *key;
+
+	for (size_t i = 0;
+	     err == VH_OK && (key = store_at(l->store, i)) != NULL; i++)
+		err = crypto_selftest(l->crypto, key, why);
+	answer(l, q, store_count(l->store), err, why, out);
+	return err == VH_OK;
+}

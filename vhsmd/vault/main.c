@@ -1,0 +1,71 @@
+/* vhsmd-vault: private keys and nothing else.  Started by vhsmd, which speaks
+ * first on descriptor 3. */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "vault/arena.h"
+#include "vault/serve.h"
+
+#define SUPER_FD    3
+#define FRAME_MAX   (1u << 20) /* of the supervisor */
+#define START_MS    10000
+#define WORKERS_MAX 256
+
+/* The main thread never sees a key: it sets up, then sleeps. */
+static enum vh_err
+start(struct link *super, const struct frame *q)
+{
+	const struct fields *f = &q->f;
+	size_t workers = fields_u32(f, VH_F_WORKERS);
+	struct pool *pool = NULL;
+
+	if (workers < 2 || workers > WORKERS_MAX)
+		return VH_EFIELD;
+	TRY(arena_open(fields_u64(f, VH_F_ARENA)));
+	TRY(arena_adopt_libraries());
+	struct serve *s = serve_new(super, fields_u32(f, VH_F_PAYLOAD));
+
+	if (s == NULL)
+		return VH_ENOMEM;
+	TRY(pool_start(workers, fields_u32(f, VH_F_QUEUE), serve_run, s,
+	    &pool));
+	serve_use(s, pool);
+	pool_on_blocked(pool, serve_wake, s);
+	TRY(sandbox_enter(SANDBOX_KEYS));
+	AUTO(buf_free) struct buf *answer = buf_new(FRAME_MAX);
+	size_t at = frame_answer(answer, q->op, q->id, VH_OK);
+
+	frame_put_text(answer, VH_F_PROTECTION, arena_protection());
+	frame_close(answer, at);
+	TRY(link_send(super, buf_slice(answer), -1));
+	pool_open(pool);
+	return VH_OK;
+}
+
+int
+main(void)
+{
+	struct frame q;
+
+	log_init("vault", LOG_LOGFMT, LOG_NOTICE);
+	if (sandbox_begin(true) != VH_OK)
+		return EXIT_FAILURE;
+	struct link *super = link_new(SUPER_FD, FRAME_MAX);
+	enum vh_err err =
+	    super == NULL ? VH_ENOMEM : link_wait(super, START_MS, &q);
+
+	if (err == VH_OK)
+		err = frame_check(&q, VH_WHO_SUPER);
+	if (err == VH_OK && q.op != VH_OP_VSTART)
+		err = VH_EOP;
+	if (err == VH_OK)
+		err = start(super, &q);
+	if (err != VH_OK) {
+		LOG(ERROR, "not-started", KV_ERR(err));
+		return EXIT_FAILURE;
+	}
+	for (;;)
+		(void)poll(NULL, 0, -1); /* the threads are the vault now */
+}

@@ -1,0 +1,278 @@
+#include "vault/pool.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vault/arena.h"
+#include "vault/registers.h"
+
+#define BATCH       8           /* jobs taken at once */
+#define SMALL       (64u << 10) /* bytes of a job the intake does itself */
+#define ANSWERS_MAX (VH_DATA_MAX + (8u << 20))
+
+/* lock guards the queue. */
+struct queue {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct job *head, **tail;
+	size_t depth, limit, sleepers;
+};
+
+struct worker {
+	struct pool *pool;
+	enum lane lane;
+	size_t index;
+	struct crypto *crypto;
+	struct buf *answers;
+};
+
+struct pool {
+	size_t workers;
+	struct queue lane[LANES];
+	struct worker *worker; /* [lane * workers + index]; 0 is the intake */
+	const struct store *store;
+	struct stats *stats;
+	pthread_barrier_t ready, open;
+	void *(*intake)(void *);
+	void *intake_arg;
+	void (*wake)(void *);
+	void *wake_arg;
+};
+
+static const struct {
+	const char *name;
+	int nice;
+	size_t batch;
+} lanes[LANES] = {
+	[LANE_FAST] = { "fast", 0, BATCH },
+	[LANE_NORMAL] = { "normal", 5, 1 },
+	[LANE_HEAVY] = { "heavy", 19, 1 },
+};
+
+/* Unlinks up to most jobs no larger than size, from the head.  Under the lock.
+ * The list returned ends with NULL. */
+static struct job *
+take(struct queue *q, size_t most, size_t size)
+{
+	struct job *first = q->head, **end = &first;
+
+	while (most-- > 0 && *end != NULL && (*end)->len <= size) {
+		end = &(*end)->next;
+		q->depth--;
+	}
+	q->head = *end;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	*end = NULL;
+	return first;
+}
+
+/* Sends what has gathered for one outlet. */
+static void
+send_answers(struct worker *w, struct outlet *to)
+{
+	if (buf_slice(w->answers).len > 0 &&
+	    outlet_send(to, buf_slice(w->answers)) && w->pool->wake != NULL)
+		w->pool->wake(w->pool->wake_arg);
+	buf_clear(w->answers);
+}
+
+/* Answers of neighbours that go to the same outlet leave together. */
+static void
+run_jobs(struct worker *w, struct job *job)
+{
+	while (job != NULL) {
+		struct job *next = job->next;
+
+		job_run(job, w->crypto, w->pool->store, w->pool->stats,
+		    w->answers);
+		if (next == NULL || next->from != job->from)
+			send_answers(w, job->from);
+		job_free(job);
+		job = next;
+	}
+}
+
+static struct job *
+wait_for_jobs(struct queue *q, size_t most)
+{
+	pthread_mutex_lock(&q->lock);
+	while (q->head == NULL) {
+		q->sleepers++;
+		pthread_cond_wait(&q->more, &q->lock);
+		q->sleepers--;
+	}
+	/* Leave some for others when there are few. */
+	size_t fair = q->depth / 2 + 1;
+	struct job *jobs = take(q, fair < most ? fair : most, SIZE_MAX);
+
+	pthread_mutex_unlock(&q->lock);
+	return jobs;
+}
+
+static void *
+work(void *arg)
+{
+	struct worker *w = arg;
+
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), lanes[w->lane].nice) != 0)
+		LOG(NOTICE, "priority-unchanged", KV_ERRNO(errno));
+	/* No openssl.cnf: nobody else says what the vault's libcrypto does. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
+				    OPENSSL_INIT_NO_ATEXIT,
+		NULL) == 1)
+		w->crypto = crypto_new(w->index);
+	registers_clear();
+	pthread_barrier_wait(&w->pool->ready);
+	pthread_barrier_wait(&w->pool->open);
+	if (w == w->pool->worker)
+		return w->pool->intake(w->pool->intake_arg);
+	for (;;) {
+		run_jobs(w, wait_for_jobs(&w->pool->lane[w->lane],
+				lanes[w->lane].batch));
+	}
+}
+
+static enum vh_err
+start_worker(struct worker *w)
+{
+	pthread_attr_t attr;
+	pthread_t thread; /* never joined: see the design, invariant 1 */
+	void *stack = arena_stack(POOL_STACK);
+
+	w->answers = buf_new(ANSWERS_MAX);
+	if (stack == NULL || w->answers == NULL)
+		return VH_ENOMEM;
+	(void)pthread_attr_init(&attr); /* cannot fail on Linux */
+	int err = pthread_attr_setstack(&attr, stack, POOL_STACK);
+
+	if (err == 0)
+		err = pthread_create(&thread, &attr, work, w);
+	(void)pthread_attr_destroy(&attr); /* cannot fail on Linux */
+	if (err == 0)
+		return VH_OK;
+	LOG(ERROR, "worker-not-started", KV_ERRNO(err));
+	return VH_EIO;
+}
+
+enum vh_err
+pool_start(size_t workers, size_t queue, void *(*intake)(void *), void *arg,
+    struct pool **out)
+{
+	struct pool *p = calloc(1, sizeof *p);
+	size_t threads = workers * LANES;
+
+	if (p == NULL)
+		return VH_ENOMEM;
+	p->workers = workers;
+	p->intake = intake;
+	p->intake_arg = arg;
+	p->worker = calloc(threads, sizeof *p->worker);
+	if (p->worker == NULL)
+		return VH_ENOMEM;
+	(void)pthread_barrier_init(&p->ready, NULL, (unsigned)threads + 1);
+	(void)pthread_barrier_init(&p->open, NULL, (unsigned)threads + 1);
+	for (size_t i = 0; i < LANES; i++) {
+		p->lane[i].limit = queue;
+		p->lane[i].tail = &p->lane[i].head;
+		(void)pthread_mutex_init(&p->lane[i].lock, NULL);
+		(void)pthread_cond_init(&p->lane[i].more, NULL);
+	}
+	*out = p;
+	for (size_t i = 0; i < threads; i++) {
+		p->worker[i] = (struct worker){ .pool = p,
+			.lane = (enum lane)(i / workers),
+			.index = i % workers };
+		TRY(start_worker(&p->worker[i]));
+	}
+	pthread_barrier_wait(&p->ready);
+	for (size_t i = 0; i < threads; i++)
+		if (p->worker[i].crypto == NULL)
+			return VH_ENOMEM;
+	return VH_OK;
+}
+
+void
+pool_open(struct pool *p)
+{
+	pthread_barrier_wait(&p->open);
+}
+
+struct crypto *
+pool_crypto(struct pool *p)
+{
+	return p->worker[0].crypto;
+}
+
+void
+pool_serve(struct pool *p, const struct store *store, struct stats *stats)
+{
+	p->store = store;
+	p->stats = stats;
+}
+
+enum vh_err
+pool_submit(struct pool *p, struct job *job)
+{
+	struct queue *q = &p->lane[job->lane];
+
+	pthread_mutex_lock(&q->lock);
+	if (q->depth == q->limit) {
+		pthread_mutex_unlock(&q->lock);
+		p->stats->lane[job->lane].busy++;
+		return VH_EBUSY;
+	}
+	*q->tail = job;
+	q->tail = &job->next;
+	q->depth++;
+	/* A small job that stands alone in the fast lane is the intake's. */
+	bool own = job->lane == LANE_FAST && q->depth == 1 && job->len <= SMALL;
+
+	if (q->sleepers > 0 && !own)
+		pthread_cond_signal(&q->more);
+	pthread_mutex_unlock(&q->lock);
+	return VH_OK;
+}
+
+bool
+pool_help(struct pool *p)
+{
+	struct queue *q = &p->lane[LANE_FAST];
+
+	pthread_mutex_lock(&q->lock);
+	struct job *jobs = take(q, BATCH, SMALL);
+
+	if (q->head != NULL && q->sleepers > 0)
+		pthread_cond_signal(&q->more);
+	pthread_mutex_unlock(&q->lock);
+	run_jobs(p->worker, jobs);
+	return jobs != NULL;
+}
+
+size_t
+pool_depth(struct pool *p, enum lane lane)
+{
+	pthread_mutex_lock(&p->lane[lane].lock);
+	size_t depth = p->lane[lane].depth;
+
+	pthread_mutex_unlock(&p->lane[lane].lock);
+	return depth;
+}
+
+size_t
+pool_workers(const struct pool *p)
+{
+	return p->workers;
+}
+
+void
+pool_on_blocked(struct pool *p, void (*wake)(void *arg), void *arg)
+{
+	p->wake = wake;
+	p->wake_arg = arg;
+}

@@ -1,0 +1,249 @@
+/* One thread reads all links.  What it reads it hands to the pool, then works
+ * along until the fast lane is empty, looking at the links in between; only
+ * then it waits.  Loading is done right here, before there is anybody else. */
+#include "vault/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vault/load.h"
+#include "vault/report.h"
+
+#define OUTLETS    4
+#define ROOM       (64u << 10) /* of a frame beside its payload */
+#define ANSWER_MAX (8u << 20)
+
+struct serve {
+	struct pool *pool;
+	struct load load;
+	struct stats stats;
+	struct outlet *outlet[OUTLETS]; /* 0: the supervisor; NULL: vacant */
+	size_t max_frame;
+	struct buf *answer;
+	bool committed, blocked;
+	int wake_fd;
+};
+
+struct serve *
+serve_new(struct link *super, size_t payload)
+{
+	struct serve *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->max_frame = FRAME_HEAD + payload + payload / 2 + ROOM;
+	s->answer = buf_new(ANSWER_MAX);
+	s->load.store = store_new();
+	s->outlet[0] = outlet_of_link(super, VH_WHO_SUPER);
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->answer == NULL || s->load.store == NULL ||
+	    s->outlet[0] == NULL || s->wake_fd < 0)
+		return NULL; /* the process ends: nothing to free */
+	return s;
+}
+
+void
+serve_wake(void *serve)
+{
+	struct serve *s = serve;
+	const uint64_t one = 1;
+
+	/* Fails only when the counter is full: then it is awake. */
+	if (write(s->wake_fd, &one, sizeof one) < 0)
+		return;
+}
+
+void
+serve_use(struct serve *s, struct pool *pool)
+{
+	s->pool = pool;
+	s->load.crypto = pool_crypto(pool);
+	s->load.workers = pool_workers(pool);
+	pool_serve(pool, s->load.store, &s->stats);
+}
+
+static void
+drop_outlet(struct serve *s, size_t i, const char *why)
+{
+	LOG(NOTICE, "link-closed", KV("reason", why),
+	    KV("generation", outlet_generation(s->outlet[i])));
+	outlet_shut(s->outlet[i]);
+	outlet_free(s->outlet[i]);
+	s->outlet[i] = NULL;
+}
+
+/* GIVE: the link to a new front, which replaces the one before. */
+static enum vh_err
+take_front(struct serve *s, const struct frame *q, int fd)
+{
+	if (fd < 0 || fields_u32(&q->f, VH_F_ROLE) != VH_ROLE_FRONT ||
+	    !s->committed)
+		return VH_EFIELD;
+	for (size_t i = 1; i < OUTLETS; i++)
+		if (s->outlet[i] != NULL)
+			drop_outlet(s, i, "replaced");
+	s->outlet[1] = outlet_new(fd, s->max_frame, VH_WHO_FRONT,
+	    fields_u32(&q->f, VH_F_GENERATION));
+	return s->outlet[1] == NULL ? VH_ENOMEM : VH_OK;
+}
+
+static enum lane
+lane_of(const struct serve *s, const struct frame *q)
+{
+	struct pub pub;
+	const struct key *key = store_get(s->load.store, q->f.at[VH_F_KID]);
+
+	if (key != NULL)
+		return key->lane;
+	return pub_of_fields(&q->f, &pub) == VH_OK ? lane_of_pub(&pub)
+						   : LANE_FAST;
+}
+
+/* Work for the pool; a full lane is answered here. */
+static void
+submit(struct serve *s, struct outlet *from, struct slice message,
+    const struct frame *q, struct mono_ns now)
+{
+	AUTO(job_free)
+	struct job *job = job_new(from, message, q, lane_of(s, q), now);
+	enum vh_err err = job == NULL ? VH_ENOMEM : pool_submit(s->pool, job);
+
+	if (err == VH_OK)
+		job = NULL; /* the pool's */
+	else
+		frame_put_error(s->answer, q->op, q->id, err, NULL);
+}
+
+/* While the node starts; afterwards only GIVE. */
+static void
+handle_super(struct serve *s, const struct frame *q, int fd)
+{
+	if (q->op == VH_OP_GIVE)
+		frame_put_error(s->answer, q->op, q->id, take_front(s, q, fd),
+		    NULL);
+	else if (s->committed)
+		frame_put_error(s->answer, q->op, q->id, VH_EFORBIDDEN, NULL);
+	else if (q->op == VH_OP_VLOAD)
+		load_file(&s->load, q, fd, s->answer);
+	else if (q->op == VH_OP_VGENERATE)
+		load_generate(&s->load, q, s->answer);
+	else if (q->op == VH_OP_VCOMMIT)
+		s->committed = load_commit(&s->load, q, s->answer);
+	else
+		frame_put_error(s->answer, q->op, q->id, VH_EOP, NULL);
+}
+
+/* VH_OK, or why the link must close. */
+static enum vh_err
+handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
+{
+	struct outlet *o = s->outlet[from];
+	struct frame q;
+
+	TRY(frame_parse(message, &q));
+	enum vh_err err = frame_check(&q, outlet_who(o));
+
+	if (err == VH_EFORBIDDEN)
+		return err;
+	if (err != VH_OK)
+		frame_put_error(s->answer, q.op, q.id, err, NULL);
+	else if (q.op == VH_OP_VSTATS)
+		report_stats(s->pool, s->load.store, &s->stats, &q, s->answer);
+	else if (q.op == VH_OP_VLIST)
+		report_list(s->load.store, &q, s->answer);
+	else if (outlet_who(o) == VH_WHO_SUPER)
+		handle_super(s, &q, link_take_fd(outlet_link(o)));
+	else
+		submit(s, o, message, &q, now);
+	return VH_OK;
+}
+
+static enum vh_err
+read_outlet(struct serve *s, size_t i)
+{
+	struct outlet *o = outlet_ref(s->outlet[i]);
+	AUTO(outlet_free) struct outlet *held = o; /* GIVE may drop it */
+	enum vh_err filled = link_fill(outlet_link(o));
+	struct mono_ns now = clock_mono();
+	struct slice message;
+
+	for (;;) {
+		TRY(link_next(outlet_link(held), &message));
+		if (message.len == 0)
+			break;
+		TRY(handle(s, i, message, now));
+	}
+	if (buf_slice(s->answer).len > 0)
+		s->blocked |= outlet_send(o, buf_slice(s->answer));
+	buf_clear(s->answer);
+	return outlet_is_shut(o) ? VH_ELOST : filled;
+}
+
+static void
+read_links(struct serve *s, const struct pollfd *p)
+{
+	for (size_t i = 0; i < OUTLETS; i++) {
+		if (s->outlet[i] == NULL ||
+		    (p != NULL && (p[i].revents & ~POLLOUT) == 0))
+			continue;
+		enum vh_err err = read_outlet(s, i);
+
+		if (err == VH_OK || s->outlet[i] == NULL)
+			continue;
+		if (i == 0) {
+			LOG(NOTICE, "stopped", KV_ERR(err));
+			_exit(err == VH_ELOST ? EXIT_SUCCESS : EXIT_FAILURE);
+		}
+		drop_outlet(s, i, err_name(err));
+	}
+}
+
+static void
+flush_links(struct serve *s)
+{
+	s->blocked = false;
+	for (size_t i = 0; i < OUTLETS; i++)
+		if (s->outlet[i] != NULL)
+			s->blocked |= outlet_flush(s->outlet[i]);
+}
+
+static void
+wait_for_links(struct serve *s)
+{
+	struct pollfd p[OUTLETS + 1];
+	uint64_t count;
+
+	for (size_t i = 0; i < OUTLETS; i++)
+		p[i] = (struct pollfd){
+			.fd = s->outlet[i] == NULL
+				  ? -1
+				  : link_fd(outlet_link(s->outlet[i])),
+			.events = (short)(POLLIN | (s->blocked ? POLLOUT : 0)),
+		};
+	p[OUTLETS] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
+	if (poll(p, OUTLETS + 1, -1) < 0)
+		return; /* EINTR: look again */
+	bool woken = p[OUTLETS].revents != 0 &&
+		     read(s->wake_fd, &count, sizeof count) > 0;
+
+	if (woken || s->blocked)
+		flush_links(s);
+	read_links(s, p);
+}
+
+void *
+serve_run(void *serve)
+{
+	struct serve *s = serve;
+
+	for (;;) {
+		wait_for_links(s);
+		while (pool_help(s->pool))
+			read_links(s, NULL);
+	}
+	return NULL;
+}
