@@ -1,9 +1,12 @@
 /* What a process gives up once it has started.  The profiles and their system
- * calls are the table in sandbox.c, described in PRIVSEP.md. */
+ * calls are the table sandbox.def, described in PRIVSEP.md. */
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
 
 #include "wire/base.h"
+
+/* The descriptor over which a child speaks with the supervisor. */
+#define SANDBOX_PARENT_FD 3
 
 enum sandbox_profile {
 	SANDBOX_SUPER, /* opens, spawns, deletes; never traces, mounts, loads */
@@ -12,15 +15,19 @@ enum sandbox_profile {
 };
 
 /* First thing in every process: no core file, not dumpable, no new privileges,
- * and (with_parent) killed when its parent dies.  VH_EIO, logged. */
+ * and (with_parent) killed when its parent dies; with_parent also checks that
+ * the parent is still the process that made SANDBOX_PARENT_FD.  VH_EIO, logged.
+ */
 enum vh_err sandbox_begin(bool with_parent);
 
-/* Drops to uid and gid, all groups gone, for good; nothing when not root.
- * VH_EIO, logged. */
+/* Drops to uid and gid, all groups and capabilities gone, for good; nothing
+ * when not root.  uid and gid are not 0.  VH_EIO, logged. */
 enum vh_err sandbox_become(unsigned uid, unsigned gid);
 
 /* Closes the sandbox for all threads of the process: from here a system call
- * outside the profile kills the process.  VH_EIO, logged. */
+ * outside the profile kills the process.  Whatever opens a file on first use
+ * (libcrypto's configuration, locales) has to have done so before; the time
+ * zone is read here.  VH_EIO, logged. */
 enum vh_err sandbox_enter(enum sandbox_profile profile);
 
 #endif
