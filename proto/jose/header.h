@@ -6,6 +6,9 @@
 #include "wire/alg.h"
 #include "wire/ops.h"
 
+#define HEADER_PARTY_MAX 512 /* bytes of apu, apv */
+#define HEADER_EPK_ROOM  512 /* left in a JWE header for the vault's epk */
+
 /* What a protected header is to say. */
 struct header_wish {
 	const struct alg *alg;
@@ -21,7 +24,7 @@ struct header_wish {
  * caller's to set (alg, kid, crit, b64, enc, zip and, in a JWE, epk, apu, apv,
  * iv, tag, p2s, p2c), typ in both places, control characters or bad UTF-8 in
  * kid or typ, apu or apv without ECDH; VH_EJSON; VH_ETOOBIG past VH_HEADER_MAX
- * once encoded.  On failure out may hold a part. */
+ * once encoded, in a JWE with an epk.  On failure out may hold a part. */
 enum vh_err header_put(const struct header_wish *wish, struct buf *out,
     struct buf *why);
 

@@ -1,16 +1,17 @@
 /* Strict JSON: refused once, here, for all of the project's JSON from outside.
  *
- * Every function with a `why` appends one line to it (no control characters,
- * nothing when why is NULL) whenever it fails. */
+ * Here and in the rest of this layer, a function with a `why` appends one line
+ * to it when it fails (jose/why.h), and nothing when it does not. */
 #ifndef JOSE_JSON_H
 #define JOSE_JSON_H
 
 #include <jansson.h>
 
-#include "wire/buf.h"
+#include "jose/why.h"
 
 #define JSON_DEPTH_MAX  16     /* nested objects and arrays */
 #define JSON_VALUES_MAX 131072 /* bounds what a tree costs beyond its text */
+#define JOSE_KID_MAX    256    /* bytes of a kid, wherever one stands */
 
 AUTO_FREE(json_t, json_decref)
 
@@ -36,9 +37,5 @@ bool json_is_plain(struct slice text);
 
 /* Appends text, which is UTF-8, as a JSON string with its quotes. */
 void json_put_text(struct buf *b, struct slice text);
-
-/* Appends text from outside to a line for people: quoted, shortened to 64
- * bytes, everything but printable ASCII escaped. */
-void why_quote(struct buf *why, struct slice text);
 
 #endif

@@ -7,8 +7,7 @@
 #include "jose/jwk.h"
 #include "wire/b64.h"
 
-#define JWE_PARTY_MAX 512  /* bytes of apu, apv */
-#define JWE_KEY_MAX   1024 /* bytes of the encrypted key: RSA-8192 */
+#define JWE_KEY_MAX 1024 /* bytes of the encrypted key: RSA-8192 */
 
 /* A token taken apart; immutable. */
 struct jwe {

@@ -5,19 +5,18 @@
 #include "jose/json.h"
 #include "wire/pub.h"
 
-#define JWK_MAX      65536u      /* bytes of one JWK; x5c makes them long */
-#define JWKS_MAX     VH_DATA_MAX /* bytes of a JWK Set */
-#define JWKS_KEYS    4096        /* keys of a set */
-#define JOSE_KID_MAX 256         /* bytes of a kid */
+#define JWK_MAX   65536u      /* bytes of one JWK; x5c makes them long */
+#define JWKS_MAX  VH_DATA_MAX /* bytes of a JWK Set */
+#define JWKS_KEYS 4096        /* keys of a set */
 
 /* One public key; immutable. */
 struct jwk {
 	struct pub pub;            /* points into bytes */
 	char kid[VH_KID_SIZE + 1]; /* RFC 7638 thumbprint, computed here */
 	struct slice published;    /* the member kid, in bytes; or empty */
-	enum vh_use use;       /* from use, else from key_ops; 0: not said */
-	const struct alg *alg; /* the only algorithm allowed, or NULL */
-	bool alg_unknown;      /* pinned to one that alg.def lacks: fits none */
+	enum vh_use use;           /* from use, key_ops or alg; 0: not said */
+	const struct alg *alg;     /* the only algorithm allowed, or NULL */
+	bool alg_unknown; /* pinned to one that alg.def lacks: fits none */
 	struct buf *bytes;
 };
 
@@ -58,11 +57,10 @@ enum vh_err jwks_parse(struct slice text, struct jwks **out, struct buf *why);
 void jwk_put(struct buf *b, const struct pub *pub, struct slice kid,
     enum vh_use use, const struct alg *alg);
 
-/* The public key in an object of which the bytes are appended to bytes (out
- * points there: reserve JWK_NUMBERS before, and keep it).  For jwk_parse and
- * epk.  *skip, unless NULL, is set when the fault is one that jwks_parse
- * skips. */
-#define JWK_NUMBERS 2200
+/* The public key in a JSON object, for jwk_parse and epk.  Its numbers are
+ * appended to bytes, where out then points: bytes must have room, 3 bytes more
+ * for each number than its text.  *skip, unless NULL, is set when the fault is
+ * one that jwks_parse skips.  VH_EKEY. */
 enum vh_err jwk_read_pub(const json_t *object, struct buf *bytes,
     struct pub *out, bool *skip, struct buf *why);
 
