@@ -10,8 +10,8 @@
 #define CONFIG_PRINCIPALS_MAX 256
 #define CONFIG_ACCOUNTS_MAX   64 /* of one list uids or gids */
 
-enum log_format { LOG_FORMAT_LOGFMT = 1, LOG_FORMAT_JSON };
-enum log_threshold { LOG_FROM_ERROR = 1, LOG_FROM_NOTICE, LOG_FROM_DEBUG };
+enum config_log_format { LOG_FORMAT_LOGFMT = 1, LOG_FORMAT_JSON };
+enum config_log_level { LOG_FROM_ERROR = 1, LOG_FROM_NOTICE, LOG_FROM_DEBUG };
 
 /* A text that is NULL was not given and has no default here: the supervisor
  * chooses by who runs it. */
@@ -60,8 +60,8 @@ struct config_limits {
 };
 
 struct config_log {
-	enum log_format format;
-	enum log_threshold level;
+	enum config_log_format format;
+	enum config_log_level level;
 };
 
 /* Names or numbers of the users that root's node drops to; never the same,
