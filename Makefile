@@ -133,13 +133,91 @@ unit-needs-base    := wire
 unit-needs-libvhsm := wire
 $(foreach l,$(unit-layers),$(eval $(call unit-rules,$(l))))
 
-.PHONY: unit
-unit: $(unit-layers:%=$(BUILD)/test/unit-%)
-.PHONY: test-unit
-test-unit: unit
-	$(Q)for l in $(unit-layers); do $(BUILD)/test/unit-$$l || exit 1; done
 
-.PHONY: clean
+# --- helpers of the system tests ---------------------------------------------
+# The vault on ordinary pages: the control that shows the memory scan can fail.
+$(BUILD)/test/pages_plain.o: tests/memory/pages_plain.c $(BUILD)/see/vault/.made
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/vault -c $< -o $@
+$(BUILD)/test/plain/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/pages_plain.o \
+    $(BUILD)/lib/vault.layer.a $(BUILD)/lib/base.layer.a $(BUILD)/lib/wire.layer.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
+
+# Small programs of the tests: one C file each, on libc alone unless named here.
+tools := memory/scan sandbox/inject interop/nng_req
+tool-libs-interop/nng_req := $(BUILD)/lib/wire.layer.a -lnng
+tool-needs-interop/nng_req := $(BUILD)/lib/wire.layer.a
+define tool-rules
+$(BUILD)/test/$(notdir $(1)): tests/$(1).c $(tool-needs-$(1)) $(BUILD)/see/wire/.made
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/wire $$< -o $$@ $(tool-libs-$(1))
+endef
+$(foreach t,$(tools),$(eval $(call tool-rules,$(t))))
+
+# Fuzz harnesses, replayed over their corpora; see make fuzz.
+fuzzers := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+define fuzz-rules
+$(BUILD)/test/fuzz-$(1): tests/fuzz/fuzz_$(1).c tests/fuzz/replay.c \
+    $(BUILD)/lib/jose.layer.a $(BUILD)/lib/wire.layer.a $(BUILD)/see/jose/.made
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$<)
+	$(Q)$(CC) $(CFLAGS_) -Wno-missing-prototypes -I$(BUILD)/see/jose $$(filter %.c %.a,$$^) -o $$@ \
+	    $$(call libs,$$(call pkgs-of,jose wire))
+endef
+$(foreach f,$(fuzzers),$(eval $(call fuzz-rules,$(f))))
+
+.PHONY: unit test-tools
+unit: $(unit-layers:%=$(BUILD)/test/unit-%)
+test-tools: $(BUILD)/test/plain/vhsmd-vault $(foreach t,$(tools),$(BUILD)/test/$(notdir $(t))) \
+    $(fuzzers:%=$(BUILD)/test/fuzz-%)
+
+# --- what people type ---------------------------------------------------------
+.PHONY: deps demo test test-unit test-long lint bench install clean
+deps:
+	@deploy/deps.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) deploy/examples/demo.sh
+
+# Everything that fits fifteen minutes; the last line says how many tests ran.
+test: deps
+	@$(MAKE) --no-print-directory all unit test-tools
+	@BUILD=$(BUILD) $(PYTHON) tests/run.py
+
+test-unit: unit
+	@BUILD=$(BUILD) $(PYTHON) tests/run.py unit
+
+# Sanitizers and the other compiler, each in a build folder of its own.
+test-long: deps
+	@BUILD=$(BUILD) $(PYTHON) tests/run.py long
+
+lint:
+	@BUILD=$(BUILD) tests/lint/run.sh
+
+bench: all
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
+
+man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/vhsmd \
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/bin/vhsm $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/bin/vhsmd $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(BUILD)/bin/vhsmd-front $(BUILD)/bin/vhsmd-vault $(DESTDIR)$(PREFIX)/libexec/vhsmd
+	install -m 644 $(BUILD)/lib/libvhsm.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/lib/libvhsm.so $(DESTDIR)$(PREFIX)/lib/libvhsm.so.$(VERSION)
+	ln -sfn libvhsm.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libvhsm.so.0
+	ln -sfn libvhsm.so.0 $(DESTDIR)$(PREFIX)/lib/libvhsm.so
+	install -m 644 $(BUILD)/lib/vhsm.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 client/vhsm.h $(DESTDIR)$(PREFIX)/include
+	for m in $(man); do install -D -m 644 deploy/man/$$m \
+	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m || exit 1; done
+
 clean:
 	rm -rf $(BUILD)
 

@@ -14,7 +14,7 @@
 /* Set once at start, before there are threads. */
 static struct {
 	const char *process;
-	enum log_format format;
+	enum log_form format;
 	enum log_level most;
 } config = { "vhsmd", LOG_LOGFMT, LOG_NOTICE };
 
@@ -118,7 +118,7 @@ add_time(struct line *l)
 }
 
 void
-log_init(const char *process, enum log_format format, enum log_level most)
+log_init(const char *process, enum log_form format, enum log_level most)
 {
 	config.process = process;
 	config.format = format;

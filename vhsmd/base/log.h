@@ -11,10 +11,10 @@
 #include "wire/base.h"
 
 enum log_level { LOG_ERROR, LOG_NOTICE, LOG_DEBUG };
-enum log_format { LOG_LOGFMT, LOG_JSON };
+enum log_form { LOG_LOGFMT, LOG_JSON };
 
 /* Until called: logfmt, notice and above, process "vhsmd".  process is kept. */
-void log_init(const char *process, enum log_format format, enum log_level most);
+void log_init(const char *process, enum log_form format, enum log_level most);
 
 struct kv {
 	const char *key;

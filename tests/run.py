@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Runs the tests and ends with one line: how many passed, failed, were skipped.
+
+    tests/run.py           everything that fits fifteen minutes
+    tests/run.py unit      the Criterion programs alone
+    tests/run.py long      sanitizers and the other compiler as well
+"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD", "build")
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs"]
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def run(what, command, env=None, limit=1200):
+    """Output and exit status of a command; both shown when it fails."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=limit,
+                              text=True, errors="replace")
+        output, status = done.stdout, done.returncode
+    except subprocess.TimeoutExpired as late:
+        output, status = (late.stdout or b"").decode(errors="replace"), 124
+    took = time.monotonic() - start
+    print(f"{'ok  ' if status == 0 else 'FAIL'} {what} ({took:.1f} s)", flush=True)
+    if status != 0:
+        print(output[-20000:], flush=True)
+    return output, status
+
+
+def criterion(tally, build, label="", env=None):
+    for program in sorted(glob.glob(os.path.join(ROOT, build, "test", "unit-*"))):
+        if program.endswith(".d"):
+            continue
+        name = label + os.path.basename(program)
+        output, status = run(name, [program, "--jobs", "2"], env)
+        found = re.findall(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+)"
+                           r".*?Crashing: .*?(\d+)", output)
+        if not found:
+            tally.add(0, 1)
+            continue
+        tested, passing, failing, crashing = map(int, found[-1])
+        skipped = len(re.findall(r"\[.*SKIP.*\]", output))
+        for line in output.splitlines():
+            if "SKIP" in line:
+                print("     " + line)
+        # A sanitizer's report fails the run even where Criterion calls it passed.
+        extra = 1 if status != 0 and failing + crashing == 0 else 0
+        tally.add(max(passing - skipped, 0), failing + crashing + extra, skipped)
+
+
+def count_pytest(tally, output, status):
+    last = [l for l in output.splitlines() if re.search(r"\d+ (passed|failed|error|skipped)", l)]
+    count = {"passed": 0, "failed": 0, "error": 0, "skipped": 0}
+    if last:
+        for n, word in re.findall(r"(\d+) (passed|failed|error|skipped)", last[-1]):
+            count[word] = int(n)
+    failed = count["failed"] + count["error"]
+    if status != 0 and failed == 0:
+        failed = 1
+    tally.add(count["passed"], failed, count["skipped"])
+    for line in output.splitlines():
+        if line.startswith("SKIPPED"):
+            print("     " + line)
+
+
+def pytest(tally, build, label="", env=None, folders=None):
+    for folder in folders or ["interop", "sandbox", "memory", "faults"]:
+        path = os.path.join("tests", folder)
+        if glob.glob(os.path.join(ROOT, path, "test_*.py")):
+            output, status = run(label + path, PYTEST + [path],
+                                 {"VHSM_BUILD": build, **(env or {})})
+            count_pytest(tally, output, status)
+
+
+def single(tally, what, command, env=None):
+    _, status = run(what, command, env)
+    tally.add(1 if status == 0 else 0, 0 if status == 0 else 1)
+
+
+def fuzz_replay(tally, build, label=""):
+    for program in sorted(glob.glob(os.path.join(ROOT, build, "test", "fuzz-*"))):
+        if program.endswith(".d"):
+            continue
+        name = os.path.basename(program)[len("fuzz-"):]
+        single(tally, f"{label}fuzz replay {name}",
+               [program, "2000", os.path.join("tests", "fuzz", f"fuzz_{name}.in")])
+
+
+VARIANTS = {
+    "clang": ["CC=clang"],
+    "asan": ["OPT=-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined "
+             "-fno-sanitize-recover=undefined", "HARDEN="],
+}
+
+
+def variant(tally, name):
+    build = f"{BUILD}-{name}"
+    _, status = run(f"build {name}", ["make", "-j2", f"BUILD={build}", *VARIANTS[name],
+                                      "all", "unit", "test-tools"])
+    if status != 0:
+        tally.add(0, 1)
+        return
+    logs = os.path.join(ROOT, build, "sanitizer")
+    for old in glob.glob(logs + ".*"):
+        os.unlink(old)
+    env = {"ASAN_OPTIONS": f"log_path={logs}:detect_leaks=0:abort_on_error=0",
+           "UBSAN_OPTIONS": f"log_path={logs}:print_stacktrace=1"}
+    criterion(tally, build, name + " ", env)
+    fuzz_replay(tally, build, name + " ")
+    pytest(tally, build, name + " ", env, ["interop", "faults"])
+    for report in glob.glob(logs + ".*"):
+        tally.add(0, 1)
+        with open(report, errors="replace") as f:
+            print(f"FAIL sanitizer report {os.path.basename(report)}\n{f.read()[:5000]}")
+
+
+def main():
+    what = sys.argv[1] if len(sys.argv) > 1 else "all"
+    tally = Tally()
+    if what != "long":
+        criterion(tally, BUILD)
+    if what == "all":
+        single(tally, "lint", ["tests/lint/run.sh"], {"BUILD": BUILD})
+        fuzz_replay(tally, BUILD)
+        pytest(tally, BUILD)
+    if what == "long":
+        for name in VARIANTS:
+            variant(tally, name)
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 0 if tally.failed == 0 and tally.passed > 0 else 1
+
+
+sys.exit(main())
