@@ -121,7 +121,7 @@ def variant(tally, name):
     logs = os.path.join(ROOT, build, "sanitizer")
     for old in glob.glob(logs + ".*"):
         os.unlink(old)
-    env = {"ASAN_OPTIONS": f"log_path={logs}:detect_leaks=0:abort_on_error=0",
+    env = {"ASAN_OPTIONS": f"log_path={logs}:detect_leaks=0:handle_segv=0:handle_abort=0",
            "UBSAN_OPTIONS": f"log_path={logs}:print_stacktrace=1"}
     criterion(tally, build, name + " ", env)
     fuzz_replay(tally, build, name + " ")
