@@ -15,26 +15,27 @@ void crypto_free(struct crypto *c);
 AUTO_FREE(struct crypto, crypto_free)
 
 /* Each appends its answer's fields to answer, whose frame is open; on failure
- * what was appended is meaningless and the caller cuts it off.
+ * what was appended is meaningless and the caller cuts it off.  (Their prefix
+ * is not the module's: libsodium has a crypto_sign.)
  *
  * VSIGN: the signature of DATA by key KID with ALG_ID.  VH_ENOKEY, VH_EALG. */
-enum vh_err crypto_sign(struct crypto *c, const struct store *s,
+enum vh_err op_sign(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VDECRYPT: unwraps the CEK with key KID, opens the ciphertext, answers DATA.
  * VH_ENOKEY, VH_EALG; everything that goes wrong after those checks is
  * VH_EDECRYPT at one cost (design, invariant 6). */
-enum vh_err crypto_decrypt(struct crypto *c, const struct store *s,
+enum vh_err op_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VENCRYPT: encrypts DATA for the public key of KID or of the PUB fields.
  * HEADER is the protected header as a JSON object, to which epk is added when
  * the algorithm makes one; answers PROTECTED, ENCRYPTED_KEY (when not empty),
  * IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG, VH_EKEY, VH_EHEADER. */
-enum vh_err crypto_encrypt(struct crypto *c, const struct store *s,
+enum vh_err op_encrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 
 /* One use of the private key and its check with the public one, for every
  * algorithm the key may run.  VH_EKEY, and why says which failed. */
-enum vh_err crypto_selftest(
-    struct crypto *c, const struct key *key, struct buf *why);
+enum vh_err crypto_selftest(struct crypto *c, const struct key *key,
+    struct buf *why);
 
 #endif

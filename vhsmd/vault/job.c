@@ -11,9 +11,9 @@ static const struct {
 	enum vh_op op;
 	operation run;
 } operations[] = {
-	{ VH_OP_VSIGN, crypto_sign },
-	{ VH_OP_VDECRYPT, crypto_decrypt },
-	{ VH_OP_VENCRYPT, crypto_encrypt },
+	{ VH_OP_VSIGN, op_sign },
+	{ VH_OP_VDECRYPT, op_decrypt },
+	{ VH_OP_VENCRYPT, op_encrypt },
 };
 
 struct job *

@@ -1,0 +1,120 @@
+#include "vault/agree.h"
+
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
+#include <sodium.h>
+
+#define INFO_MAX 2048 /* apu and apv have at most 512 bytes each */
+
+/* The points of P-256, P-384 and P-521 are a group of prime order and the peer
+ * was found to be on its curve when it was made, so libcrypto's own, costly
+ * check of the peer (the last argument) would find nothing more.  RFC
+ * 7748, 6.1: a point of small order gives zeros on X25519, which must be
+ * refused. */
+bool
+agree_z(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, struct secret *z)
+{
+	size_t len = secret_len(z);
+
+	return EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) > 0 &&
+	       EVP_PKEY_derive(ctx, secret_rw(z), &len) > 0 &&
+	       len == secret_len(z) && sodium_is_zero(secret_ro(z).p, len) == 0;
+}
+
+size_t
+agree_size(const struct agreement *a)
+{
+	return a->alg->size == 0 ? a->enc->cek : a->alg->size;
+}
+
+static void
+put_sized(struct buf *b, struct slice bytes)
+{
+	buf_put_u32(b, (uint32_t)bytes.len);
+	buf_put(b, bytes);
+}
+
+/* RFC 7518, 4.6.2: AlgorithmID, PartyUInfo, PartyVInfo, SuppPubInfo. */
+static void
+put_info(struct buf *b, const struct agreement *a)
+{
+	bool direct = a->alg->size == 0;
+
+	put_sized(b, slice_text(direct ? a->enc->name : a->alg->name));
+	put_sized(b, a->apu);
+	put_sized(b, a->apv);
+	buf_put_u32(b, (uint32_t)agree_size(a) * 8);
+}
+
+/* A parameter that libcrypto only reads, for all that its type says. */
+static OSSL_PARAM
+param_of(const char *name, struct slice bytes)
+{
+	return OSSL_PARAM_construct_octet_string(name,
+	    (void *)(uintptr_t)bytes.p, bytes.len);
+}
+
+enum vh_err
+agree_derive(struct crypto *c, const struct agreement *a,
+    const struct secret *z, struct secret *out)
+{
+	static const uint8_t nothing[1];
+	AUTO(buf_free) struct buf *info = buf_new(INFO_MAX);
+
+	put_info(info, a);
+	TRY(buf_end(info));
+	const OSSL_PARAM use[] = {
+		param_of(OSSL_KDF_PARAM_SECRET, secret_ro(z)),
+		param_of(OSSL_KDF_PARAM_INFO, buf_slice(info)),
+		OSSL_PARAM_END,
+	};
+	/* The context outlives the message; Z must not. */
+	const OSSL_PARAM forget[] = {
+		param_of(OSSL_KDF_PARAM_SECRET, slice_of(nothing, 1)),
+		OSSL_PARAM_END,
+	};
+	bool made = EVP_KDF_derive(c->concat, secret_rw(out), secret_len(out),
+			use) == 1;
+
+	return EVP_KDF_CTX_set_params(c->concat, forget) == 1 && made
+		   ? VH_OK
+		   : VH_EINTERNAL;
+}
+
+static bool
+kek_run(struct crypto *c, const struct alg *alg, const struct secret *kek,
+    struct slice in, uint8_t *out, size_t size, bool wrap)
+{
+	int n = 0;
+
+	EVP_CIPHER_CTX_set_flags(c->cipher_ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	bool done =
+	    EVP_CipherInit_ex2(c->cipher_ctx, c->wrap[alg->id],
+		secret_ro(kek).p, NULL, wrap, NULL) == 1 &&
+	    EVP_CipherUpdate(c->cipher_ctx, out, &n, in.p, (int)in.len) == 1 &&
+	    n >= 0 && (size_t)n == size;
+
+	(void)EVP_CIPHER_CTX_reset(c->cipher_ctx); /* returns 1 */
+	return done;
+}
+
+enum vh_err
+kek_wrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
+    const struct secret *cek, uint8_t *out)
+{
+	struct slice in = secret_ro(cek);
+
+	return kek_run(c, alg, kek, in, out, in.len + KEK_WRAP_MORE, true)
+		   ? VH_OK
+		   : VH_EINTERNAL;
+}
+
+bool
+kek_unwrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
+    const uint8_t *wrapped, struct secret *out)
+{
+	size_t size = secret_len(out);
+
+	return kek_run(c, alg, kek, slice_of(wrapped, size + KEK_WRAP_MORE),
+	    secret_rw(out), size, false);
+}

@@ -1,0 +1,46 @@
+/* What one worker keeps of libcrypto; shared by the modules behind crypto.h.
+ * Everything here is made once and used by one thread. */
+#ifndef VAULT_CONTEXT_H
+#define VAULT_CONTEXT_H
+
+#include "vault/crypto.h"
+
+#define ALG_IDS 32 /* ids of alg.def lie below; checked in crypto.c */
+#define ENC_IDS 8
+
+struct crypto {
+	size_t index;              /* of the worker */
+	EVP_MD *md[ALG_IDS];       /* of the row's digest, by alg id */
+	EVP_MD_CTX *hash[ALG_IDS]; /* initialised with it */
+	EVP_CIPHER *wrap[ALG_IDS]; /* AES key wrap of ECDH-ES+AxKW rows */
+	EVP_CIPHER *cipher[ENC_IDS];
+	EVP_MAC_CTX *mac[ENC_IDS];  /* HMAC of CBC-HMAC rows */
+	EVP_CIPHER_CTX *cipher_ctx; /* reset after each use */
+	EVP_KDF_CTX *concat;        /* Concat KDF with SHA-256 */
+};
+
+/* The row that ALG_ID names if its use is use; else VH_EALG. */
+enum vh_err crypto_alg(const struct frame *q, enum vh_use use,
+    const struct alg **alg);
+/* The same, and the key of KID, which may run it.  VH_ENOKEY, VH_EALG. */
+enum vh_err crypto_key(const struct store *s, const struct frame *q,
+    enum vh_use use, struct key **key, const struct alg **alg);
+
+/* This worker's contexts for key and alg, made at their first use: slot->md is
+ * set for EdDSA, slot->pkey for all else, ready for the private operation.
+ * VH_EINTERNAL, VH_ENOMEM. */
+enum vh_err crypto_slot(struct crypto *c, const struct key *key,
+    const struct alg *alg, const struct key_slot **out);
+
+/* Sets OAEP with the row's digest, MGF1 the same (RFC 7518, 4.3). */
+bool crypto_set_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c,
+    const struct alg *alg);
+
+static inline void
+pkey_ctx_free(EVP_PKEY_CTX *ctx)
+{
+	EVP_PKEY_CTX_free(ctx);
+}
+AUTO_FREE(EVP_PKEY_CTX, pkey_ctx_free)
+
+#endif

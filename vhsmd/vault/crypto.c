@@ -1,0 +1,282 @@
+#include "vault/context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/kdf.h>
+#include <openssl/rsa.h>
+
+#define VH_ALG(sym, id, name, kind, kty, crv, digest, size)                    \
+	_Static_assert((id) < ALG_IDS, name);
+#define VH_ENC(sym, id, name, cek, iv, tag, lib, mac)                          \
+	_Static_assert((id) < ENC_IDS, name);
+#include "wire/alg.def"
+
+static bool
+fetch_digest(struct crypto *c, const struct alg *alg)
+{
+	if (alg->digest == NULL)
+		return true;
+	c->md[alg->id] = EVP_MD_fetch(NULL, alg->digest, NULL);
+	c->hash[alg->id] = EVP_MD_CTX_new();
+	return c->md[alg->id] != NULL && c->hash[alg->id] != NULL &&
+	       EVP_DigestInit_ex2(c->hash[alg->id], c->md[alg->id], NULL) == 1;
+}
+
+static bool
+fetch_wrap(struct crypto *c, const struct alg *alg)
+{
+	char name[32];
+
+	if (alg->kind != VH_KIND_ECDH || alg->size == 0)
+		return true;
+	(void)snprintf(name, sizeof name, "AES-%zu-WRAP", alg->size * 8);
+	c->wrap[alg->id] = EVP_CIPHER_fetch(NULL, name, NULL);
+	return c->wrap[alg->id] != NULL;
+}
+
+static void
+free_mac(EVP_MAC *mac)
+{
+	EVP_MAC_free(mac);
+}
+AUTO_FREE(EVP_MAC, free_mac)
+
+static bool
+fetch_content(struct crypto *c, const struct enc *enc)
+{
+	AUTO(free_mac) EVP_MAC *hmac = NULL;
+
+	c->cipher[enc->id] = EVP_CIPHER_fetch(NULL, enc->lib, NULL);
+	if (c->cipher[enc->id] == NULL || enc->mac == NULL)
+		return c->cipher[enc->id] != NULL;
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	c->mac[enc->id] = EVP_MAC_CTX_new(hmac);
+	/* libcrypto takes the name as char * and does not write to it. */
+	OSSL_PARAM digest[] = {
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST,
+		    (void *)(uintptr_t)enc->mac, strlen(enc->mac)),
+		OSSL_PARAM_END,
+	};
+	return c->mac[enc->id] != NULL &&
+	       EVP_MAC_CTX_set_params(c->mac[enc->id], digest) == 1;
+}
+
+static void
+free_kdf(EVP_KDF *kdf)
+{
+	EVP_KDF_free(kdf);
+}
+AUTO_FREE(EVP_KDF, free_kdf)
+
+/* RFC 7518, 4.6.2: Concat KDF is SP 800-56A's single-step KDF, SHA-256. */
+static bool
+fetch_concat(struct crypto *c)
+{
+	AUTO(free_kdf) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SSKDF", NULL);
+	char sha256[] = "SHA256";
+	OSSL_PARAM digest[] = {
+		OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, sha256,
+		    sizeof sha256 - 1),
+		OSSL_PARAM_END,
+	};
+
+	c->concat = EVP_KDF_CTX_new(kdf);
+	return c->concat != NULL &&
+	       EVP_KDF_CTX_set_params(c->concat, digest) == 1;
+}
+
+static bool
+fetch_all(struct crypto *c)
+{
+	const struct alg *alg;
+	const struct enc *enc;
+
+	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++)
+		if (!fetch_digest(c, alg) || !fetch_wrap(c, alg))
+			return false;
+	for (size_t i = 0; (enc = enc_at(i)) != NULL; i++)
+		if (!fetch_content(c, enc))
+			return false;
+	c->cipher_ctx = EVP_CIPHER_CTX_new();
+	if (c->cipher_ctx == NULL)
+		return false;
+	return fetch_concat(c);
+}
+
+struct crypto *
+crypto_new(size_t index)
+{
+	AUTO(crypto_free) struct crypto *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->index = index;
+	if (!fetch_all(c)) {
+		ERR_clear_error();
+		return NULL;
+	}
+	return TAKE(c);
+}
+
+void
+crypto_free(struct crypto *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < ALG_IDS; i++) {
+		EVP_MD_CTX_free(c->hash[i]);
+		EVP_MD_free(c->md[i]);
+		EVP_CIPHER_free(c->wrap[i]);
+	}
+	for (size_t i = 0; i < ENC_IDS; i++) {
+		EVP_MAC_CTX_free(c->mac[i]);
+		EVP_CIPHER_free(c->cipher[i]);
+	}
+	EVP_CIPHER_CTX_free(c->cipher_ctx);
+	EVP_KDF_CTX_free(c->concat);
+	free(c);
+}
+
+enum vh_err
+crypto_alg(const struct frame *q, enum vh_use use, const struct alg **alg)
+{
+	const struct alg *found = alg_by_id(fields_u32(&q->f, VH_F_ALG_ID));
+
+	if (found == NULL || found->use != use)
+		return VH_EALG;
+	*alg = found;
+	return VH_OK;
+}
+
+enum vh_err
+crypto_key(const struct store *s, const struct frame *q, enum vh_use use,
+    struct key **key, const struct alg **alg)
+{
+	struct key *found = store_get(s, q->f.at[VH_F_KID]);
+
+	if (found == NULL)
+		return VH_ENOKEY;
+	TRY(crypto_alg(q, use, alg));
+	TRY(key_check_alg(found, *alg));
+	*key = found;
+	return VH_OK;
+}
+
+/* --- slots: how a context is made ready for the rows of a kind -------------
+ */
+
+static bool
+ready_pkcs1(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	return EVP_PKEY_sign_init(ctx) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_signature_md(ctx, c->md[alg->id]) > 0;
+}
+
+/* RFC 7518, 3.5: MGF1 with the same digest, salt as long as the digest. */
+static bool
+ready_pss(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	const EVP_MD *md = c->md[alg->id];
+
+	return EVP_PKEY_sign_init(ctx) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_signature_md(ctx, md) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) >
+		   0;
+}
+
+static bool
+ready_ecdsa(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	return EVP_PKEY_sign_init(ctx) > 0 &&
+	       EVP_PKEY_CTX_set_signature_md(ctx, c->md[alg->id]) > 0;
+}
+
+bool
+crypto_set_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c,
+    const struct alg *alg)
+{
+	const EVP_MD *md = c->md[alg->id];
+
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) > 0;
+}
+
+static bool
+ready_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	return EVP_PKEY_decrypt_init(ctx) > 0 && crypto_set_oaep(ctx, c, alg);
+}
+
+static bool
+ready_ecdh(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	(void)c;
+	(void)alg;
+	return EVP_PKEY_derive_init(ctx) > 0;
+}
+
+static bool (*const ready[])(EVP_PKEY_CTX *, const struct crypto *,
+    const struct alg *) = {
+	[VH_KIND_PKCS1] = ready_pkcs1,
+	[VH_KIND_PSS] = ready_pss,
+	[VH_KIND_ECDSA] = ready_ecdsa,
+	[VH_KIND_OAEP] = ready_oaep,
+	[VH_KIND_ECDH] = ready_ecdh,
+};
+
+static bool
+slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
+    const struct alg *alg)
+{
+	if (alg->kind == VH_KIND_EDDSA) {
+		slot->md = EVP_MD_CTX_new();
+		return slot->md != NULL &&
+		       EVP_DigestSignInit_ex(slot->md, NULL, NULL, NULL, NULL,
+			   key->pkey, NULL) == 1;
+	}
+	slot->pkey = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	return slot->pkey != NULL && ready[alg->kind](slot->pkey, c, alg);
+}
+
+static enum vh_err
+slot_make(struct key_slot *slot, const struct crypto *c, const struct key *key,
+    const struct alg *alg)
+{
+	if (slot_fill(slot, c, key, alg)) {
+		slot->alg = alg;
+		return VH_OK;
+	}
+	EVP_MD_CTX_free(TAKE(slot->md));
+	EVP_PKEY_CTX_free(TAKE(slot->pkey));
+	ERR_clear_error();
+	return VH_EINTERNAL;
+}
+
+enum vh_err
+crypto_slot(struct crypto *c, const struct key *key, const struct alg *alg,
+    const struct key_slot **out)
+{
+	if (c->index >= key->workers)
+		return VH_EINTERNAL;
+	/* All ECDH rows begin with the same operation: one context. */
+	if (alg->kind == VH_KIND_ECDH)
+		alg = alg_by_id(VH_ALG_ECDH_ES);
+	struct key_slot *slot = key->slots + c->index * KEY_SLOTS;
+
+	for (size_t i = 0; i < KEY_SLOTS; i++, slot++) {
+		if (slot->alg == NULL)
+			TRY(slot_make(slot, c, key, alg));
+		if (slot->alg == alg) {
+			*out = slot;
+			return VH_OK;
+		}
+	}
+	return VH_EINTERNAL; /* more rows fit a key than KEY_SLOTS */
+}

@@ -1,0 +1,34 @@
+#include "vault/cek.h"
+#include "vault/content.h"
+
+enum vh_err
+op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	AUTO(secret_free) struct secret *cek = NULL;
+	const struct slice *at = q->f.at;
+	struct agreement a = { .enc = enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)),
+		.apu = at[VH_F_APU],
+		.apv = at[VH_F_APV] };
+	struct slice ciphertext = at[VH_F_CIPHERTEXT];
+	struct key *key;
+	size_t len;
+
+	TRY(crypto_key(s, q, VH_USE_ENC, &key, &a.alg));
+	if (a.enc == NULL)
+		return VH_EALG;
+	/* What does not fit the field DATA is not worth decrypting. */
+	if (ciphertext.len > content_size(a.enc, VH_DATA_MAX))
+		return VH_ETOOBIG;
+	size_t field = frame_nest(answer, VH_F_DATA);
+	uint8_t *to = buf_extend(answer, ciphertext.len);
+
+	TRY(buf_end(answer));
+	TRY(cek_unwrap(c, key, &a, &q->f, &cek));
+	struct content m = { a.enc, cek, at[VH_F_IV], at[VH_F_PROTECTED] };
+
+	TRY(content_open(c, &m, ciphertext, at[VH_F_TAG], to, &len));
+	buf_trim(answer, answer->len - (ciphertext.len - len));
+	frame_nest_close(answer, field);
+	return VH_OK;
+}

@@ -1,0 +1,153 @@
+#include <openssl/rand.h>
+
+#include "base/pkey.h"
+#include "vault/cek.h"
+#include "vault/content.h"
+#include "wire/b64.h"
+
+/* --- whom it is for --------------------------------------------------------
+ */
+
+static enum vh_err
+stranger(const struct frame *q, const struct alg **alg, EVP_PKEY **made,
+    struct pub *pub)
+{
+	TRY(crypto_alg(q, VH_USE_ENC, alg));
+	TRY(pub_of_fields(&q->f, pub));
+	if (!alg_fits(*alg, pub->kty, pub->crv, VH_USE_ENC))
+		return VH_EALG;
+	return pkey_of_pub(pub, made);
+}
+
+static enum vh_err
+own_key(const struct store *s, const struct frame *q, const struct alg **alg,
+    EVP_PKEY **pkey, struct pub *pub)
+{
+	struct key *key;
+
+	TRY(crypto_key(s, q, VH_USE_ENC, &key, alg));
+	if (EVP_PKEY_up_ref(key->pkey) != 1)
+		return VH_EINTERNAL;
+	*pkey = key->pkey;
+	*pub = key->pub;
+	return VH_OK;
+}
+
+static enum vh_err
+recipient(const struct store *s, const struct frame *q, const struct alg **alg,
+    EVP_PKEY **pkey, struct pub *pub)
+{
+	bool own = fields_have(&q->f, VH_F_KID);
+
+	if (own == fields_have(&q->f, VH_F_KTY_ID))
+		return VH_EFIELD;
+	return own ? own_key(s, q, alg, pkey, pub)
+		   : stranger(q, alg, pkey, pub);
+}
+
+/* --- the protected header --------------------------------------------------
+ */
+
+static bool
+is_blank(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (strchr(" \t\r\n", text.p[i]) == NULL)
+			return false;
+	return true;
+}
+
+/* The header as front wrote it, with epk as its last member. */
+static void
+put_header(struct buf *b, struct slice header, const struct pub *epk)
+{
+	if (epk->kty == 0) {
+		buf_put(b, header);
+		return;
+	}
+	struct slice inside = slice_of(header.p + 1, header.len - 2);
+
+	buf_put_text(b, "{");
+	if (!is_blank(inside)) {
+		buf_put(b, inside);
+		buf_put_text(b, ",");
+	}
+	buf_put_text(b, "\"epk\":{");
+	pub_put_members(b, epk);
+	buf_put_text(b, "}}");
+}
+
+/* Appends PROTECTED; *at is where its bytes begin, *len how many they are. */
+static enum vh_err
+put_protected(struct buf *answer, struct slice header, const struct pub *epk,
+    size_t *at, size_t *len)
+{
+	AUTO(buf_free) struct buf *json = buf_new(VH_HEADER_MAX);
+
+	put_header(json, header, epk);
+	TRY(buf_end(json));
+	*len = b64_size(json->len);
+	if (*len > VH_HEADER_MAX)
+		return VH_ETOOBIG;
+	frame_put_head(answer, VH_F_PROTECTED, *len);
+	*at = buf_slice(answer).len;
+	b64_put(answer, buf_slice(json));
+	return buf_end(answer);
+}
+
+static bool
+is_object(struct slice text)
+{
+	return text.len >= 2 && text.p[0] == '{' && text.p[text.len - 1] == '}';
+}
+
+/* --- */
+
+static enum vh_err
+put_content(struct crypto *c, struct content *m, struct slice plain,
+    size_t aad_at, struct buf *answer)
+{
+	uint8_t iv[CONTENT_IV_MAX], tag[CONTENT_TAG_MAX];
+	size_t size = content_size(m->enc, plain.len);
+
+	if (RAND_bytes(iv, (int)m->enc->iv) != 1)
+		return VH_EINTERNAL;
+	m->iv = slice_of(iv, m->enc->iv);
+	frame_put(answer, VH_F_IV, m->iv);
+	frame_put_head(answer, VH_F_CIPHERTEXT, size);
+	uint8_t *to = buf_extend(answer, size);
+
+	TRY(buf_end(answer));
+	m->aad.p = answer->p + aad_at; /* the buffer may have moved */
+	TRY(content_seal(c, m, plain, to, tag));
+	frame_put(answer, VH_F_TAG, slice_of(tag, m->enc->tag));
+	return buf_end(answer);
+}
+
+enum vh_err
+op_encrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	AUTO(parcel_free) struct parcel *p = NULL;
+	const struct slice *at = q->f.at;
+	struct agreement a = { .enc = enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)),
+		.apu = at[VH_F_APU],
+		.apv = at[VH_F_APV] };
+	struct pub pub;
+	size_t aad_at;
+
+	TRY(recipient(s, q, &a.alg, &pkey, &pub));
+	if (a.enc == NULL)
+		return VH_EALG;
+	if (!is_object(at[VH_F_HEADER]))
+		return VH_EHEADER;
+	TRY(cek_wrap(c, pkey, &pub, &a, &p));
+	struct content m = { .enc = a.enc, .cek = p->cek };
+
+	TRY(put_protected(answer, at[VH_F_HEADER], &p->epk, &aad_at,
+	    &m.aad.len));
+	if (p->encrypted->len > 0)
+		frame_put(answer, VH_F_ENCRYPTED_KEY, buf_slice(p->encrypted));
+	return put_content(c, &m, at[VH_F_DATA], aad_at, answer);
+}

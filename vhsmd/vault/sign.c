@@ -1,0 +1,127 @@
+#include "vault/sign.h"
+
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+
+#define DER_MAX 160 /* an ECDSA signature on P-521 has at most 139 bytes */
+
+size_t
+sign_size(const struct key *key, const struct alg *alg)
+{
+	return alg->kty == VH_KTY_RSA ? key->pub.n.len : alg->size;
+}
+
+static void
+free_ecdsa(ECDSA_SIG *sig)
+{
+	ECDSA_SIG_free(sig);
+}
+AUTO_FREE(ECDSA_SIG, free_ecdsa)
+
+/* RFC 7518, 3.4: r and s, each as long as the order of the curve. */
+static bool
+fixed_of_der(const uint8_t *der, size_t len, uint8_t *out, size_t size)
+{
+	AUTO(free_ecdsa)
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+	int half = (int)(size / 2);
+
+	return sig != NULL &&
+	       BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, half) == half &&
+	       BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + half, half) == half;
+}
+
+static bool
+sign_eddsa(const struct key_slot *slot, struct slice data, uint8_t *out,
+    size_t size)
+{
+	size_t len = size;
+
+	return EVP_DigestSign(slot->md, out, &len, data.p, data.len) == 1 &&
+	       len == size;
+}
+
+static bool
+sign_ecdsa(const struct key_slot *slot, struct slice digest, uint8_t *out,
+    size_t size)
+{
+	uint8_t der[DER_MAX];
+	size_t len = sizeof der;
+
+	return EVP_PKEY_sign(slot->pkey, der, &len, digest.p, digest.len) > 0 &&
+	       fixed_of_der(der, len, out, size);
+}
+
+static bool
+sign_rsa(const struct key_slot *slot, struct slice digest, uint8_t *out,
+    size_t size)
+{
+	size_t len = size;
+
+	return EVP_PKEY_sign(slot->pkey, out, &len, digest.p, digest.len) > 0 &&
+	       len == size;
+}
+
+static const struct {
+	bool (*sign)(const struct key_slot *, struct slice, uint8_t *, size_t);
+	bool hashes; /* wants the digest of the data, not the data */
+} signers[] = {
+	[VH_KIND_PKCS1] = { sign_rsa, true },
+	[VH_KIND_PSS] = { sign_rsa, true },
+	[VH_KIND_ECDSA] = { sign_ecdsa, true },
+	[VH_KIND_EDDSA] = { sign_eddsa, false },
+};
+
+/* The context was initialised with the row's digest once and for all. */
+static bool
+digest_of(EVP_MD_CTX *ctx, struct slice data, uint8_t *out, unsigned *len)
+{
+	return EVP_DigestInit_ex2(ctx, NULL, NULL) == 1 &&
+	       EVP_DigestUpdate(ctx, data.p, data.len) == 1 &&
+	       EVP_DigestFinal_ex(ctx, out, len) == 1;
+}
+
+static bool
+sign_with(const struct crypto *c, const struct key_slot *slot,
+    const struct alg *alg, struct slice data, uint8_t *out, size_t size)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (!signers[alg->kind].hashes)
+		return signers[alg->kind].sign(slot, data, out, size);
+	return digest_of(c->hash[alg->id], data, digest, &len) &&
+	       signers[alg->kind].sign(slot, slice_of(digest, len), out, size);
+}
+
+enum vh_err
+sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
+    struct slice data, uint8_t *signature)
+{
+	const struct key_slot *slot;
+
+	if (alg->use != VH_USE_SIG)
+		return VH_EINTERNAL;
+	TRY(crypto_slot(c, key, alg, &slot));
+	if (sign_with(c, slot, alg, data, signature, sign_size(key, alg)))
+		return VH_OK;
+	ERR_clear_error();
+	return VH_EINTERNAL;
+}
+
+enum vh_err
+op_sign(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	const struct alg *alg;
+	struct key *key;
+
+	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
+	size_t size = sign_size(key, alg);
+
+	frame_put_head(answer, VH_F_SIGNATURE, size);
+	uint8_t *to = buf_extend(answer, size);
+
+	TRY(buf_end(answer));
+	return sign_bytes(c, key, alg, q->f.at[VH_F_DATA], to);
+}

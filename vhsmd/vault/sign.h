@@ -1,0 +1,14 @@
+/* Signatures as JOSE has them (RFC 7518, 3; RFC 8037, 3.1). */
+#ifndef VAULT_SIGN_H
+#define VAULT_SIGN_H
+
+#include "vault/context.h"
+
+/* Bytes of a signature by key with alg, which must fit. */
+size_t sign_size(const struct key *key, const struct alg *alg);
+/* Signs data; signature has room for sign_size bytes and gets exactly that
+ * many.  VH_EINTERNAL, VH_ENOMEM. */
+enum vh_err sign_bytes(struct crypto *c, const struct key *key,
+    const struct alg *alg, struct slice data, uint8_t *signature);
+
+#endif

@@ -1,0 +1,175 @@
+/* Nothing here may tell an attacker who sends chosen messages how far one got:
+ * a random CEK is drawn first, every step runs, on a decoy if need be, and the
+ * CEK found takes the place of the random one by a mask.  What is branched on
+ * is public: sizes, and whether the sender's point is on the curve. */
+#include "vault/cek.h"
+
+#include <openssl/err.h>
+#include <openssl/rand.h>
+
+#include "base/pkey.h"
+
+#define RSA_MAX (VH_RSA_BITS_MAX / 8)
+#define CEK_MAX 64
+
+/* All ones if v is 0, else 0, without a branch. */
+static unsigned
+mask_if_zero(uint64_t v)
+{
+	return 0u - (unsigned)((~v & (v - 1)) >> 63);
+}
+
+/* Copies from over to where mask is all ones; leaves to where it is 0. */
+static void
+take_if(unsigned mask, struct secret *to, const struct secret *from)
+{
+	uint8_t *t = secret_rw(to);
+	const uint8_t *f = secret_ro(from).p;
+
+	/* Hides from the compiler that there are only two masks. */
+	__asm__("" : "+r"(mask));
+	for (size_t i = 0; i < secret_len(to); i++)
+		t[i] ^= (t[i] ^ f[i]) & mask;
+}
+
+/* What libcrypto refuses unread, or the sender made up: decrypted instead. */
+static bool
+is_below_modulus(struct slice in, struct slice n)
+{
+	return in.len == n.len && memcmp(in.p, n.p, n.len) < 0;
+}
+
+static enum vh_err
+unwrap_oaep(struct crypto *c, const struct key *key, const struct agreement *a,
+    const struct fields *q, struct secret *found, unsigned *good)
+{
+	static const uint8_t decoy[RSA_MAX] = { [1 ... RSA_MAX - 1] = 0x5a };
+	size_t size = key->pub.n.len, len = size;
+	AUTO(secret_free) struct secret *plain = secret_new(size);
+	struct slice in = q->at[VH_F_ENCRYPTED_KEY];
+	const struct key_slot *slot;
+
+	if (plain == NULL || size > RSA_MAX || size < CEK_MAX)
+		return VH_ENOMEM;
+	TRY(crypto_slot(c, key, a->alg, &slot));
+	bool sound = is_below_modulus(in, key->pub.n);
+
+	if (!sound)
+		in = slice_of(decoy, size);
+	/* libcrypto's own selection between success and failure is constant
+	 * time up to here: ret is 1 or 0. */
+	int ret =
+	    EVP_PKEY_decrypt(slot->pkey, secret_rw(plain), &len, in.p, in.len);
+
+	*good = mask_if_zero((uint64_t)(ret ^ 1) | (len ^ secret_len(found))) &
+		mask_if_zero(!sound);
+	memcpy(secret_rw(found), secret_ro(plain).p, secret_len(found));
+	return VH_OK;
+}
+
+/* The sender's ephemeral key as an object; the key's own public one in its
+ * place when that is not a point of its curve.  *peer is the caller's. */
+static enum vh_err
+peer_of(const struct key *key, const struct fields *q, EVP_PKEY **peer,
+    bool *sound)
+{
+	struct pub pub;
+
+	*sound = pub_of_fields(q, &pub) == VH_OK && pub.crv == key->pub.crv &&
+		 pub.kty == key->pub.kty;
+	if (!*sound)
+		return pkey_of_pub(&key->pub, peer);
+	*sound = pkey_of_pub(&pub, peer) == VH_OK;
+	if (*sound)
+		return VH_OK;
+	if (EVP_PKEY_up_ref(key->pkey) != 1)
+		return VH_EINTERNAL;
+	*peer = key->pkey;
+	return VH_OK;
+}
+
+static enum vh_err
+shared_secret(struct crypto *c, const struct key *key, const struct alg *alg,
+    const struct fields *q, struct secret **out, bool *sound)
+{
+	AUTO(secret_free) struct secret *z = NULL;
+	AUTO(pkey_free) EVP_PKEY *peer = NULL;
+	const struct key_slot *slot;
+
+	TRY(crypto_slot(c, key, alg, &slot));
+	TRY(peer_of(key, q, &peer, sound));
+	z = secret_new(crv_by_id(key->pub.crv)->size);
+	if (z == NULL)
+		return VH_ENOMEM;
+	*sound = agree_z(slot->pkey, peer, z) && *sound;
+	*out = TAKE(z);
+	return VH_OK;
+}
+
+static enum vh_err
+unwrap_kek(struct crypto *c, const struct agreement *a, const struct secret *z,
+    struct slice wrapped, struct secret *found, bool *sound)
+{
+	static const uint8_t decoy[CEK_MAX + KEK_WRAP_MORE];
+	AUTO(secret_free) struct secret *kek = secret_new(agree_size(a));
+
+	if (kek == NULL)
+		return VH_ENOMEM;
+	TRY(agree_derive(c, a, z, kek));
+	*sound = wrapped.len == secret_len(found) + KEK_WRAP_MORE && *sound;
+	/* The check value comes from the KEK: who can make it pass has made the
+	 * message, so its outcome is no secret from any other. */
+	*sound =
+	    kek_unwrap(c, a->alg, kek, *sound ? wrapped.p : decoy, found) &&
+	    *sound;
+	return VH_OK;
+}
+
+static enum vh_err
+unwrap_agreed(struct crypto *c, const struct key *key,
+    const struct agreement *a, const struct fields *q, struct secret *found,
+    unsigned *good)
+{
+	AUTO(secret_free) struct secret *z = NULL;
+	struct slice wrapped = q->at[VH_F_ENCRYPTED_KEY];
+	bool sound = false;
+
+	TRY(shared_secret(c, key, a->alg, q, &z, &sound));
+	if (a->alg->size > 0) {
+		TRY(unwrap_kek(c, a, z, wrapped, found, &sound));
+	} else {
+		TRY(agree_derive(c, a, z, found));
+		sound = wrapped.len == 0 && sound;
+	}
+	*good = mask_if_zero(!sound);
+	return VH_OK;
+}
+
+static enum vh_err (*const unwrappers[])(struct crypto *, const struct key *,
+    const struct agreement *, const struct fields *, struct secret *,
+    unsigned *) = {
+	[VH_KIND_OAEP] = unwrap_oaep,
+	[VH_KIND_ECDH] = unwrap_agreed,
+};
+
+enum vh_err
+cek_unwrap(struct crypto *c, const struct key *key, const struct agreement *a,
+    const struct fields *q, struct secret **cek)
+{
+	AUTO(secret_free) struct secret *made = secret_new(a->enc->cek);
+	AUTO(secret_free) struct secret *found = secret_new(a->enc->cek);
+	unsigned good = 0;
+
+	if (made == NULL || found == NULL)
+		return VH_ENOMEM;
+	if (a->alg->use != VH_USE_ENC || a->enc->cek > CEK_MAX ||
+	    RAND_priv_bytes(secret_rw(made), (int)a->enc->cek) != 1)
+		return VH_EINTERNAL;
+	enum vh_err err = unwrappers[a->alg->kind](c, key, a, q, found, &good);
+
+	ERR_clear_error();
+	TRY(err);
+	take_if(good, made, found);
+	*cek = TAKE(made);
+	return VH_OK;
+}
