@@ -1,0 +1,138 @@
+#include "client/libvhsm/request.h"
+
+#include "wire/sp.h"
+
+/* Where the text of a field stands in a request. */
+static const struct text_member {
+	enum vh_tag tag;
+	size_t offset;
+} texts[] = {
+	{ VH_F_KID, offsetof(struct vhsm_request, key.kid) },
+	{ VH_F_NAME, offsetof(struct vhsm_request, key.name) },
+	{ VH_F_ALG, offsetof(struct vhsm_request, key.alg) },
+	{ VH_F_KTY, offsetof(struct vhsm_request, key.kty) },
+	{ VH_F_CRV, offsetof(struct vhsm_request, key.crv) },
+	{ VH_F_USE, offsetof(struct vhsm_request, key.use) },
+	{ VH_F_HEADER, offsetof(struct vhsm_request, header) },
+	{ VH_F_TYP, offsetof(struct vhsm_request, typ) },
+	{ VH_F_ENC, offsetof(struct vhsm_request, enc) },
+	{ VH_F_JWK, offsetof(struct vhsm_request, jwk) },
+	{ VH_F_JWKS, offsetof(struct vhsm_request, jwks) },
+};
+
+#define MEMBERS  (ARRAY_LEN(texts) + 4)
+#define BIT(tag) (UINT64_C(1) << (tag))
+
+struct member {
+	enum vh_tag tag;
+	bool present, broken;
+	struct slice value;
+};
+
+static struct member
+text_member(const struct vhsm_request *q, const struct text_member *t)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)q + t->offset, sizeof text);
+	return (struct member){ t->tag, text != NULL, false, slice_text(text) };
+}
+
+static struct member
+bytes_member(enum vh_tag tag, bool always, const void *p, size_t len)
+{
+	return (struct member){ tag, always || p != NULL || len > 0,
+		p == NULL && len > 0, slice_of(p, len) };
+}
+
+/* All members, in the order of the message: data last, it is the longest. */
+static void
+members_of(const struct vhsm_request *q, const struct op_row *row,
+    struct member m[static MEMBERS])
+{
+	static const uint8_t on[4] = { 0, 0, 0, 1 };
+	bool token = (row->needs & BIT(VH_F_TOKEN)) != 0;
+	bool data = (row->needs & BIT(VH_F_DATA)) != 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		m[n++] = text_member(q, &texts[i]);
+	m[n++] = bytes_member(VH_F_APU, false, q->apu, q->apu_len);
+	m[n++] = bytes_member(VH_F_APV, false, q->apv, q->apv_len);
+	m[n++] = bytes_member(VH_F_OFF, false, q->off ? on : NULL,
+	    q->off ? sizeof on : 0);
+	m[n++] = bytes_member(token ? VH_F_TOKEN : VH_F_DATA, token || data,
+	    q->data, q->data_len);
+}
+
+/* The row of an operation that applications may ask for, or NULL. */
+static const struct op_row *
+op_of(const struct vhsm_request *q)
+{
+	const struct op_row *row =
+	    (int)q->op < 0 ? NULL : op_row((unsigned)q->op);
+
+	if (row == NULL || (row->who & (VH_WHO_CALLER | VH_WHO_OPERATOR)) == 0)
+		return NULL;
+	return row;
+}
+
+static enum vh_err
+member_check(const struct member *m, const struct op_row *row)
+{
+	bool fits = ((row->needs | row->may) & BIT(m->tag)) != 0;
+	bool needed = (row->needs & BIT(m->tag)) != 0;
+
+	if (m->broken || (m->present ? !fits : needed))
+		return VH_EFIELD;
+	return m->value.len > field_row(m->tag)->max ? VH_ETOOBIG : VH_OK;
+}
+
+enum vh_err
+request_check(const struct vhsm_request *q, const char **culprit)
+{
+	const struct op_row *row = q == NULL ? NULL : op_of(q);
+	struct member m[MEMBERS];
+
+	*culprit = NULL;
+	if (row == NULL)
+		return VH_EOP;
+	members_of(q, row, m);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		*culprit = field_row(m[i].tag)->name;
+		TRY(member_check(&m[i], row));
+	}
+	*culprit = NULL;
+	return VH_OK;
+}
+
+void
+request_put(struct buf *b, const struct vhsm_request *q, uint32_t id,
+    uint32_t deadline_ms)
+{
+	struct member m[MEMBERS];
+	size_t start = buf_slice(b).len;
+
+	members_of(q, op_of(q), m);
+	if (buf_extend(b, SP_HEAD + SP_ID) == NULL)
+		return;
+	size_t frame = frame_request(b, (enum vh_op)q->op, id, deadline_ms);
+
+	for (size_t i = 0; i < MEMBERS; i++)
+		if (m[i].present)
+			frame_put(b, m[i].tag, m[i].value);
+	frame_close(b, frame);
+	if (buf_end(b) == VH_OK)
+		sp_head(b->p + start, b->len - start - SP_HEAD - SP_ID, id);
+}
+
+void
+request_renumber(uint8_t *message, uint32_t id)
+{
+	/* The id of SP with its top bit, then the low half of the frame's. */
+	uint8_t *sp = message + SP_HEAD, *low = sp + SP_ID + 16;
+
+	for (int i = 0; i < 4; i++)
+		low[i] = sp[i] = (uint8_t)(id >> (8 * (3 - i)));
+	sp[0] |= 0x80;
+}
