@@ -34,6 +34,8 @@ enum vh_role {
 	VH_ROLE_HTTP = 3,      /* listening TCP socket */
 	VH_ROLE_VAULT = 4,     /* front's link to the vault */
 	VH_ROLE_FRONT = 5,     /* the vault's link to a front */
+	VH_ROLE_TLS_CERT = 6,  /* PEM file of HTTP's certificate chain */
+	VH_ROLE_TLS_KEY = 7,   /* PEM file of its private key */
 };
 
 enum vh_field_type { VH_BYTES, VH_TEXT, VH_U32, VH_U64, VH_NEST };
