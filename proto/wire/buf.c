@@ -26,12 +26,12 @@ buf_free(struct buf *b)
 bool
 buf_reserve(struct buf *b, size_t n)
 {
-	if (b == NULL || b->failed)
+	if (b == NULL || b->err != VH_OK)
 		return false;
 	if (n <= b->cap - b->len)
 		return true;
 	if (n > b->max - b->len) {
-		b->failed = true;
+		b->err = VH_ETOOBIG;
 		return false;
 	}
 	size_t cap = b->cap < 256 ? 256 : b->cap * 2;
@@ -40,10 +40,12 @@ buf_reserve(struct buf *b, size_t n)
 		cap = b->len + n;
 	if (cap > b->max)
 		cap = b->max;
-	uint8_t *p = realloc(b->p, cap);
+	/* One byte more than cap says, for the NUL that text functions of
+	 * others write after what they put. */
+	uint8_t *p = realloc(b->p, cap + 1);
 
 	if (p == NULL) {
-		b->failed = true;
+		b->err = VH_ENOMEM;
 		return false;
 	}
 	b->p = p;
@@ -119,8 +121,7 @@ buf_format(struct buf *b, const char *format, ...)
 	va_copy(again, args);
 	int n = vsnprintf(NULL, 0, format, args);
 
-	/* One byte more for the NUL that vsnprintf insists on. */
-	if (n >= 0 && buf_reserve(b, (size_t)n + 1)) {
+	if (n > 0 && buf_reserve(b, (size_t)n)) {
 		(void)vsnprintf((char *)b->p + b->len, (size_t)n + 1, format,
 		    again);
 		b->len += (size_t)n;
@@ -153,7 +154,7 @@ buf_clear(struct buf *b)
 	if (b == NULL)
 		return;
 	b->len = 0;
-	b->failed = false;
+	b->err = VH_OK;
 }
 
 struct slice
@@ -165,7 +166,5 @@ buf_slice(const struct buf *b)
 enum vh_err
 buf_end(const struct buf *b)
 {
-	if (b == NULL)
-		return VH_ENOMEM;
-	return b->failed ? VH_ETOOBIG : VH_OK;
+	return b == NULL ? VH_ENOMEM : b->err;
 }

@@ -7,9 +7,9 @@
 #include "wire/base.h"
 
 struct buf {
-	uint8_t *p;
+	uint8_t *p; /* NULL, or cap bytes and one more */
 	size_t len, cap, max;
-	bool failed;
+	enum vh_err err; /* the first failure */
 };
 
 /* An empty buffer that never grows past max bytes; the caller frees it. */

@@ -42,8 +42,8 @@ struct frame {
 enum vh_err frame_size(const uint8_t *p, size_t len, size_t max, size_t *size);
 
 /* Decodes exactly one whole frame.  VH_EPARSE, VH_EVERSION, VH_EFIELD (a known
- * field with a wrong size, type or repetition); out is written on success
- * only, but for out->op and out->id, which are set whenever the head is sound
+ * field with a wrong size, type or repetition); on failure only
+ * out->op and out->id mean anything: they are set whenever the head is sound
  * (so that an error can be answered).  Unknown tags are skipped. */
 enum vh_err frame_parse(struct slice message, struct frame *out);
 

@@ -1,0 +1,131 @@
+#include "wire/alg.h"
+
+#include <criterion/criterion.h>
+
+Test(alg, ids_and_names_are_unique_and_found)
+{
+	for (size_t i = 0; alg_at(i) != NULL; i++) {
+		const struct alg *a = alg_at(i);
+
+		cr_expect_eq(alg_by_id(a->id), a, "%s", a->name);
+		cr_expect_eq(alg_by_name(slice_text(a->name)), a);
+	}
+	for (size_t i = 0; enc_at(i) != NULL; i++) {
+		cr_expect_eq(enc_by_id(enc_at(i)->id), enc_at(i));
+		cr_expect_eq(enc_by_name(slice_text(enc_at(i)->name)),
+		    enc_at(i));
+	}
+	for (size_t i = 0; crv_at(i) != NULL; i++) {
+		cr_expect_eq(crv_by_id(crv_at(i)->id), crv_at(i));
+		cr_expect_eq(crv_by_name(slice_text(crv_at(i)->name)),
+		    crv_at(i));
+	}
+}
+
+static const char *const unknown[] = { "", "none", "None", "HS256", "RSA1_5",
+	"dir", "A128KW", "PBES2-HS256+A128KW", "es256", "ES256 ", "ES25",
+	"ES256K" };
+
+Test(alg, unknown_names_have_no_row)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
+		cr_expect_null(alg_by_name(slice_text(unknown[i])), "%s",
+		    unknown[i]);
+	cr_expect_null(alg_by_name(slice_of("ES256\0", 6)));
+	cr_expect_null(alg_by_id(0));
+	cr_expect_null(alg_by_id(UINT32_MAX));
+	cr_expect_null(enc_by_id(0));
+	cr_expect_null(crv_by_id(0));
+	cr_expect_eq(kty_by_name(slice_text("oct")), 0);
+	cr_expect_eq(kty_by_name(slice_text("")), 0);
+	cr_expect_eq(use_by_name(slice_text("tls")), 0);
+	cr_expect_null(kty_name((enum vh_kty)77));
+	cr_expect_null(use_name((enum vh_use)77));
+}
+
+/* Who fits whom, in words: alg, then "kty/crv" of the keys it takes. */
+static const struct {
+	const char *alg, *keys;
+} takes[] = {
+	{ "RS256", "RSA" },
+	{ "RS384", "RSA" },
+	{ "RS512", "RSA" },
+	{ "PS256", "RSA" },
+	{ "PS384", "RSA" },
+	{ "PS512", "RSA" },
+	{ "ES256", "P-256" },
+	{ "ES384", "P-384" },
+	{ "ES512", "P-521" },
+	{ "EdDSA", "Ed25519" },
+	{ "RSA-OAEP", "RSA" },
+	{ "RSA-OAEP-256", "RSA" },
+	{ "ECDH-ES", "P-256,P-384,P-521,X25519" },
+	{ "ECDH-ES+A128KW", "P-256,P-384,P-521,X25519" },
+	{ "ECDH-ES+A192KW", "P-256,P-384,P-521,X25519" },
+	{ "ECDH-ES+A256KW", "P-256,P-384,P-521,X25519" },
+};
+
+static bool
+lists(const char *keys, const char *key)
+{
+	struct slice rest = slice_text(keys), item;
+
+	while (slice_next_item(&rest, &item))
+		if (slice_is(item, key))
+			return true;
+	return false;
+}
+
+static const struct alg *
+row(size_t i)
+{
+	const struct alg *a = alg_by_name(slice_text(takes[i].alg));
+
+	cr_assert_not_null(a, "%s", takes[i].alg);
+	return a;
+}
+
+Test(alg, each_takes_its_keys_and_no_others)
+{
+	for (size_t i = 0; i < ARRAY_LEN(takes); i++) {
+		const struct alg *a = row(i);
+		enum vh_use other =
+		    a->use == VH_USE_SIG ? VH_USE_ENC : VH_USE_SIG;
+
+		cr_expect_eq(alg_fits(a, VH_KTY_RSA, 0, a->use),
+		    lists(takes[i].keys, "RSA"));
+		for (size_t j = 0; crv_at(j) != NULL; j++) {
+			const struct crv *c = crv_at(j);
+
+			cr_expect_eq(alg_fits(a, c->kty, c->id, a->use),
+			    lists(takes[i].keys, c->name), "%s %s", a->name,
+			    c->name);
+			cr_expect_not(alg_fits(a, c->kty, c->id, other));
+			cr_expect_not(alg_fits(a, c->kty, c->id, 0));
+		}
+	}
+}
+
+Test(alg, every_row_stands_in_this_test)
+{
+	size_t rows = 0;
+
+	while (alg_at(rows) != NULL)
+		rows++;
+	cr_expect_eq(rows, ARRAY_LEN(takes));
+}
+
+/* RFC 7518, 3.4: twice the coordinate; 5.2: key twice the cipher's. */
+Test(alg, sizes_follow_from_the_curves_and_ciphers)
+{
+	for (size_t i = 0; alg_at(i) != NULL; i++)
+		if (alg_at(i)->kind == VH_KIND_ECDSA)
+			cr_expect_eq(alg_at(i)->size,
+			    2 * crv_by_id(alg_at(i)->crv)->size);
+	for (size_t i = 0; enc_at(i) != NULL; i++) {
+		const struct enc *e = enc_at(i);
+
+		cr_expect_eq(e->iv, e->mac == NULL ? 12 : 16);
+		cr_expect_eq(e->tag, e->mac == NULL ? 16 : e->cek / 2);
+	}
+}
