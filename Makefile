@@ -147,7 +147,7 @@ $(BUILD)/test/plain/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/pages_p
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
 # Small programs of the tests: one C file each, on libc alone unless named here.
-tools := memory/scan sandbox/inject interop/nng_req
+tools := memory/scan sandbox/inject interop/nng_req bench/echo
 tool-libs-interop/nng_req := $(BUILD)/lib/wire.layer.a -lnng
 tool-needs-interop/nng_req := $(BUILD)/lib/wire.layer.a
 define tool-rules
@@ -199,7 +199,7 @@ test-long: deps
 lint:
 	@BUILD=$(BUILD) tests/lint/run.sh
 
-bench: all
+bench: all $(BUILD)/test/echo
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
 man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5

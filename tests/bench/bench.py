@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""make bench: the daemon against the limit of libcrypto, in one run.
+
+First `openssl speed` on all cores, then the same algorithms through the daemon
+with 1, 16 and 64 clients; after that a lone caller's latency beside that of a
+bare Unix socket, and ES256 beside a flood of RSA-4096.  Prints tables, and the
+same as JSON to build/bench.json.   BENCH="--seconds 5" sets the length of each
+measurement.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from support.node import Node  # noqa: E402
+
+BUILD = os.environ.get("BUILD", "build")
+CORES = len(os.sched_getaffinity(0))
+SPEC = """version: 1
+keys:
+  - {name: ec, generate: {kty: EC, crv: P-256}, use: sig}
+  - {name: rsa, generate: {kty: RSA, bits: 2048}, use: sig}
+  - {name: ed, generate: {kty: OKP, crv: Ed25519}, use: sig}
+  - {name: rsa-enc, generate: {kty: RSA, bits: 2048}, use: enc}
+  - {name: ec-enc, generate: {kty: EC, crv: P-256}, use: enc}
+  - {name: big, generate: {kty: RSA, bits: 4096}, use: sig, alg: RS512}
+"""
+# JOSE alg, argument of openssl speed, its key, column of private operations.
+LIMITS = [
+    ("RS256", "rsa2048", "rsa", 0),
+    ("ES256", "ecdsap256", "ecdsa", 0),
+    ("EdDSA", "ed25519", "eddsa", 0),
+    ("RSA-OAEP-256", "rsa2048", "rsa", 0),
+    ("ECDH-ES", "ecdhp256", "ecdh", 0),
+]
+BARS = {"RS256": 0.85, "ES256": 0.45, "EdDSA": 0.45}
+
+
+def openssl_speed(algorithm, seconds, processes):
+    out = subprocess.run(["openssl", "speed", "-mr", "-seconds", str(seconds),
+                          "-multi", str(processes), algorithm],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         stdin=subprocess.DEVNULL, text=True, check=True).stdout
+    # The summary lines: +F2 (RSA), +F4 (ECDSA), +F5 (ECDH), +F6 (EdDSA).
+    for line in out.splitlines():
+        part = line.split(":")
+        if part[0] in ("+F2", "+F4", "+F5", "+F6"):
+            value = float(part[4] if part[0] == "+F6" else part[3])
+            return value if value > 1 else 1 / value
+    raise SystemExit(f"openssl speed {algorithm}: no result in {out!r}")
+
+
+def bench(node, alg, clients, seconds, batch=1, extra=()):
+    out = node.cli("--json", "bench", "--alg", alg, "--clients", str(clients), "--batch",
+                   str(batch), "--seconds", str(seconds), *extra).stdout
+    return json.loads(out)
+
+
+def throughput(node, seconds):
+    rows, limits = [], {}
+    for alg, name, _, _ in LIMITS:
+        if name not in limits:
+            limits[name] = openssl_speed(name, seconds, CORES)
+        for clients in (1, 16, 64):
+            r = bench(node, alg, clients, seconds)
+            rows.append({**r, "limit": limits[name],
+                         "ratio": r["ops_per_second"] / limits[name]})
+    return rows
+
+
+def lone_caller(node, seconds):
+    echo = subprocess.run([os.path.join(BUILD, "test", "echo")], stdout=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, text=True, check=True).stdout.split()
+    own = 1e6 / openssl_speed("ecdsap256", seconds, 1)
+    r = bench(node, "ES256", 1, seconds)
+    return {"echo_us": float(echo[0]), "own_process_us": own, "daemon_p50_us": r["p50_us"],
+            "bar_us": 2 * own + float(echo[0])}
+
+
+def flood(node, seconds):
+    quiet = bench(node, "ES256", 1, seconds)
+    noise = subprocess.Popen([os.path.join(BUILD, "bin", "vhsm"), "-s", node.url, "--json",
+                              "bench", "--alg", "RS512", "--clients", "64", "--batch", "1",
+                              "--seconds", str(seconds + 4), "--name", "big"], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        loud = bench(node, "ES256", 1, seconds)
+    finally:
+        noise.wait()
+    return {"quiet": quiet, "flooded": loud,
+            "p99_ratio": loud["p99_us"] / max(quiet["p99_us"], 0.001),
+            "p999_ratio": loud["p999_us"] / max(quiet["p999_us"], 0.001)}
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=int, default=3)
+    seconds = options.parse_args().seconds
+    with tempfile.TemporaryDirectory() as folder, Node(SPEC, folder=folder) as node:
+        rows = throughput(node, seconds)
+        lone = lone_caller(node, seconds)
+        flooded = flood(node, seconds)
+    print(f"\n{CORES} cores, limit: openssl speed -multi {CORES}\n")
+    print(f"{'alg':14} {'clients':>7} {'ops/s':>9} {'limit':>9} {'ratio':>6} {'bar':>5}"
+          f" {'p50 us':>9} {'p99 us':>9} {'p99.9 us':>9} {'errors':>6}")
+    for r in rows:
+        bar = f"{BARS[r['alg']]:.2f}" if r["alg"] in BARS and r["clients"] == 64 else ""
+        print(f"{r['alg']:14} {r['clients']:7} {r['ops_per_second']:9.0f} {r['limit']:9.0f}"
+              f" {r['ratio']:6.2f} {bar:>5} {r['p50_us']:9.1f} {r['p99_us']:9.1f}"
+              f" {r['p999_us']:9.1f} {r['errors']:6}")
+    print(f"\nlone caller, ES256: {lone['daemon_p50_us']:.1f} us through the daemon, "
+          f"{lone['own_process_us']:.1f} us in its own process, "
+          f"{lone['echo_us']:.1f} us for a bare round trip (bar {lone['bar_us']:.1f} us)")
+    print(f"ES256 beside 64 clients of RSA-4096: p99 {flooded['flooded']['p99_us']:.1f} us, "
+          f"{flooded['p99_ratio']:.1f} times its quiet value; "
+          f"p99.9 {flooded['p999_ratio']:.1f} times (bar 3.0)")
+    with open(os.path.join(BUILD, "bench.json"), "w") as f:
+        json.dump({"cores": CORES, "throughput": rows, "lone_caller": lone,
+                   "flood": flooded}, f, indent=2)
+
+
+main()
