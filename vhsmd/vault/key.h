@@ -34,7 +34,7 @@ struct key {
 	struct pub pub;        /* points into numbers */
 	struct buf *numbers;
 	enum lane lane;
-	EVP_PKEY *pkey;        /* lives in the arena, as all of libcrypto */
+	EVP_PKEY *pkey;         /* lives in the arena, as all of libcrypto */
 	struct key_slot *slots; /* [worker * KEY_SLOTS + i] */
 	size_t workers;
 };

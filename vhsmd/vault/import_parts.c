@@ -1,0 +1,254 @@
+#include "vault/import_parts.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/param_build.h>
+
+#include "base/pkey.h"
+
+#define POINT_MAX (1 + 2 * 66) /* uncompressed, P-521 */
+
+AUTO_FREE(BIGNUM, BN_clear_free)
+AUTO_FREE(BN_CTX, BN_CTX_free)
+AUTO_FREE(EC_GROUP, EC_GROUP_free)
+AUTO_FREE(EC_POINT, EC_POINT_free)
+AUTO_FREE(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
+AUTO_FREE(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free)
+AUTO_FREE(OSSL_PARAM, OSSL_PARAM_free)
+
+static enum vh_err
+from_params(const char *type, OSSL_PARAM *params, EVP_PKEY **out,
+    struct buf *why)
+{
+	AUTO(EVP_PKEY_CTX_free)
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+
+	if (params != NULL && ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	    EVP_PKEY_fromdata(ctx, out, EVP_PKEY_KEYPAIR, params) == 1)
+		return VH_OK;
+	return check_failed(why, "libcrypto does not take these numbers");
+}
+
+static BIGNUM *
+number_of(struct slice bytes)
+{
+	return BN_bin2bn(bytes.p, (int)bytes.len, NULL);
+}
+
+/* Pushes a number; it must outlive the builder. */
+static bool
+push(OSSL_PARAM_BLD *b, const char *param, const BIGNUM *number)
+{
+	return number != NULL && OSSL_PARAM_BLD_push_BN(b, param, number) == 1;
+}
+
+static const struct {
+	const char *param;
+	size_t at;
+} rsa_params[] = {
+	{ OSSL_PKEY_PARAM_RSA_N, offsetof(struct parts, n) },
+	{ OSSL_PKEY_PARAM_RSA_E, offsetof(struct parts, e) },
+	{ OSSL_PKEY_PARAM_RSA_D, offsetof(struct parts, d) },
+	{ OSSL_PKEY_PARAM_RSA_FACTOR1, offsetof(struct parts, p) },
+	{ OSSL_PKEY_PARAM_RSA_FACTOR2, offsetof(struct parts, q) },
+	{ OSSL_PKEY_PARAM_RSA_EXPONENT1, offsetof(struct parts, dp) },
+	{ OSSL_PKEY_PARAM_RSA_EXPONENT2, offsetof(struct parts, dq) },
+	{ OSSL_PKEY_PARAM_RSA_COEFFICIENT1, offsetof(struct parts, qi) },
+};
+
+static enum vh_err
+rsa_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
+{
+	AUTO(OSSL_PARAM_BLD_free) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	AUTO(OSSL_PARAM_free) OSSL_PARAM *params = NULL;
+	BIGNUM *v[ARRAY_LEN(rsa_params)];
+	bool pushed = b != NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		struct slice bytes;
+
+		memcpy(&bytes, (const char *)parts + rsa_params[i].at,
+		    sizeof bytes);
+		v[i] = number_of(bytes);
+		pushed = pushed && push(b, rsa_params[i].param, v[i]);
+	}
+	if (pushed)
+		params = OSSL_PARAM_BLD_to_param(b);
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		BN_clear_free(v[i]);
+	return from_params("RSA", params, out, why);
+}
+
+/* The uncompressed point d * G, in constant time for a lone scalar. */
+static enum vh_err
+point_of_d(const EC_GROUP *group, const BIGNUM *d, uint8_t *point, size_t len)
+{
+	AUTO(BN_CTX_free) BN_CTX *ctx = BN_CTX_new();
+	AUTO(EC_POINT_free) EC_POINT *made = EC_POINT_new(group);
+
+	if (ctx == NULL || made == NULL ||
+	    EC_POINT_mul(group, made, d, NULL, NULL, ctx) != 1 ||
+	    EC_POINT_point2oct(group, made, POINT_CONVERSION_UNCOMPRESSED,
+		point, len, ctx) != len)
+		return VH_ENOMEM;
+	return VH_OK;
+}
+
+/* Whether the file's point is on the curve, and the same as made. */
+static enum vh_err
+check_point(const EC_GROUP *group, struct slice given, const uint8_t *made,
+    size_t len, const char *curve, struct buf *why)
+{
+	AUTO(BN_CTX_free) BN_CTX *ctx = BN_CTX_new();
+	AUTO(EC_POINT_free) EC_POINT *point = EC_POINT_new(group);
+	uint8_t again[POINT_MAX];
+
+	if (ctx == NULL || point == NULL)
+		return check_failed(why, "libcrypto lacks a curve");
+	if (EC_POINT_oct2point(group, point, given.p, given.len, ctx) != 1 ||
+	    EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED,
+		again, len, ctx) != len) {
+		(void)check_failed(NULL, ""); /* empties the error queue */
+		return REFUSE(why, VH_EKEY, "public point is not on curve %s",
+		    curve);
+	}
+	if (memcmp(again, made, len) != 0)
+		return REFUSE(why, VH_EKEY,
+		    "private and public part do not match: the point is not d "
+		    "times the base point");
+	return VH_OK;
+}
+
+static enum vh_err
+ec_params(const struct crv *crv, const BIGNUM *d, uint8_t *point,
+    EVP_PKEY **out, struct buf *why)
+{
+	AUTO(OSSL_PARAM_BLD_free) OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	AUTO(OSSL_PARAM_free) OSSL_PARAM *params = NULL;
+
+	if (b != NULL &&
+	    OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME,
+		crv->lib, 0) == 1 &&
+	    OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point,
+		1 + 2 * crv->size) == 1 &&
+	    push(b, OSSL_PKEY_PARAM_PRIV_KEY, d))
+		params = OSSL_PARAM_BLD_to_param(b);
+	return from_params("EC", params, out, why);
+}
+
+static enum vh_err
+ec_pkey(const struct parts *parts, const struct crv *crv, EVP_PKEY **out,
+    struct buf *why)
+{
+	AUTO(EC_GROUP_free)
+	EC_GROUP *group =
+	    EC_GROUP_new_by_curve_name(EC_curve_nist2nid(crv->lib));
+	AUTO(BN_clear_free) BIGNUM *d = number_of(parts->d);
+	size_t len = 1 + 2 * crv->size;
+	uint8_t point[POINT_MAX];
+
+	if (group == NULL || d == NULL)
+		return check_failed(why, "libcrypto lacks a curve");
+	BN_set_flags(d, BN_FLG_CONSTTIME);
+	if (BN_is_zero(d) || BN_cmp(d, EC_GROUP_get0_order(group)) >= 0)
+		return REFUSE(why, VH_EKEY,
+		    "d is out of range, expected 1 to the order of curve %s "
+		    "less 1",
+		    crv->name);
+	if (point_of_d(group, d, point, len) != VH_OK)
+		return check_failed(why, "libcrypto cannot compute the point");
+	if (parts->point.len > 0)
+		TRY(check_point(group, parts->point, point, len, crv->name,
+		    why));
+	return ec_params(crv, d, point, out, why);
+}
+
+static enum vh_err
+okp_pkey(const struct parts *parts, const struct crv *crv, EVP_PKEY **out,
+    struct buf *why)
+{
+	uint8_t made[32];
+	size_t len = sizeof made;
+
+	if (parts->d.len != crv->size)
+		return REFUSE(why, VH_EKEY, "d has %zu bytes, expected %zu",
+		    parts->d.len, crv->size);
+	AUTO(pkey_free)
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key_ex(NULL, crv->lib, NULL,
+	    parts->d.p, parts->d.len);
+
+	if (pkey == NULL || EVP_PKEY_get_raw_public_key(pkey, made, &len) != 1)
+		return check_failed(why, "libcrypto does not take this key");
+	if (parts->point.len > 0 &&
+	    !slice_eq(parts->point, slice_of(made, len)))
+		return REFUSE(why, VH_EKEY,
+		    "private and public part do not match: x is not the public "
+		    "key of d");
+	*out = TAKE(pkey);
+	return VH_OK;
+}
+
+enum vh_err
+parts_to_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
+{
+	const struct crv *crv = crv_by_id(parts->crv);
+
+	*out = NULL;
+	ERR_clear_error();
+	if (parts->kty == VH_KTY_RSA)
+		return rsa_pkey(parts, out, why);
+	return parts->kty == VH_KTY_EC ? ec_pkey(parts, crv, out, why)
+				       : okp_pkey(parts, crv, out, why);
+}
+
+/* How the second copy of a key differs from the first. */
+static enum vh_err
+refuse_duplicate(const struct key *old, const struct key *key, struct buf *why)
+{
+	const char *what = "another allow";
+
+	if (!slice_eq(slice_text(old->name), slice_text(key->name)))
+		what = "another name";
+	if (old->pin != key->pin)
+		what = "another alg";
+	if (old->use != key->use)
+		what = "another use";
+	return REFUSE(why, VH_EDUPLICATE,
+	    "key %s is there already, with %s, expected the same terms or one "
+	    "copy",
+	    key->kid, what);
+}
+
+enum vh_err
+import_add(const struct import *in, const struct parts *parts,
+    const struct key_terms *terms)
+{
+	AUTO(key_free) struct key *key = NULL;
+	EVP_PKEY *pkey;
+
+	TRY(parts_to_pkey(parts, &pkey, in->why));
+	TRY(key_new(pkey, terms, in->workers, &key, in->why));
+	const struct key *old = store_get(in->to, slice_text(key->kid));
+
+	if (old != NULL && !key_same_terms(old, key))
+		return refuse_duplicate(old, key, in->why);
+	return store_add(in->to, TAKE(key));
+}
+
+struct shown
+shown_of(struct slice name)
+{
+	struct shown s = { "" };
+	size_t most = sizeof s.text - 4;
+
+	for (size_t i = 0; i < name.len && i < most; i++) {
+		char c = (char)name.p[i];
+
+		s.text[i] =
+		    c > ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
+	}
+	if (name.len > most)
+		memcpy(s.text + most, "...", 4);
+	return s;
+}

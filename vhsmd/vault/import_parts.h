@@ -1,0 +1,51 @@
+/* What the importers share: the numbers of one private key as its file gives
+ * them, before libcrypto has seen them. */
+#ifndef VAULT_IMPORT_PARTS_H
+#define VAULT_IMPORT_PARTS_H
+
+#include "vault/check.h"
+#include "vault/import.h"
+
+/* Unsigned big-endian numbers, borrowed from a struct secret. */
+struct parts {
+	enum vh_kty kty;
+	enum vh_crv crv;                     /* 0 for RSA */
+	struct slice n, e, p, q, dp, dq, qi; /* RSA */
+	struct slice d;                      /* all; OKP: the raw private key */
+	struct slice point; /* EC: as SEC1, 2.3.3 has it; OKP: the raw public
+			     * key; empty when the file has only d */
+};
+
+/* One import; what import_fd was given. */
+struct import {
+	const struct key_terms *terms;
+	size_t workers;
+	struct store *to;
+	struct buf *why;
+};
+
+/* The EVP object, the caller's: all CRT numbers in it, the public part
+ * computed when the file has none.  VH_EKEY when d is out of range, the point
+ * is off its curve or not d's; VH_ENOMEM.  RSA numbers are not checked. */
+enum vh_err parts_to_pkey(const struct parts *parts, EVP_PKEY **out,
+    struct buf *why);
+
+/* Makes a key of parts with terms and adds it.  Errors as import_fd. */
+enum vh_err import_add(const struct import *in, const struct parts *parts,
+    const struct key_terms *terms);
+
+/* One key as DER: PKCS#1, SEC1, PKCS#8 or its successor RFC 5958; exactly
+ * spent. */
+enum vh_err import_der(const struct import *in, struct slice der);
+/* All keys of a PEM text. */
+enum vh_err import_pem(const struct import *in, struct slice text);
+/* A JWK or a JWK Set. */
+enum vh_err import_jwk(const struct import *in, struct slice text);
+
+/* A few harmless characters of an untrusted name, fit for a reason. */
+struct shown {
+	char text[28];
+};
+struct shown shown_of(struct slice name);
+
+#endif

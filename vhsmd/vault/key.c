@@ -1,0 +1,164 @@
+#include "vault/key.h"
+
+#include <stdlib.h>
+
+#include "base/pkey.h"
+#include "vault/check.h"
+
+#define NUMBERS_MAX                                                            \
+	(1u << 20)       /* also of a modulus that is refused for its size */
+#define NORMAL_BITS 3072 /* RSA above this is heavy */
+
+void
+key_free(struct key *key)
+{
+	if (key == NULL)
+		return;
+	for (size_t i = 0; i < key->workers * KEY_SLOTS; i++) {
+		EVP_PKEY_CTX_free(key->slots[i].pkey);
+		EVP_MD_CTX_free(key->slots[i].md);
+	}
+	free(key->slots);
+	EVP_PKEY_free(key->pkey);
+	buf_free(key->numbers);
+	free(key->name);
+	free(key->allow);
+	free(key);
+}
+
+static bool
+some_alg_fits(const struct pub *pub, enum vh_use use)
+{
+	for (size_t i = 0; alg_at(i) != NULL; i++)
+		if (alg_fits(alg_at(i), pub->kty, pub->crv, use))
+			return true;
+	return false;
+}
+
+static enum vh_err
+check_terms(const struct pub *pub, const struct key_terms *terms,
+    struct buf *why)
+{
+	const char *kind = check_kind(pub->kty, pub->crv);
+	const char *use = use_name(terms->use);
+
+	if (use == NULL)
+		return REFUSE(why, VH_EKEY,
+		    "use missing: the key spec or the JWK must say sig or enc");
+	if (!some_alg_fits(pub, terms->use))
+		return REFUSE(why, VH_EKEY, "use \"%s\" does not fit %s", use,
+		    kind);
+	if (terms->pin == NULL)
+		return VH_OK;
+	if (terms->pin->use != terms->use)
+		return REFUSE(why, VH_EALG,
+		    "alg \"%s\" does not fit use \"%s\"", terms->pin->name,
+		    use);
+	if (!alg_fits(terms->pin, pub->kty, pub->crv, terms->use))
+		return REFUSE(why, VH_EALG, "alg \"%s\" does not fit %s",
+		    terms->pin->name, kind);
+	return VH_OK;
+}
+
+/* NULL for the empty slice. */
+static enum vh_err
+copy_text(struct slice text, char **out)
+{
+	*out = NULL;
+	if (text.len == 0)
+		return VH_OK;
+	*out = strndup((const char *)text.p, text.len);
+	return *out == NULL ? VH_ENOMEM : VH_OK;
+}
+
+static enum vh_err
+set_terms(struct key *key, const struct key_terms *terms, size_t workers)
+{
+	key->use = terms->use;
+	key->pin = terms->pin;
+	TRY(copy_text(terms->name, &key->name));
+	TRY(copy_text(terms->allow, &key->allow));
+	key->slots = calloc(workers * KEY_SLOTS, sizeof *key->slots);
+	if (key->slots == NULL)
+		return VH_ENOMEM;
+	key->workers = workers;
+	return VH_OK;
+}
+
+enum vh_err
+key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
+    struct key **out, struct buf *why)
+{
+	AUTO(pkey_free) EVP_PKEY *mine = pkey;
+	AUTO(key_free) struct key *key = calloc(1, sizeof *key);
+
+	*out = NULL;
+	if (key == NULL)
+		return VH_ENOMEM;
+	key->pkey = TAKE(mine);
+	key->numbers = buf_new(NUMBERS_MAX);
+	if (key->numbers == NULL)
+		return VH_ENOMEM;
+	if (pub_of_pkey(key->pkey, key->numbers, &key->pub) != VH_OK)
+		return REFUSE(why, VH_EKEY,
+		    "key type or curve not supported, expected RSA of %d to %d "
+		    "bits, EC P-256, P-384 or P-521, Ed25519 or X25519",
+		    VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
+	TRY(check_public(&key->pub, why));
+	TRY(check_terms(&key->pub, terms, why));
+	TRY(check_pair(key->pkey, &key->pub, why));
+	TRY(pub_thumbprint(&key->pub, key->kid));
+	TRY(set_terms(key, terms, workers));
+	key->lane = lane_of_pub(&key->pub);
+	*out = TAKE(key);
+	return VH_OK;
+}
+
+enum vh_err
+key_check_alg(const struct key *key, const struct alg *alg)
+{
+	if (key->pin != NULL && key->pin != alg)
+		return VH_EALG;
+	return alg_fits(alg, key->pub.kty, key->pub.crv, key->use) ? VH_OK
+								   : VH_EALG;
+}
+
+bool
+key_same_terms(const struct key *a, const struct key *b)
+{
+	return a->use == b->use && a->pin == b->pin &&
+	       slice_eq(slice_text(a->name), slice_text(b->name)) &&
+	       slice_eq(slice_text(a->allow), slice_text(b->allow));
+}
+
+enum lane
+lane_of_pub(const struct pub *pub)
+{
+	if (pub->kty == VH_KTY_RSA)
+		return pub_bits(pub) <= NORMAL_BITS ? LANE_NORMAL : LANE_HEAVY;
+	return pub->crv == VH_CRV_P384 || pub->crv == VH_CRV_P521 ? LANE_NORMAL
+								  : LANE_FAST;
+}
+
+const char *
+lane_name(enum lane lane)
+{
+	static const char *const names[LANES] = { [LANE_FAST] = "fast",
+		[LANE_NORMAL] = "normal",
+		[LANE_HEAVY] = "heavy" };
+
+	return names[lane];
+}
+
+void
+key_put(struct buf *b, const struct key *key)
+{
+	frame_put_text(b, VH_F_KID, key->kid);
+	frame_put_u32(b, VH_F_USE_ID, key->use);
+	frame_put_u32(b, VH_F_ALG_ID, key->pin == NULL ? 0 : key->pin->id);
+	pub_put_fields(b, &key->pub);
+	if (key->name != NULL)
+		frame_put_text(b, VH_F_NAME, key->name);
+	if (key->allow != NULL)
+		frame_put_text(b, VH_F_ALLOW, key->allow);
+}
