@@ -146,8 +146,9 @@ is_crowded(const struct http *h)
 	return conns_count(h->conns) > h->settings->http_connections / 2;
 }
 
-/* Called once the headers are there.  The answer is queued at once, so
- * libmicrohttpd reads no body: it answers and closes. */
+/* Called when the headers are there, and again when the body, if any, has been
+ * read.  An answer queued at the first call ends the connection afterwards:
+ * just right for a request with a body, which is then never read. */
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *upload,
@@ -163,7 +164,10 @@ on_request(void *arg, struct MHD_Connection *c, const char *url,
 	(void)version;
 	(void)upload;
 	(void)upload_size;
-	*request = c; /* asks for on_completed */
+	if (*request == NULL && !q.has_body) {
+		*request = c; /* also asks for on_completed */
+		return MHD_YES;
+	}
 	http_answer_to(&site, &q, clock_mono(), &a);
 	struct MHD_Response *r = response_of(&a);
 
@@ -238,6 +242,20 @@ next_wait(const struct http *h)
 	return conns_count(h->conns) > 0 ? HTTP_SWEEP_MS : -1;
 }
 
+/* At its limit libmicrohttpd looks away from the listening socket, and back
+ * only when it runs with fewer connections: so once more when some have gone.
+ */
+static void
+run(struct http *h)
+{
+	size_t before;
+
+	do {
+		before = conns_count(h->conns);
+		(void)MHD_run(h->mhd); /* NO: not started with our flags */
+	} while (conns_count(h->conns) < before);
+}
+
 static void *
 serve(void *arg)
 {
@@ -255,7 +273,7 @@ serve(void *arg)
 	while (poll(fds, 2, next_wait(h)) >= 0 || errno == EINTR) {
 		if (fds[0].revents != 0)
 			break;
-		(void)MHD_run(h->mhd); /* NO: not started with our flags */
+		run(h);
 		size_t cut = conns_sweep(h->conns, limit_ms, clock_mono());
 
 		atomic_fetch_add_explicit(&h->counts.cut, cut,
@@ -336,9 +354,9 @@ http_start_tls(int fd, const struct settings *settings, struct shared *shared,
 		(void)close(fd);
 		return VH_EIO;
 	}
-	h->mhd = start_mhd(h, fd, tls);
+	h->mhd = start_mhd(h, fd, tls); /* closes fd when it fails */
 	if (h->mhd == NULL) {
-		LOG(ERROR, "http_failed", KV("tls", tls != NULL));
+		LOG(ERROR, "http_failed", KV("tls", (bool)(tls != NULL)));
 		return tls == NULL ? VH_EIO : VH_ECONFIG;
 	}
 	if (!start_thread(h)) {

@@ -1,0 +1,144 @@
+/* HTTPS, with the openssl command as the other end. */
+#include "front/http_tls.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Self-signed for localhost, for a hundred years; guards nothing. */
+static const char cert[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBfjCCASWgAwIBAgIUUnMwNCNSqjFCAORYs0GMlyZJzuswCgYIKoZIzj0EAwIw\n"
+    "FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTAzMDU0NFoYDzIxMjYxMDI4\n"
+    "MDMwNTQ0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO\n"
+    "PQMBBwNCAATClsqwIfJOY5cFj6QXHPtaz8FzRbtWKFQ0tynnGgabludnZrJS5bag\n"
+    "aCM/rbYrZmkAtFU9thJYkhoQU8/k8sO2o1MwUTAdBgNVHQ4EFgQUhT4B2gxSKvXH\n"
+    "5221pezp8OPxL4owHwYDVR0jBBgwFoAUhT4B2gxSKvXH5221pezp8OPxL4owDwYD\n"
+    "VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBWmxDJWtslUGw6m1fGcgh+\n"
+    "PsIlXC8T5jWRyX8PaB3dCQIgXpo9razLz7XlMPppxF3hvBWqJw+lgtJtfGMm1+9P\n"
+    "Vd0=\n"
+    "-----END CERTIFICATE-----\n";
+static const char cert_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgLUbSR6OFIFWvjH4c\n"
+    "HkjRVZApYmbbCgxe9Y+du2iXKXqhRANCAATClsqwIfJOY5cFj6QXHPtaz8FzRbtW\n"
+    "KFQ0tynnGgabludnZrJS5bagaCM/rbYrZmkAtFU9thJYkhoQU8/k8sO2\n"
+    "-----END PRIVATE KEY-----\n";
+static const char other_key[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+mdoptqPUewK1HrZ\n"
+    "dY1GZjWMptcYfj5myl7zuPfKTcGhRANCAASBVSceEUHwe4OfasSvTBTfHS4zYnOi\n"
+    "2cglQ5NgMl0urNfuaDRxxFkE7Kn/ZlM2WyDc3MsPUpl5dhpw38kb7qGa\n"
+    "-----END PRIVATE KEY-----\n";
+
+struct server {
+	struct settings *settings;
+	struct shared *shared;
+	struct http *http;
+	unsigned port;
+	int fd;
+};
+
+static enum vh_err
+start(struct server *s, const char *key)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof a;
+
+	*s = (struct server){ .settings = settings_new(),
+		.shared = shared_new(),
+		.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+	cr_assert(s->settings != NULL && s->shared != NULL);
+	cr_assert_eq(bind(s->fd, (struct sockaddr *)&a, sizeof a), 0);
+	cr_assert_eq(listen(s->fd, 64), 0);
+	cr_assert_eq(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
+	s->port = ntohs(a.sin_port);
+	return http_start_tls(s->fd, s->settings, s->shared,
+	    &(struct http_tls){ cert, key }, &s->http);
+}
+
+static void
+stop(struct server *s)
+{
+	http_stop(s->http);
+	shared_free(s->shared);
+	settings_free(s->settings);
+}
+
+/* What `openssl s_client OPTIONS` prints of an answer from /healthz. */
+static void
+ask(const struct server *s, const char *options, char *out, size_t size)
+{
+	char command[512];
+
+	(void)snprintf(command, sizeof command,
+	    "printf 'GET /healthz HTTP/1.1\\r\\nHost: a\\r\\n"
+	    "Connection: close\\r\\n\\r\\n' | "
+	    "timeout 20 openssl s_client -quiet -connect 127.0.0.1:%u %s "
+	    "2>&1",
+	    s->port, options);
+	FILE *p = popen(command, "r");
+
+	cr_assert_not_null(p);
+	out[fread(out, 1, size - 1, p)] = '\0';
+	(void)pclose(p); /* the output says how it went */
+}
+
+Test(http_tls, it_answers_over_tls_1_2_and_1_3)
+{
+	static const char *const versions[] = { "-tls1_2", "-tls1_3" };
+	char out[8192];
+	struct server s;
+
+	cr_assert_eq(start(&s, cert_key), VH_OK);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		ask(&s, versions[i], out, sizeof out);
+		cr_expect_not_null(strstr(out, "HTTP/1.1 200"), "%s: %s",
+		    versions[i], out);
+	}
+	stop(&s);
+}
+
+Test(http_tls, older_versions_are_refused)
+{
+	static const char *const versions[] = {
+		"-tls1_1 -cipher ALL:@SECLEVEL=0",
+		"-tls1 -cipher ALL:@SECLEVEL=0"
+	};
+	char out[8192];
+	struct server s;
+
+	cr_assert_eq(start(&s, cert_key), VH_OK);
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		ask(&s, versions[i], out, sizeof out);
+		cr_expect_null(strstr(out, "HTTP/1.1"), "%s", versions[i]);
+		cr_expect_not_null(strstr(out, "error:"), "%s", out);
+	}
+	ask(&s, "", out, sizeof out);
+	cr_expect_not_null(strstr(out, "HTTP/1.1 200"));
+	stop(&s);
+}
+
+Test(http_tls, a_key_of_another_certificate_is_refused)
+{
+	struct server s;
+
+	cr_expect_eq(start(&s, other_key), VH_ECONFIG);
+	cr_expect_null(s.http);
+	cr_expect_eq(fcntl(s.fd, F_GETFD), -1, "the socket was taken over");
+	stop(&s);
+}
+
+Test(http_tls, what_is_no_pem_is_refused)
+{
+	struct server s;
+
+	cr_expect_eq(start(&s, "no key"), VH_ECONFIG);
+	cr_expect_null(s.http);
+	cr_expect_eq(fcntl(s.fd, F_GETFD), -1);
+	stop(&s);
+}
