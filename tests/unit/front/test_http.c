@@ -5,13 +5,17 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sandbox.h"
 
 #define JWKS        "/.well-known/jwks.json"
 #define SET         "{\"keys\":[]}"
@@ -313,9 +317,8 @@ Test(http, what_is_no_http_is_refused_and_the_server_lives)
 		"GET\r\n\r\n", "GET /\r\n\r\n", " / HTTP/1.1\r\n\r\n",
 		"GET /healthz HTTP/9.9\r\nHost: a\r\n\r\n",
 		"GET /healthz HTTP/1.1\r\n\r\n",
-		"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: "
-		"-1\r\n\r\n",
-		"GET /healthz HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+		GET("/healthz", "Content-Length: -1\r\n"),
+		GET("/healthz", "no colon\r\n"),
 		"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\r\n" };
 	struct server s;
 	char answer[ANSWER_MAX];
@@ -524,4 +527,57 @@ Test(http, stopping_ends_what_is_open)
 	tear_down(&s);
 	cr_expect_eq(read_to_end(fd, answer), 0);
 	cr_expect_eq(close(fd), 0);
+}
+
+/* A process of its own, sandboxed as front is; ends when told or orphaned. */
+static pid_t
+serve_in_sandbox(struct server *s, int fd)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (http_start(fd, s->settings, s->shared, &s->http) != VH_OK ||
+	    sandbox_enter(SANDBOX_NET) != VH_OK)
+		_exit(1);
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
+Test(http, it_lives_in_the_sandbox_of_front)
+{
+	char answer[ANSWER_MAX];
+	struct server s = { .settings = settings_new(),
+		.shared = shared_new() };
+	int state;
+
+	cr_assert(s.settings != NULL && s.shared != NULL);
+	s.settings->http_connections = 4;
+	s.settings->http_timeout = 1;
+	s.shared->serving = true;
+	shared_published_set(s.shared, published_new(slice_text(SET)));
+	int fd = listen_anywhere(&s.port);
+	pid_t pid = serve_in_sandbox(&s, fd);
+
+	cr_assert_gt(pid, 0);
+	cr_expect_eq(close(fd), 0);
+	cr_expect_str_eq(body_of(ask(&s, GET(JWKS, ""))), SET);
+	cr_expect_eq(status_of(ask(&s, GET("/metrics", ""))), 200);
+	cr_expect_eq(status_of(ask(&s, GET("/nowhere", ""))), 404);
+	int slow = dial(&s), idle[4];
+
+	cr_expect(put(slow, "GET / HTTP/1.1\r\nX: "));
+	cr_expect_lt(dribble(slow), 10000);
+	cr_expect_eq(close(slow), 0);
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+		idle[i] = dial(&s);
+	cr_expect_eq(status_of(ask(&s, GET("/readyz", ""))), 200);
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++)
+		cr_expect_eq(read_to_end(idle[i], answer), 0);
+	cr_expect_eq(waitpid(pid, &state, WNOHANG), 0, "it died");
+	cr_expect_eq(kill(pid, SIGKILL), 0);
+	cr_expect_eq(waitpid(pid, &state, 0), pid);
+	shared_free(s.shared);
+	settings_free(s.settings);
 }

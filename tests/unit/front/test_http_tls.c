@@ -4,9 +4,15 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/sandbox.h"
 
 /* Self-signed for localhost, for a hundred years; guards nothing. */
 static const char cert[] =
@@ -42,8 +48,8 @@ struct server {
 	int fd;
 };
 
-static enum vh_err
-start(struct server *s, const char *key)
+static void
+set_up(struct server *s)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -57,6 +63,12 @@ start(struct server *s, const char *key)
 	cr_assert_eq(listen(s->fd, 64), 0);
 	cr_assert_eq(getsockname(s->fd, (struct sockaddr *)&a, &len), 0);
 	s->port = ntohs(a.sin_port);
+}
+
+static enum vh_err
+start(struct server *s, const char *key)
+{
+	set_up(s);
 	return http_start_tls(s->fd, s->settings, s->shared,
 	    &(struct http_tls){ cert, key }, &s->http);
 }
@@ -140,5 +152,45 @@ Test(http_tls, what_is_no_pem_is_refused)
 	cr_expect_eq(start(&s, "no key"), VH_ECONFIG);
 	cr_expect_null(s.http);
 	cr_expect_eq(fcntl(s.fd, F_GETFD), -1);
+	stop(&s);
+}
+
+/* In a process sandboxed as front is, which ends when told or orphaned. */
+static pid_t
+serve_in_sandbox(struct server *s)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (http_start_tls(s->fd, s->settings, s->shared,
+		&(struct http_tls){ cert, cert_key }, &s->http) != VH_OK ||
+	    sandbox_enter(SANDBOX_NET) != VH_OK)
+		_exit(1);
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
+Test(http_tls, it_lives_in_the_sandbox_of_front)
+{
+	static const char *const options[] = { "-tls1_2", "-tls1_3", "-tls1_1",
+		"-tls1_2 -cipher AES128-SHA", "-tls1_3 -groups P-384" };
+	char out[8192];
+	struct server s;
+	int state;
+
+	set_up(&s);
+	pid_t pid = serve_in_sandbox(&s);
+
+	cr_assert_gt(pid, 0);
+	cr_expect_eq(close(s.fd), 0);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		ask(&s, options[i], out, sizeof out);
+	ask(&s, "", out, sizeof out);
+	cr_expect_not_null(strstr(out, "HTTP/1.1 200"), "%s", out);
+	cr_expect_eq(waitpid(pid, &state, WNOHANG), 0, "it died");
+	cr_expect_eq(kill(pid, SIGKILL), 0);
+	cr_expect_eq(waitpid(pid, &state, 0), pid);
 	stop(&s);
 }
