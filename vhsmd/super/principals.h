@@ -1,0 +1,17 @@
+/* The principals of the configuration, with names of users and groups turned
+ * into numbers, as front takes them. */
+#ifndef SUPER_PRINCIPALS_H
+#define SUPER_PRINCIPALS_H
+
+#include "keyspec/config.h"
+
+/* Most bytes of the text: a line of settings holds no more. */
+#define PRINCIPALS_TEXT_MAX 4000
+
+/* "NAME=uid:N+gid:N;NAME=uid:N", NUL-terminated, appended to out.  VH_ECONFIG
+ * with a line in r->why for a name the machine does not know, and for a text
+ * that would be too long; VH_ENOMEM. */
+enum vh_err principals_put(const struct reading *r,
+    const struct config_principals *principals, struct buf *out);
+
+#endif
