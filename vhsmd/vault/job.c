@@ -66,7 +66,7 @@ answer(const struct frame *q, struct crypto *crypto, const struct store *store,
 		frame_close(out, start);
 		return;
 	}
-	out->failed = false;
+	out->err = VH_OK; /* what failed is cut off */
 	buf_trim(out, start);
 	frame_put_error(out, q->op, q->id, *err, NULL);
 }

@@ -11,8 +11,9 @@
 #include "vault/arena.h"
 #include "vault/registers.h"
 
-#define BATCH       8           /* jobs taken at once */
-#define SMALL       (64u << 10) /* bytes of a job the intake does itself */
+#define BATCH       8            /* jobs taken at once */
+#define SMALL       (64u << 10)  /* bytes of a job the intake does itself */
+#define GATHER      (128u << 10) /* bytes of answers that leave together */
 #define ANSWERS_MAX (VH_DATA_MAX + (8u << 20))
 
 /* lock guards the queue. */
@@ -91,7 +92,8 @@ run_jobs(struct worker *w, struct job *job)
 
 		job_run(job, w->crypto, w->pool->store, w->pool->stats,
 		    w->answers);
-		if (next == NULL || next->from != job->from)
+		if (next == NULL || next->from != job->from ||
+		    buf_slice(w->answers).len >= GATHER)
 			send_answers(w, job->from);
 		job_free(job);
 		job = next;
