@@ -41,7 +41,7 @@ struct http {
 	struct shared *shared;
 	struct http_counts counts;
 	struct metrics_cache metrics;
-	struct conns *conns;
+	struct http_conns *conns;
 	struct MHD_Daemon *mhd;
 	int wake; /* eventfd: stop */
 	pthread_t thread;
@@ -143,7 +143,7 @@ add_headers(struct MHD_Response *r, const struct http_answer *a, bool closing)
 static bool
 is_crowded(const struct http *h)
 {
-	return conns_count(h->conns) > h->settings->http_connections / 2;
+	return http_conns_count(h->conns) > h->settings->http_connections / 2;
 }
 
 /* Called when the headers are there, and again when the body, if any, has been
@@ -192,7 +192,7 @@ on_completed(void *arg, struct MHD_Connection *c, void **request,
 	(void)request;
 	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK && info != NULL &&
 	    info->socket_context != NULL)
-		conns_finish(h->conns, info->socket_context, clock_mono());
+		http_conns_finish(h->conns, info->socket_context, clock_mono());
 }
 
 /* --- connections --- */
@@ -208,16 +208,16 @@ on_connection(void *arg, struct MHD_Connection *c, void **context,
 		    MHD_CONNECTION_INFO_CONNECTION_FD)
 			     ->connect_fd;
 
-		*context = conns_add(h->conns, fd, clock_mono());
+		*context = http_conns_add(h->conns, fd, clock_mono());
 		/* Nobody would end it later. */
 		if (*context == NULL)
 			(void)shutdown(fd, SHUT_RDWR);
 	} else if (*context != NULL) {
-		conns_remove(h->conns, *context);
+		http_conns_remove(h->conns, *context);
 		*context = NULL;
 	}
-	atomic_store_explicit(&h->counts.connections, conns_count(h->conns),
-	    memory_order_relaxed);
+	atomic_store_explicit(&h->counts.connections,
+	    http_conns_count(h->conns), memory_order_relaxed);
 }
 
 /* Escapes stay as they are sent: a path is compared byte for byte, and %00
@@ -239,7 +239,7 @@ next_wait(const struct http *h)
 
 	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES && ms < HTTP_SWEEP_MS)
 		return (int)ms;
-	return conns_count(h->conns) > 0 ? HTTP_SWEEP_MS : -1;
+	return http_conns_count(h->conns) > 0 ? HTTP_SWEEP_MS : -1;
 }
 
 /* At its limit libmicrohttpd looks away from the listening socket, and back
@@ -251,9 +251,9 @@ run(struct http *h)
 	size_t before;
 
 	do {
-		before = conns_count(h->conns);
+		before = http_conns_count(h->conns);
 		(void)MHD_run(h->mhd); /* NO: not started with our flags */
-	} while (conns_count(h->conns) < before);
+	} while (http_conns_count(h->conns) < before);
 }
 
 static void *
@@ -274,7 +274,7 @@ serve(void *arg)
 		if (fds[0].revents != 0)
 			break;
 		run(h);
-		size_t cut = conns_sweep(h->conns, limit_ms, clock_mono());
+		size_t cut = http_conns_sweep(h->conns, limit_ms, clock_mono());
 
 		atomic_fetch_add_explicit(&h->counts.cut, cut,
 		    memory_order_relaxed);
@@ -341,7 +341,7 @@ http_start_tls(int fd, const struct settings *settings, struct shared *shared,
 
 	if (h != NULL)
 		h->wake = -1;
-	if (h == NULL || (h->conns = conns_new()) == NULL) {
+	if (h == NULL || (h->conns = http_conns_new()) == NULL) {
 		(void)close(fd);
 		return VH_ENOMEM;
 	}
@@ -388,7 +388,7 @@ http_stop(struct http *h)
 		MHD_stop_daemon(h->mhd);
 	if (h->wake >= 0)
 		(void)close(h->wake);
-	conns_free(h->conns);
+	http_conns_free(h->conns);
 	buf_free(h->metrics.text);
 	free(h);
 }

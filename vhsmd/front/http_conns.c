@@ -6,23 +6,23 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-struct conn {
-	TAILQ_ENTRY(conn) link;
+struct http_conn {
+	TAILQ_ENTRY(http_conn) link;
 	struct mono_ns since;
 	int fd;
 	bool ended; /* in gone, not in live */
 };
 
-struct conns {
-	TAILQ_HEAD(, conn) live;
-	TAILQ_HEAD(, conn) gone; /* ended here, not removed yet */
+struct http_conns {
+	TAILQ_HEAD(, http_conn) live;
+	TAILQ_HEAD(, http_conn) gone; /* ended here, not removed yet */
 	size_t count;
 };
 
-struct conns *
-conns_new(void)
+struct http_conns *
+http_conns_new(void)
 {
-	struct conns *c = calloc(1, sizeof *c);
+	struct http_conns *c = calloc(1, sizeof *c);
 
 	if (c == NULL)
 		return NULL;
@@ -32,29 +32,29 @@ conns_new(void)
 }
 
 void
-conns_free(struct conns *c)
+http_conns_free(struct http_conns *c)
 {
-	struct conn *one;
+	struct http_conn *one;
 
 	if (c == NULL)
 		return;
 	while ((one = TAILQ_FIRST(&c->live)) != NULL)
-		conns_remove(c, one);
+		http_conns_remove(c, one);
 	while ((one = TAILQ_FIRST(&c->gone)) != NULL)
-		conns_remove(c, one);
+		http_conns_remove(c, one);
 	free(c);
 }
 
 size_t
-conns_count(const struct conns *c)
+http_conns_count(const struct http_conns *c)
 {
 	return c->count;
 }
 
-struct conn *
-conns_add(struct conns *c, int fd, struct mono_ns now)
+struct http_conn *
+http_conns_add(struct http_conns *c, int fd, struct mono_ns now)
 {
-	struct conn *one = calloc(1, sizeof *one);
+	struct http_conn *one = calloc(1, sizeof *one);
 
 	if (one == NULL)
 		return NULL;
@@ -66,7 +66,8 @@ conns_add(struct conns *c, int fd, struct mono_ns now)
 }
 
 void
-conns_finish(struct conns *c, struct conn *one, struct mono_ns now)
+http_conns_finish(struct http_conns *c, struct http_conn *one,
+    struct mono_ns now)
 {
 	if (one->ended)
 		return;
@@ -76,7 +77,7 @@ conns_finish(struct conns *c, struct conn *one, struct mono_ns now)
 }
 
 void
-conns_remove(struct conns *c, struct conn *one)
+http_conns_remove(struct http_conns *c, struct http_conn *one)
 {
 	if (one->ended)
 		TAILQ_REMOVE(&c->gone, one, link);
@@ -87,9 +88,9 @@ conns_remove(struct conns *c, struct conn *one)
 }
 
 size_t
-conns_sweep(struct conns *c, uint64_t limit_ms, struct mono_ns now)
+http_conns_sweep(struct http_conns *c, uint64_t limit_ms, struct mono_ns now)
 {
-	struct conn *one;
+	struct http_conn *one;
 	size_t n = 0;
 
 	while ((one = TAILQ_FIRST(&c->live)) != NULL &&

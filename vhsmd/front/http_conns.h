@@ -7,25 +7,28 @@
 #include "base/clock.h"
 #include "wire/base.h"
 
-struct conns;
-struct conn;
+struct http_conns;
+struct http_conn;
 
 /* NULL when out of memory. */
-struct conns *conns_new(void);
+struct http_conns *http_conns_new(void);
 /* Forgets the connections that are left; closes none. */
-void conns_free(struct conns *c);
-AUTO_FREE(struct conns, conns_free)
-size_t conns_count(const struct conns *c);
+void http_conns_free(struct http_conns *c);
+AUTO_FREE(struct http_conns, http_conns_free)
+size_t http_conns_count(const struct http_conns *c);
 
 /* Starts to watch fd, which stays the caller's.  NULL when out of memory. */
-struct conn *conns_add(struct conns *c, int fd, struct mono_ns now);
+struct http_conn *http_conns_add(struct http_conns *c, int fd,
+    struct mono_ns now);
 /* A request on it was answered in full: its time starts anew. */
-void conns_finish(struct conns *c, struct conn *one, struct mono_ns now);
+void http_conns_finish(struct http_conns *c, struct http_conn *one,
+    struct mono_ns now);
 /* Before fd is closed. */
-void conns_remove(struct conns *c, struct conn *one);
+void http_conns_remove(struct http_conns *c, struct http_conn *one);
 
 /* Ends (shutdown, not close) every connection that has finished no request for
  * limit_ms; how many.  Each is ended once. */
-size_t conns_sweep(struct conns *c, uint64_t limit_ms, struct mono_ns now);
+size_t http_conns_sweep(struct http_conns *c, uint64_t limit_ms,
+    struct mono_ns now);
 
 #endif

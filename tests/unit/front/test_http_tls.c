@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -193,4 +194,52 @@ Test(http_tls, it_lives_in_the_sandbox_of_front)
 	cr_expect_eq(kill(pid, SIGKILL), 0);
 	cr_expect_eq(waitpid(pid, &state, 0), pid);
 	stop(&s);
+}
+
+/* A descriptor that gives these bytes. */
+static int
+file_of(const void *bytes, size_t len)
+{
+	int fd = memfd_create("pem", MFD_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, bytes, len), (ssize_t)len);
+	cr_assert_eq(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+Test(http_tls, files_are_read_whole_and_closed)
+{
+	AUTO(http_tls_free) struct http_tls *tls = NULL;
+	int a = file_of(cert, strlen(cert)), b = file_of("key", 3);
+
+	cr_assert_eq(http_tls_read(a, b, &tls), VH_OK);
+	cr_expect_str_eq(tls->cert, cert);
+	cr_expect_str_eq(tls->key, "key");
+	cr_expect_eq(fcntl(a, F_GETFD), -1);
+	cr_expect_eq(fcntl(b, F_GETFD), -1);
+}
+
+Test(http_tls, files_that_are_no_text_are_refused_and_closed)
+{
+	static const char big[HTTP_PEM_MAX + 1] = { [0 ... HTTP_PEM_MAX] =
+							'a' };
+	const struct {
+		struct slice bytes;
+		enum vh_err err;
+	} bad[] = { { slice_of("", 0), VH_ECONFIG },
+		{ slice_of("a\0b", 3), VH_ECONFIG },
+		{ slice_of("a\0", 2), VH_ECONFIG },
+		{ slice_of(big, sizeof big), VH_ETOOBIG } };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct http_tls *tls = NULL;
+		int a = file_of("cert", 4),
+		    b = file_of(bad[i].bytes.p, bad[i].bytes.len);
+
+		cr_expect_eq(http_tls_read(a, b, &tls), bad[i].err, "%zu", i);
+		cr_expect_null(tls);
+		cr_expect_eq(fcntl(a, F_GETFD), -1);
+		cr_expect_eq(fcntl(b, F_GETFD), -1);
+	}
 }
