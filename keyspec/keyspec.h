@@ -8,8 +8,9 @@
 #include "keyspec/yaml.h"
 #include "wire/alg.h"
 
-#define KEYSPEC_ENTRIES_MAX 1024 /* of the list keys */
-#define KEYSPEC_KEYS_MAX    4096 /* keys a spec generates in all */
+#define KEYSPEC_ENTRIES_MAX   1024 /* of the list keys */
+#define KEYSPEC_KEYS_MAX      4096 /* keys a spec generates in all */
+#define KEYSPEC_RSA_BITS_STEP 256
 
 struct keyspec_defaults {
 	uint64_t publish_before, keep_after; /* ms */

@@ -1,0 +1,163 @@
+#include "keyspec/config.h"
+
+#include <stdlib.h>
+
+#include "keyspec/schema.h"
+
+enum vh_err
+config_check_principal(const struct reading *r, const struct node *n, void *of)
+{
+	const struct config_principal *p = of;
+
+	if (p->uids.count == 0 && p->gids.count == 0)
+		return refuse(r, n->at,
+		    "found neither uids nor gids, expected at least one of "
+		    "them for a principal");
+	return VH_OK;
+}
+
+static enum vh_err
+read_principal(const struct reading *r, const struct node *n,
+    struct config_principal *p)
+{
+	if (!principal_name_ok(n->key))
+		return refuse(r, n->key_at,
+		    "principals: found %s, expected a name of at most %d "
+		    "letters, digits and _.- that begins with a letter",
+		    shown_text(n->key).text, VH_PRINCIPAL_MAX);
+	p->at = n->key_at;
+	p->name = strdup(n->key);
+	if (p->name == NULL)
+		return VH_ENOMEM;
+	return schema_read(r, SCOPE_config_principal, n, p);
+}
+
+static enum vh_err
+read_principals(const struct reading *r, const struct row *row,
+    const struct node *n, void *field)
+{
+	struct config_principals *list = field;
+
+	if (n->kind != NODE_MAPPING)
+		return refuse_value(r, row, n);
+	if (n->count > CONFIG_PRINCIPALS_MAX)
+		return refuse(r, n->at,
+		    "principals: found %zu, expected at most %d", n->count,
+		    CONFIG_PRINCIPALS_MAX);
+	list->at = calloc(n->count + 1, sizeof *list->at);
+	if (list->at == NULL)
+		return VH_ENOMEM;
+	for (const struct node *e = n->first; e != NULL; e = e->next)
+		TRY(read_principal(r, e, &list->at[list->count++]));
+	return VH_OK;
+}
+
+static bool
+is_set_principals(const struct row *, const void *field)
+{
+	return ((const struct config_principals *)field)->count > 0;
+}
+
+static void
+put_principals(struct buf *b, const struct row *, const void *field,
+    size_t indent)
+{
+	const struct config_principals *list = field;
+
+	for (size_t i = 0; i < list->count; i++) {
+		put_spaces(b, indent);
+		scalar_put(b, list->at[i].name);
+		buf_put_text(b, ": {");
+		schema_put(b, SCOPE_config_principal, &list->at[i],
+		    &(struct layout){ .inline_ = true });
+		buf_put_text(b, "}\n");
+	}
+}
+
+static void
+drop_principals(const struct row *, void *field)
+{
+	struct config_principals *list = field;
+
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->at[i].name);
+		schema_drop(SCOPE_config_principal, &list->at[i]);
+	}
+	free(list->at);
+	*list = (struct config_principals){ 0 };
+}
+
+const struct handler principals_handler = {
+	.read = read_principals,
+	.is_set = is_set_principals,
+	.put = put_principals,
+	.drop = drop_principals,
+};
+
+/* The node of a key of a key; NULL when it was not given. */
+static const struct node *
+given(const struct node *n, const char *outer, const char *inner)
+{
+	const struct node *mapping = node_get(n, outer);
+
+	return mapping == NULL ? NULL : node_get(mapping, inner);
+}
+
+/* One user for both would let front read the vault's memory by ptrace. */
+static enum vh_err
+check_users(const struct reading *r, const struct node *n,
+    const struct config_users *users)
+{
+	const struct node *at = given(n, "users", "front");
+
+	if (strcmp(users->vault, users->front) != 0)
+		return VH_OK;
+	if (at == NULL)
+		at = given(n, "users", "vault");
+	return refuse(r, at->at,
+	    "%s: found %s for both vault and front, expected two users",
+	    at->key, shown(at).text);
+}
+
+enum vh_err
+config_check(const struct reading *r, const struct node *n, void *of)
+{
+	const struct config *c = of;
+
+	if (c->listen.socket != NULL &&
+	    c->listen.operator!= NULL &&
+		strcmp(c->listen.socket, c->listen.operator) == 0)
+		return refuse(r, given(n, "listen", "operator")->at,
+		    "operator: found the same as socket, expected a socket of "
+		    "its own");
+	return check_users(r, n, &c->users);
+}
+
+enum vh_err
+config_parse(const struct reading *r, struct slice text, struct config **out)
+{
+	AUTO(node_free) struct node *root = NULL;
+	AUTO(config_free) struct config *config = calloc(1, sizeof *config);
+
+	if (config == NULL)
+		return VH_ENOMEM;
+	TRY(node_parse(r, text, &root));
+	TRY(schema_read(r, SCOPE_config, root, config));
+	*out = TAKE(config);
+	return VH_OK;
+}
+
+void
+config_free(struct config *config)
+{
+	if (config == NULL)
+		return;
+	schema_drop(SCOPE_config, config);
+	free(config);
+}
+
+void
+config_put(struct buf *b, const struct config *config)
+{
+	schema_put(b, SCOPE_config, config, &(struct layout){ 0 });
+}
