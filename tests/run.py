@@ -50,7 +50,7 @@ def criterion(tally, build, label="", env=None):
         if program.endswith(".d"):
             continue
         name = label + os.path.basename(program)
-        output, status = run(name, [program, "--jobs", "2"], env)
+        output, status = run(name, [program, "--jobs", "2"], {"VHSM_BUILD": build, **(env or {})})
         found = re.findall(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+)"
                            r".*?Crashing: .*?(\d+)", output)
         if not found:
