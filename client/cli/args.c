@@ -1,0 +1,294 @@
+#include "client/cli/args.h"
+
+#include <ctype.h>
+
+#include "client/cli/verbs.h"
+
+#define O(sym)   (UINT32_C(1) << OPTION_##sym)
+#define SELECTOR (O(KID) | O(NAME) | O(ALG) | O(KTY) | O(CRV) | O(USE))
+#define ALWAYS   (O(SOCKET) | O(JSON) | O(TIMEOUT) | O(HELP) | O(VERSION))
+
+enum option_type { TEXT, COUNT, FLAG };
+
+static const struct option {
+	const char *name;
+	char letter;
+	enum option_type type;
+	size_t offset;
+	const char *value, *what;
+} options[] = {
+#define VH_OPTION(sym, name, letter, type, member, value, what)                \
+	{ name, letter, type, offsetof(struct args, member), value, what },
+#include "client/cli/options.def"
+};
+
+static const struct verb verbs[] = {
+#define VH_VERB(name, run, options, operand, what)                             \
+	{ name, run, options, operand, what },
+#include "client/cli/verbs.def"
+};
+
+struct parser {
+	int argc, at;
+	char **argv;
+	bool only_operands; /* behind -- */
+	FILE *err;
+	struct args *out;
+};
+
+const struct verb *
+verb_at(size_t i)
+{
+	return i < ARRAY_LEN(verbs) ? &verbs[i] : NULL;
+}
+
+const struct verb *
+verb_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Starts an error line; the caller ends it. */
+static FILE *
+complain(const struct parser *p)
+{
+	fputs("vhsm: ", p->err);
+	if (p->out->verb != NULL)
+		fprintf(p->err, "%s: ", p->out->verb->name);
+	return p->err;
+}
+
+static bool
+is_allowed(const struct parser *p, size_t option)
+{
+	uint32_t allowed =
+	    ALWAYS | (p->out->verb == NULL ? 0 : p->out->verb->options);
+
+	return (allowed >> option & 1) != 0;
+}
+
+static bool
+begins(const char *name, const char *typed, size_t len)
+{
+	return strncmp(name, typed, len) == 0;
+}
+
+static const struct option *
+complain_ambiguous(const struct parser *p, const char *typed, size_t len)
+{
+	fprintf(complain(p), "option --%.*s is ambiguous:", (int)len, typed);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (is_allowed(p, i) && begins(options[i].name, typed, len))
+			fprintf(p->err, " --%s", options[i].name);
+	fputc('\n', p->err);
+	return NULL;
+}
+
+static const struct option *
+find_long(const struct parser *p, const char *typed, size_t len)
+{
+	const struct option *found = NULL;
+	bool ambiguous = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (!is_allowed(p, i) || !begins(options[i].name, typed, len))
+			continue;
+		if (options[i].name[len] == '\0')
+			return &options[i];
+		ambiguous = found != NULL;
+		found = &options[i];
+	}
+	if (ambiguous)
+		return complain_ambiguous(p, typed, len);
+	if (found == NULL || len == 0) {
+		fprintf(complain(p), "unknown option --%.*s; see vhsm help\n",
+		    (int)len, typed);
+		return NULL;
+	}
+	return found;
+}
+
+static const struct option *
+find_short(const struct parser *p, char letter)
+{
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		if (is_allowed(p, i) && options[i].letter == letter)
+			return &options[i];
+	fprintf(complain(p), "unknown option -%c; see vhsm help\n", letter);
+	return NULL;
+}
+
+static bool
+number_of(const char *text, uint32_t *out)
+{
+	uint64_t v = 0;
+
+	for (const char *c = text; *c != '\0'; c++) {
+		if (!isdigit((unsigned char)*c))
+			return false;
+		v = v * 10 + (uint64_t)(*c - '0');
+		if (v > INT32_MAX)
+			return false;
+	}
+	*out = (uint32_t)v;
+	return v > 0;
+}
+
+static bool
+set_option(struct parser *p, const struct option *o, const char *value)
+{
+	char *member = (char *)p->out + o->offset;
+	uint32_t number;
+
+	if (o->type == FLAG) {
+		memcpy(member, &(bool){ true }, sizeof(bool));
+	} else if (o->type == TEXT) {
+		memcpy(member, &value, sizeof value);
+	} else if (number_of(value, &number)) {
+		memcpy(member, &number, sizeof number);
+	} else {
+		fprintf(complain(p), "--%s wants a number, not %s\n", o->name,
+		    value);
+		return false;
+	}
+	return true;
+}
+
+/* attached: the value in the same word, or NULL. */
+static bool
+take_option(struct parser *p, const struct option *o, const char *attached)
+{
+	const char *value = attached;
+
+	if (o == NULL)
+		return false;
+	if (o->type == FLAG && attached != NULL) {
+		fprintf(complain(p), "--%s takes no value\n", o->name);
+		return false;
+	}
+	if (o->type != FLAG && attached == NULL) {
+		if (p->at == p->argc) {
+			fprintf(complain(p), "--%s wants a value: %s\n",
+			    o->name, o->value);
+			return false;
+		}
+		value = p->argv[p->at++];
+	}
+	return set_option(p, o, value);
+}
+
+static bool
+take_long(struct parser *p, const char *typed)
+{
+	const char *equals = strchr(typed, '=');
+	size_t len = equals == NULL ? strlen(typed) : (size_t)(equals - typed);
+
+	return take_option(p, find_long(p, typed, len),
+	    equals == NULL ? NULL : equals + 1);
+}
+
+static bool
+take_short(struct parser *p, const char *typed)
+{
+	return take_option(p, find_short(p, typed[0]),
+	    typed[1] == '\0' ? NULL : typed + 1);
+}
+
+static bool
+take_word(struct parser *p, const char *word)
+{
+	struct args *a = p->out;
+
+	if (a->verb == NULL) {
+		a->verb = verb_by_name(word);
+		if (a->verb == NULL)
+			fprintf(complain(p), "unknown verb %s; see vhsm help\n",
+			    word);
+		return a->verb != NULL;
+	}
+	if (a->verb->operand == NULL || a->operand != NULL) {
+		fprintf(complain(p), "superfluous argument %s\n", word);
+		return false;
+	}
+	a->operand = word;
+	return true;
+}
+
+static bool
+take_next(struct parser *p)
+{
+	const char *word = p->argv[p->at++];
+
+	if (p->only_operands || word[0] != '-' || word[1] == '\0')
+		return take_word(p, word);
+	if (word[1] != '-')
+		return take_short(p, word + 1);
+	if (word[2] != '\0')
+		return take_long(p, word + 2);
+	p->only_operands = true;
+	return true;
+}
+
+bool
+args_parse(int argc, char **argv, FILE *err, struct args *out)
+{
+	struct parser p = { argc, 1, argv, false, err, out };
+
+	*out = (struct args){ 0 };
+	while (p.at < argc)
+		if (!take_next(&p))
+			return false;
+	if (out->verb == NULL && !out->help && !out->version) {
+		fputs("vhsm: which verb? see vhsm help\n", err);
+		return false;
+	}
+	return true;
+}
+
+static void
+print_options(FILE *to, uint32_t mask)
+{
+	char left[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		const struct option *o = &options[i];
+
+		if ((mask >> i & 1) == 0)
+			continue;
+		(void)snprintf(left, sizeof left, "--%s%s%s", o->name,
+		    o->value == NULL ? "" : " ",
+		    o->value == NULL ? "" : o->value);
+		if (o->letter != 0)
+			fprintf(to, "  -%c, %-20s %s\n", o->letter, left,
+			    o->what);
+		else
+			fprintf(to, "      %-20s %s\n", left, o->what);
+	}
+}
+
+void
+args_usage(FILE *to, const struct verb *verb)
+{
+	if (verb != NULL) {
+		fprintf(to, "usage: vhsm %s [options]%s%s\n%s\n", verb->name,
+		    verb->operand == NULL ? "" : " ",
+		    verb->operand == NULL ? "" : verb->operand, verb->what);
+		if (verb->options != 0)
+			fputs("\noptions:\n", to);
+		print_options(to, verb->options);
+		fputs("\noptions of all verbs:\n", to);
+		print_options(to, ALWAYS);
+		return;
+	}
+	fputs("usage: vhsm [-s URL] [--json] VERB [options] [FILE|-]\n\n"
+	      "verbs:\n",
+	    to);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].what);
+	fputs("\noptions of all verbs:\n", to);
+	print_options(to, ALWAYS);
+	fputs("\nvhsm VERB --help tells more about a verb.\n", to);
+}

@@ -1,0 +1,54 @@
+/* The command line: verbs.def and options.def, and what was typed. */
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+
+#include <stdio.h>
+
+#include "client/vhsm.h"
+#include "wire/base.h"
+
+/* Exit status. */
+#define EXIT_DONE     0
+#define EXIT_FAILED   1
+#define EXIT_USAGE    2
+#define EXIT_NODAEMON 3
+
+enum option_id {
+#define VH_OPTION(sym, name, letter, type, member, value, what) OPTION_##sym,
+#include "client/cli/options.def"
+	OPTION_COUNT
+};
+
+struct args;
+
+struct verb {
+	const char *name;
+	int (*run)(const struct args *a); /* gives the exit status */
+	uint32_t options;                 /* bits by enum option_id */
+	const char *operand;              /* NULL: takes none */
+	const char *what;
+};
+
+struct args {
+	const struct verb *verb; /* NULL only with help or version */
+	const char *operand;     /* NULL when absent */
+	struct vhsm_selector key;
+	const char *socket, *header, *typ, *enc, *jwk, *jwks;
+	bool json, help, version, off;
+	uint32_t timeout, clients, batch, seconds, payload; /* 0: absent */
+};
+
+/* Verbs in table order, NULL past the end; by exact name, NULL for none. */
+const struct verb *verb_at(size_t i);
+const struct verb *verb_by_name(const char *name);
+
+/* Takes the command line apart.  Options may stand before and behind the verb,
+ * and be cut short as long as they are unique among those of the verb; of one
+ * given twice the last counts.  False after one line on err that says what is
+ * wrong; out borrows from argv. */
+bool args_parse(int argc, char **argv, FILE *err, struct args *out);
+
+/* Prints how the program, or one verb, is used. */
+void args_usage(FILE *to, const struct verb *verb);
+
+#endif

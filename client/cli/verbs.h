@@ -1,0 +1,17 @@
+/* What runs each verb; all give the exit status. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "client/cli/args.h"
+
+int verb_status(const struct args *a);
+int verb_keys(const struct args *a);
+int verb_sign(const struct args *a);
+int verb_verify(const struct args *a);
+int verb_encrypt(const struct args *a);
+int verb_decrypt(const struct args *a);
+int verb_drain(const struct args *a);
+int verb_bench(const struct args *a);
+int verb_help(const struct args *a);
+
+#endif
