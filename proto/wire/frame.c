@@ -10,6 +10,13 @@ struct rd {
 	bool bad;
 };
 
+/* NULL + 0 is undefined in C, so an empty slice gets no sum. */
+static struct rd
+rd_over(struct slice s)
+{
+	return (struct rd){ s.p, s.len == 0 ? s.p : s.p + s.len, false };
+}
+
 static uint64_t
 rd_number(struct rd *r, size_t size)
 {
@@ -96,7 +103,7 @@ fields_next(struct slice *rest, unsigned *tag, struct slice *value)
 {
 	if (rest->len == 0)
 		return false;
-	struct rd r = { rest->p, rest->p + rest->len, false };
+	struct rd r = rd_over(*rest);
 
 	*tag = (unsigned)rd_number(&r, 2);
 	size_t len = (size_t)rd_number(&r, 4);
@@ -134,7 +141,7 @@ fields_parse(struct slice body, struct fields *out)
 enum vh_err
 frame_parse(struct slice message, struct frame *out)
 {
-	struct rd r = { message.p, message.p + message.len, false };
+	struct rd r = rd_over(message);
 	struct head h = rd_head(&r);
 
 	if (r.bad || h.magic != MAGIC)
@@ -173,9 +180,9 @@ frame_check(const struct frame *f, enum vh_who who)
 static uint64_t
 number_of(struct slice s)
 {
-	struct rd r = { s.p, s.p + s.len, false };
+	struct rd r = rd_over(s);
 
-	return s.len == 0 ? 0 : rd_number(&r, s.len);
+	return rd_number(&r, s.len);
 }
 
 uint32_t

@@ -134,17 +134,18 @@ Test(json, escapes_do_not_hide_nesting)
 Test(json, size_and_number_of_values_are_bounded)
 {
 	AUTO(json_decref) json_t *json = NULL;
+	AUTO(json_decref) json_t *none = NULL;
 	AUTO(buf_free) struct buf *b = buf_new(1u << 20);
 
 	cr_expect_eq(json_read_object(slice_text("{\"a\":1}"), 7, &json, NULL),
 	    VH_OK);
-	cr_expect_eq(json_read_object(slice_text("{\"a\":1} "), 7, &json, NULL),
+	cr_expect_eq(json_read_object(slice_text("{\"a\":1} "), 7, &none, NULL),
 	    VH_ETOOBIG);
 	buf_put_text(b, "{\"a\":[");
 	for (size_t i = 0; i <= JSON_VALUES_MAX; i++)
 		buf_put_text(b, "1,");
 	buf_put_text(b, "1]}");
-	cr_expect_eq(json_read_object(buf_slice(b), 1u << 20, &json, NULL),
+	cr_expect_eq(json_read_object(buf_slice(b), 1u << 20, &none, NULL),
 	    VH_ETOOBIG);
 }
 
