@@ -188,3 +188,18 @@ Test(schema, values_of_later_versions_are_named_as_such)
 		cr_expect_eq(said, 1, "%s", later[i]);
 	}
 }
+
+Test(schema, every_key_is_in_a_man_page)
+{
+	AUTO(buf_free) struct buf *all = tree_file("deploy/man/keyspec.5");
+	AUTO(buf_free) struct buf *more = tree_file("deploy/man/vhsmd.yaml.5");
+
+	buf_put(all, buf_slice(more));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		cr_expect(holds(all, "Cm ", keys[i].key, " ") ||
+			      holds(all, "Cm ", keys[i].key, "\n") ||
+			      holds(all, "Ss ", keys[i].key, "\n"),
+		    "%s", keys[i].key);
+	for (size_t i = 0; i < ARRAY_LEN(later); i++)
+		cr_expect(holds(all, "Cm ", later[i], ""), "%s", later[i]);
+}
