@@ -131,7 +131,17 @@ unit-needs-jose    := wire
 unit-needs-keyspec := wire
 unit-needs-base    := wire
 unit-needs-libvhsm := wire
+unit-libs-libvhsm  := -lnng
 $(foreach l,$(unit-layers),$(eval $(call unit-rules,$(l))))
+
+# The public header is for C99 and C++ programs as well.
+$(BUILD)/obj/unit-libvhsm/header.ok: client/vhsm.h
+	@mkdir -p $(@D)
+	$(call say,CHECK,$<)
+	$(Q)$(CC) -x c -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only $<
+	$(Q)$(CXX) -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only $<
+	@touch $@
+$(BUILD)/test/unit-libvhsm: | $(BUILD)/obj/unit-libvhsm/header.ok
 
 
 # --- helpers of the system tests ---------------------------------------------
