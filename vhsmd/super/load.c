@@ -1,0 +1,263 @@
+#include "super/load.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "super/arena_size.h"
+#include "super/fd.h"
+#include "super/text.h"
+
+#define START_MS    30000
+#define IMPORT_MS   120000
+#define GENERATE_MS 600000 /* an RSA-8192 on a slow machine */
+#define COMMIT_MS   600000 /* thousands of self-tests */
+#define FRAME_MAX   65536  /* of a request */
+#define WHY_MAX     4096
+#define NO_ENTRY    SIZE_MAX
+
+/* "3 id-token", counted as people count. */
+struct entry_name {
+	char text[VH_LABEL_MAX + 24];
+};
+
+static struct entry_name
+entry_name(const struct keyspec *spec, size_t entry)
+{
+	const char *name = spec->keys.at[entry].name;
+	struct entry_name n;
+
+	(void)snprintf(n.text, sizeof n.text, "%zu%s%s", entry + 1,
+	    name == NULL ? "" : " ", name == NULL ? "" : name);
+	return n;
+}
+
+/* What keyfiles_* wrote, as a text. */
+static const char *
+line(struct buf *why)
+{
+	buf_put_u8(why, 0);
+	return buf_end(why) == VH_OK ? (const char *)buf_slice(why).p
+				     : "a message too long to show";
+}
+
+static enum vh_err
+open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
+    struct buf *why)
+{
+	const struct keyspec_key *key = &plan->spec->keys.at[i];
+	AUTO(text_free) char *path = NULL;
+
+	if (key->load.env != NULL)
+		return keyfiles_add_variable(files, i, key->load.env, why);
+	if (key->load.credential != NULL)
+		return keyfiles_add_credential(files, i, key->load.credential,
+		    why);
+	if (key->load.file == NULL)
+		return VH_OK;
+	TRY(path_beside(plan->spec_file == NULL ? "." : plan->spec_file,
+	    key->load.file, &path));
+	return keyfiles_add_path(files, i, path, key->delete, why);
+}
+
+enum vh_err
+load_open(const struct plan *plan, struct keyfiles **out)
+{
+	AUTO(keyfiles_free) struct keyfiles *files = keyfiles_new();
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	enum vh_err first = files == NULL ? VH_ENOMEM : VH_OK;
+
+	/* All entries, also after a refusal: every variable gets emptied. */
+	for (size_t i = 0; files != NULL && i < plan->spec->keys.count; i++) {
+		enum vh_err err = open_entry(plan, i, files, why);
+
+		if (err != VH_OK)
+			LOG(ERROR, "key-refused",
+			    KV("entry", entry_name(plan->spec, i).text),
+			    KV_ERR(err), KV("why", line(why)));
+		if (first == VH_OK)
+			first = err;
+		buf_clear(why);
+	}
+	if (first == VH_OK)
+		*out = TAKE(files);
+	return first;
+}
+
+uint64_t
+load_arena(const struct plan *plan, const struct keyfiles *files,
+    size_t workers)
+{
+	const uint64_t page = 4096;
+	uint64_t sum = arena_size_base(workers);
+
+	for (size_t i = 0; i < plan->spec->keys.count; i++) {
+		const struct keyspec_key *key = &plan->spec->keys.at[i];
+
+		if (key->generate.kty != 0)
+			sum += key->count * arena_size_key(key->generate.kty,
+						key->generate.bits, workers);
+	}
+	for (size_t i = 0; i < files->count; i++)
+		sum +=
+		    arena_size_file((uint64_t)files->at[i].st.st_size, workers);
+	return (sum + page - 1) / page * page;
+}
+
+/* A conversation with the vault. */
+struct talk {
+	struct link *vault;
+	const struct plan *plan;
+	struct buf *request;
+	uint64_t id;
+	size_t at; /* where the open frame begins */
+};
+
+static void
+talk_open(struct talk *t, enum vh_op op)
+{
+	buf_clear(t->request);
+	t->at = frame_request(t->request, op, ++t->id, 0);
+}
+
+/* Sends the open frame; logs what the vault refused, with what it was about. */
+static enum vh_err
+talk_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
+    struct frame *answer)
+{
+	struct frame none = { 0 };
+
+	*answer = none;
+	frame_close(t->request, t->at);
+	TRY(buf_end(t->request));
+	enum vh_err err =
+	    link_call(t->vault, buf_slice(t->request), fd, ms, answer);
+
+	if (err == VH_OK)
+		return VH_OK;
+	struct entry_name name = { "" };
+
+	if (entry != NO_ENTRY)
+		name = entry_name(t->plan->spec, entry);
+	LOG(ERROR, entry == NO_ENTRY ? "vault-refused" : "key-refused",
+	    KV("entry", name.text), KV("source", what), KV_ERR(err),
+	    KV("why", fields_have(&answer->f, VH_F_WHY)
+			  ? answer->f.at[VH_F_WHY]
+			  : slice_text(err_text(err))));
+	return err;
+}
+
+static enum vh_err
+put_terms(struct buf *b, const struct keyspec_key *key)
+{
+	if (key->use != 0)
+		frame_put_u32(b, VH_F_USE_ID, key->use);
+	if (key->alg != 0)
+		frame_put_u32(b, VH_F_ALG_ID, key->alg);
+	if (key->name != NULL)
+		frame_put_text(b, VH_F_NAME, key->name);
+	if (key->allow.count == 0)
+		return VH_OK;
+	AUTO(buf_free) struct buf *allow = buf_new(FRAME_MAX);
+
+	for (size_t i = 0; i < key->allow.count; i++)
+		buf_format(allow, "%s%s", i == 0 ? "" : ",", key->allow.at[i]);
+	TRY(buf_end(allow));
+	frame_put(b, VH_F_ALLOW, buf_slice(allow));
+	return VH_OK;
+}
+
+static void
+log_keys(const struct frame *answer, const char *source)
+{
+	struct slice rest = answer->f.body, value;
+	struct fields key;
+	unsigned tag;
+
+	while (fields_next(&rest, &tag, &value))
+		if (tag == VH_F_KEY && fields_parse(value, &key) == VH_OK)
+			LOG(NOTICE, "key", KV("kid", key.at[VH_F_KID]),
+			    KV("name", key.at[VH_F_NAME]),
+			    KV("source", source));
+}
+
+static enum vh_err
+generate(struct talk *t, size_t entry)
+{
+	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
+	struct frame answer;
+
+	for (uint32_t i = 0; i < key->count; i++) {
+		talk_open(t, VH_OP_VGENERATE);
+		frame_put_u32(t->request, VH_F_KTY_ID, key->generate.kty);
+		if (key->generate.crv != 0)
+			frame_put_u32(t->request, VH_F_CRV_ID,
+			    key->generate.crv);
+		if (key->generate.bits != 0)
+			frame_put_u32(t->request, VH_F_BITS,
+			    key->generate.bits);
+		frame_put_u32(t->request, VH_F_COUNT, 1);
+		TRY(put_terms(t->request, key));
+		TRY(talk_call(t, entry, "generated", -1, GENERATE_MS, &answer));
+		log_keys(&answer, "generated");
+	}
+	return VH_OK;
+}
+
+static enum vh_err
+import(struct talk *t, struct keyfile *file)
+{
+	struct frame answer;
+
+	talk_open(t, VH_OP_VLOAD);
+	TRY(put_terms(t->request, &t->plan->spec->keys.at[file->entry]));
+	TRY(talk_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
+	    &answer));
+	fd_close(fd_take(&file->fd));
+	log_keys(&answer, file->shown);
+	return VH_OK;
+}
+
+static enum vh_err
+start(struct talk *t, uint64_t arena, struct loaded *out)
+{
+	const struct config_limits *limits = &t->plan->config->limits;
+	struct frame answer;
+
+	talk_open(t, VH_OP_VSTART);
+	frame_put_u64(t->request, VH_F_ARENA, arena);
+	frame_put_u32(t->request, VH_F_WORKERS, (uint32_t)t->plan->workers);
+	frame_put_u32(t->request, VH_F_QUEUE, limits->queue);
+	frame_put_u32(t->request, VH_F_PAYLOAD, limits->payload);
+	TRY(talk_call(t, NO_ENTRY, "start", -1, START_MS, &answer));
+	struct slice protection = answer.f.at[VH_F_PROTECTION];
+
+	if (protection.len >= sizeof out->protection)
+		return VH_EFIELD;
+	if (protection.len > 0)
+		memcpy(out->protection, protection.p, protection.len);
+	return VH_OK;
+}
+
+enum vh_err
+load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
+    uint64_t arena, struct loaded *out)
+{
+	AUTO(buf_free) struct buf *request = buf_new(FRAME_MAX);
+	struct talk t = { .vault = vault, .plan = plan, .request = request };
+	struct loaded loaded = { 0 };
+	struct frame answer;
+	size_t file = 0;
+
+	TRY(start(&t, arena, &loaded));
+	for (size_t i = 0; i < plan->spec->keys.count; i++) {
+		if (plan->spec->keys.at[i].generate.kty != 0)
+			TRY(generate(&t, i));
+		while (file < files->count && files->at[file].entry == i)
+			TRY(import(&t, &files->at[file++]));
+	}
+	talk_open(&t, VH_OP_VCOMMIT);
+	TRY(talk_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
+	loaded.keys = fields_u32(&answer.f, VH_F_COUNT);
+	*out = loaded;
+	return VH_OK;
+}

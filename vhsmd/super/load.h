@@ -1,0 +1,29 @@
+/* Filling the vault.  What goes wrong is logged here, in one line that names
+ * the entry of the spec. */
+#ifndef SUPER_LOAD_H
+#define SUPER_LOAD_H
+
+#include "base/link.h"
+#include "super/keyfiles.h"
+#include "super/plan.h"
+
+/* Phase one: opens and checks every key the spec loads; empties variables.
+ * VH_ECONFIG, VH_ENOMEM. */
+enum vh_err load_open(const struct plan *plan, struct keyfiles **out);
+
+/* Bytes the vault needs for all that. */
+uint64_t load_arena(const struct plan *plan, const struct keyfiles *files,
+    size_t workers);
+
+/* What the vault says once it has everything. */
+struct loaded {
+	unsigned keys;
+	char protection[33];
+};
+
+/* Starts the vault, has it make and import every key, and test them all.  The
+ * errors of the vault, VH_ELOST when it died. */
+enum vh_err load_vault(struct link *vault, const struct plan *plan,
+    struct keyfiles *files, uint64_t arena, struct loaded *out);
+
+#endif
