@@ -14,7 +14,7 @@ fail_input(const struct args *a, const char *file, const char *what)
 	char why[512];
 
 	(void)snprintf(why, sizeof why, "%s: %s", file, what);
-	(void)fail_with(a, VHSM_EIO, why);
+	(void)fail_text(a, why);
 	return NULL;
 }
 

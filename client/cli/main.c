@@ -3,20 +3,6 @@
 #include "client/cli/verbs.h"
 
 int
-verb_help(const struct args *a)
-{
-	const struct verb *verb =
-	    a->operand == NULL ? NULL : verb_by_name(a->operand);
-
-	if (a->operand != NULL && verb == NULL) {
-		fprintf(stderr, "vhsm: help: unknown verb %s\n", a->operand);
-		return EXIT_USAGE;
-	}
-	args_usage(stdout, verb);
-	return output_end(a);
-}
-
-int
 main(int argc, char **argv)
 {
 	struct args a;

@@ -33,11 +33,18 @@ fail_with(const struct args *a, enum vhsm_error err, const char *why)
 }
 
 int
-fail_usage(const struct args *a, const char *text)
+fail_text(const struct args *a, const char *text)
 {
 	begin_line(a);
 	print_safely(stderr, text);
 	fputc('\n', stderr);
+	return EXIT_FAILED;
+}
+
+int
+fail_usage(const struct args *a, const char *text)
+{
+	(void)fail_text(a, text);
 	return EXIT_USAGE;
 }
 

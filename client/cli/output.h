@@ -16,7 +16,8 @@ int fail_with(const struct args *a, enum vhsm_error err, const char *why);
  * described by the selector when the daemon did not. */
 int fail_answer(const struct args *a, enum vhsm_error err,
     const struct vhsm_answer *answer);
-/* Prints "vhsm: VERB: text" and gives EXIT_USAGE. */
+/* Print "vhsm: VERB: text"; give EXIT_FAILED and EXIT_USAGE. */
+int fail_text(const struct args *a, const char *text);
 int fail_usage(const struct args *a, const char *text);
 
 /* Prints text with every byte that could steer a terminal as '?'. */

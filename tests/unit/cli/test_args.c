@@ -1,0 +1,184 @@
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "client/cli/args.h"
+
+#define ARGS_MAX 16
+
+struct parsed {
+	bool ok;
+	struct args args;
+	char *err; /* what was complained, freed by parsed_end */
+	char *argv[ARGS_MAX];
+};
+
+/* Parses words that end with NULL. */
+static struct parsed
+parse(const char *const *words)
+{
+	struct parsed p = { 0 };
+	size_t size = 0;
+	FILE *err = open_memstream(&p.err, &size);
+	int argc = 0;
+
+	p.argv[argc++] = strdup("vhsm");
+	for (; *words != NULL; words++)
+		p.argv[argc++] = strdup(*words);
+	p.ok = args_parse(argc, p.argv, err, &p.args);
+	fclose(err);
+	return p;
+}
+
+static void
+parsed_end(struct parsed *p)
+{
+	for (size_t i = 0; i < ARGS_MAX; i++)
+		free(p->argv[i]);
+	free(p->err);
+}
+
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void
+expect_complaint(const char *const *words, const char *text)
+{
+	struct parsed p = parse(words);
+
+	cr_expect(!p.ok);
+	cr_expect_str_eq(p.err, text);
+	parsed_end(&p);
+}
+
+Test(args, options_stand_before_and_behind_the_verb)
+{
+	struct parsed p = parse(WORDS("-s", "ipc:///x", "--json", "sign",
+	    "--kid", "k", "--alg=ES256,RS256", "--timeout", "250", "file"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_expect_str_eq(p.args.verb->name, "sign");
+	cr_expect_str_eq(p.args.socket, "ipc:///x");
+	cr_expect(p.args.json);
+	cr_expect_str_eq(p.args.key.kid, "k");
+	cr_expect_str_eq(p.args.key.alg, "ES256,RS256");
+	cr_expect_eq(p.args.timeout, 250);
+	cr_expect_str_eq(p.args.operand, "file");
+	cr_expect_null(p.args.key.name);
+	parsed_end(&p);
+}
+
+Test(args, a_short_option_may_hold_its_value)
+{
+	struct parsed p = parse(WORDS("-sipc:///x", "status"));
+
+	cr_assert(p.ok);
+	cr_expect_str_eq(p.args.socket, "ipc:///x");
+	parsed_end(&p);
+}
+
+Test(args, a_single_dash_and_what_follows_two_are_operands)
+{
+	struct parsed p = parse(WORDS("sign", "-")), q;
+
+	cr_assert(p.ok);
+	cr_expect_str_eq(p.args.operand, "-");
+	q = parse(WORDS("sign", "--", "--json"));
+	cr_assert(q.ok);
+	cr_expect_str_eq(q.args.operand, "--json");
+	cr_expect(!q.args.json);
+	parsed_end(&p);
+	parsed_end(&q);
+}
+
+Test(args, of_an_option_given_twice_the_last_counts)
+{
+	struct parsed p = parse(WORDS("keys", "--kid", "a", "--kid", "b"));
+
+	cr_assert(p.ok);
+	cr_expect_str_eq(p.args.key.kid, "b");
+	parsed_end(&p);
+}
+
+Test(args, an_option_may_be_cut_short_where_it_is_unique)
+{
+	struct parsed p = parse(WORDS("drain", "--of"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_expect(p.args.off);
+	parsed_end(&p);
+	expect_complaint(WORDS("sign", "--k", "x"),
+	    "vhsm: sign: option --k is ambiguous: --kid --kty\n");
+}
+
+Test(args, a_whole_name_is_never_ambiguous)
+{
+	struct parsed p = parse(WORDS("encrypt", "--jwk", "f"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_expect_str_eq(p.args.jwk, "f");
+	parsed_end(&p);
+}
+
+Test(args, what_is_wrong_takes_one_line)
+{
+	expect_complaint(WORDS("sign", "--jwks", "f"),
+	    "vhsm: sign: unknown option --jwks; see vhsm help\n");
+	expect_complaint(WORDS("-x"),
+	    "vhsm: unknown option -x; see vhsm help\n");
+	expect_complaint(WORDS("--kid", "k", "sign"),
+	    "vhsm: unknown option --kid; see vhsm help\n");
+	expect_complaint(WORDS("fly"),
+	    "vhsm: unknown verb fly; see vhsm help\n");
+	expect_complaint(WORDS("--json"), "vhsm: which verb? see vhsm help\n");
+	expect_complaint(WORDS("status", "x"),
+	    "vhsm: status: superfluous argument x\n");
+	expect_complaint(WORDS("sign", "a", "b"),
+	    "vhsm: sign: superfluous argument b\n");
+	expect_complaint(WORDS("sign", "--kid"),
+	    "vhsm: sign: --kid wants a value: KID\n");
+	expect_complaint(WORDS("status", "--json=1"),
+	    "vhsm: status: --json takes no value\n");
+}
+
+Test(args, a_count_is_a_plain_positive_number)
+{
+	static const char *const bad[] = { "", "0", "-1", "1x", " 1",
+		"99999999999999999999", "2147483648" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct parsed p = parse(WORDS("bench", "--clients", bad[i]));
+
+		cr_expect(!p.ok, "%s", bad[i]);
+		parsed_end(&p);
+	}
+	struct parsed p = parse(WORDS("bench", "--clients", "2147483647"));
+
+	cr_expect(p.ok);
+	cr_expect_eq(p.args.clients, INT32_MAX);
+	parsed_end(&p);
+}
+
+Test(args, help_and_version_need_no_verb)
+{
+	struct parsed p = parse(WORDS("--help")), q = parse(WORDS("-V"));
+
+	cr_expect(p.ok && p.args.help);
+	cr_expect(q.ok && q.args.version);
+	parsed_end(&p);
+	parsed_end(&q);
+}
+
+Test(args, usage_names_every_verb_and_its_options)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	args_usage(to, NULL);
+	args_usage(to, verb_by_name("encrypt"));
+	fclose(to);
+	for (size_t i = 0; verb_at(i) != NULL; i++)
+		cr_expect_not_null(strstr(text, verb_at(i)->name));
+	cr_expect_not_null(strstr(text, "--jwk FILE"));
+	cr_expect_not_null(strstr(text, "-s, --socket URL"));
+	free(text);
+}
