@@ -22,11 +22,12 @@ generate_key(enum vh_kty kty, enum vh_crv id, size_t bits,
 	struct key *key;
 
 	if (kty == VH_KTY_RSA &&
-	    (bits < VH_RSA_BITS_MIN || bits > VH_RSA_BITS_MAX || id != 0))
+	    (bits < VH_RSA_BITS_MIN || bits > VH_RSA_BITS_MAX || bits % 8 != 0))
 		return REFUSE(why, VH_EKEY,
-		    "RSA modulus of %zu bits asked for, expected %d to %d",
+		    "RSA modulus of %zu bits asked for, expected %d to %d in "
+		    "steps of 8",
 		    bits, VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
-	if (kty != VH_KTY_RSA && (crv == NULL || crv->kty != kty))
+	if (kty == VH_KTY_RSA ? id != 0 : crv == NULL || crv->kty != kty)
 		return REFUSE(why, VH_EKEY,
 		    "key type and curve asked for do not belong together");
 	ERR_clear_error();

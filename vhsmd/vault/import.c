@@ -1,7 +1,6 @@
 #include "vault/import.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -9,11 +8,14 @@
 
 #define READ_FIRST 8192 /* bytes; doubled until the file fits */
 
-/* The same bytes in twice the room. */
+/* The same bytes in twice the room, but in no more than the largest file and
+ * one byte take. */
 static enum vh_err
 grow(struct secret **s)
 {
-	struct secret *more = secret_new(2 * secret_len(*s));
+	size_t room = 2 * secret_len(*s);
+	struct secret *more =
+	    secret_new(room > IMPORT_FILE_MAX ? IMPORT_FILE_MAX + 1 : room);
 
 	if (more == NULL)
 		return VH_ENOMEM;
@@ -66,21 +68,15 @@ skip_space(struct slice s)
 static enum vh_err
 import_base64(const struct import *in, struct slice text)
 {
-	AUTO(secret_free) struct secret *der = secret_new(text.len);
-	size_t len = 0;
-	const char *end = NULL;
+	AUTO(secret_free) struct secret *der = NULL;
+	enum vh_err err = base64_to_secret(text, &der, in->why);
 
-	if (der == NULL)
-		return REFUSE(in->why, VH_ENOMEM, "the secret arena is full");
-	if (sodium_base642bin(secret_rw(der), text.len, (const char *)text.p,
-		text.len, " \t\r\n", &len, &end,
-		sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    end != (const char *)text.p + text.len)
+	if (err == VH_EKEY)
 		return REFUSE(in->why, VH_EKEY,
 		    "unknown format, expected PEM, DER, base64 of DER, a JWK "
 		    "or "
 		    "a JWK Set");
-	secret_trim(der, len);
+	TRY(err);
 	return import_der(in, secret_ro(der));
 }
 

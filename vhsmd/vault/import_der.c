@@ -321,7 +321,8 @@ parse_pkcs8(struct slice body, struct found *out)
 		return flaw;
 	if (der_next_is(&r, TAG_0))
 		(void)der_get(&r, TAG_0); /* attributes say nothing to us */
-	if (version == 1 && der_next_is(&r, TAG_1_PLAIN)) {
+	/* RFC 5958, 2: version 1 if and only if there is a public key. */
+	if (version == 1) {
 		struct slice pub = bits_bytes(&r, der_get(&r, TAG_1_PLAIN));
 
 		if (out->parts.kty != VH_KTY_RSA && out->parts.point.len == 0)

@@ -4,6 +4,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <sodium.h>
 
 #include "base/pkey.h"
 
@@ -106,7 +107,10 @@ check_point(const EC_GROUP *group, struct slice given, const uint8_t *made,
 
 	if (ctx == NULL || point == NULL)
 		return check_failed(why, "libcrypto lacks a curve");
-	if (EC_POINT_oct2point(group, point, given.p, given.len, ctx) != 1 ||
+	/* Compressed or not; the hybrid forms 6 and 7 are nobody's. */
+	if (given.p[0] < POINT_CONVERSION_COMPRESSED ||
+	    given.p[0] > POINT_CONVERSION_UNCOMPRESSED ||
+	    EC_POINT_oct2point(group, point, given.p, given.len, ctx) != 1 ||
 	    EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED,
 		again, len, ctx) != len) {
 		(void)check_failed(NULL, ""); /* empties the error queue */
@@ -236,6 +240,28 @@ import_add(const struct import *in, const struct parts *parts,
 	return store_add(in->to, TAKE(key));
 }
 
+enum vh_err
+base64_to_secret(struct slice text, struct secret **out, struct buf *why)
+{
+	size_t len = 0, most = text.len / 4 * 3 + 3;
+	AUTO(secret_free) struct secret *bytes = secret_new(most);
+	const char *end = NULL;
+
+	if (bytes == NULL)
+		return REFUSE(why, VH_ENOMEM, "the secret arena is full");
+	/* sodium would take a NUL for white space. */
+	if (text.len > 0 && memchr(text.p, '\0', text.len) != NULL)
+		return VH_EKEY;
+	if (sodium_base642bin(secret_rw(bytes), most, (const char *)text.p,
+		text.len, " \t\r\n", &len, &end,
+		sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    end != (const char *)text.p + text.len)
+		return VH_EKEY;
+	secret_trim(bytes, len);
+	*out = TAKE(bytes);
+	return VH_OK;
+}
+
 struct shown
 shown_of(struct slice name)
 {
@@ -246,7 +272,7 @@ shown_of(struct slice name)
 		char c = (char)name.p[i];
 
 		s.text[i] =
-		    c > ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
+		    c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
 	}
 	if (name.len > most)
 		memcpy(s.text + most, "...", 4);

@@ -42,6 +42,11 @@ enum vh_err import_pem(const struct import *in, struct slice text);
 /* A JWK or a JWK Set. */
 enum vh_err import_jwk(const struct import *in, struct slice text);
 
+/* Decodes padded base64, white space in it ignored, in constant time.  VH_EKEY
+ * (without a reason), VH_ENOMEM. */
+enum vh_err base64_to_secret(
+    struct slice text, struct secret **out, struct buf *why);
+
 /* A few harmless characters of an untrusted name, fit for a reason. */
 struct shown {
 	char text[28];

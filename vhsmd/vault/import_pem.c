@@ -1,8 +1,6 @@
 /* Private keys as PEM (RFC 7468).  A reader of our own: libcrypto's skips what
  * it cannot read, and a file whose second key is cut off would count as one
  * with one key, and be deleted; and base64 is decoded in constant time here. */
-#include <sodium.h>
-
 #include "vault/import_parts.h"
 
 #define BEGIN "-----BEGIN "
@@ -121,8 +119,7 @@ has_text(struct slice body, const char *text)
 static enum vh_err
 add_key(const struct import *in, struct slice body)
 {
-	size_t len = 0, most = body.len / 4 * 3 + 3;
-	const char *end = NULL;
+	AUTO(secret_free) struct secret *der = NULL;
 
 	if (has_text(body, "ENCRYPTED"))
 		return REFUSE(in->why, VH_EKEY,
@@ -130,17 +127,12 @@ add_key(const struct import *in, struct slice body)
 	if (has_text(body, ":"))
 		return REFUSE(in->why, VH_EKEY,
 		    "PEM header not supported, expected base64 only");
-	AUTO(secret_free) struct secret *der = secret_new(most);
+	enum vh_err err = base64_to_secret(body, &der, in->why);
 
-	if (der == NULL)
-		return REFUSE(in->why, VH_ENOMEM, "the secret arena is full");
-	if (sodium_base642bin(secret_rw(der), most, (const char *)body.p,
-		body.len, " \t\r\n", &len, &end,
-		sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    end != (const char *)body.p + body.len)
+	if (err == VH_EKEY)
 		return REFUSE(in->why, VH_EKEY,
 		    "malformed base64 in PEM, expected whole padded groups");
-	secret_trim(der, len);
+	TRY(err);
 	return import_der(in, secret_ro(der));
 }
 
