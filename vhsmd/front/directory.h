@@ -1,0 +1,63 @@
+/* The node's public keys, as the vault lists them.  Filled while front starts,
+ * closed, then read-only; whoever looks must apply `allow` (front/policy.h). */
+#ifndef FRONT_DIRECTORY_H
+#define FRONT_DIRECTORY_H
+
+#include "base/pkey.h"
+#include "wire/pub.h"
+
+#define DIRECTORY_KEYS 65536 /* keys of one node */
+#define DKEY_ALGS      8     /* algorithms one key can fit */
+
+/* An algorithm of a key, and what every token it makes starts with. */
+struct dkey_alg {
+	const struct alg *alg;
+	struct slice head; /* sig: base64url of {"alg":...,"kid":...} */
+};
+
+/* One key, immutable; all texts end in NUL. */
+struct dkey {
+	char kid[VH_KID_SIZE + 1];
+	char *name;  /* NULL: none */
+	char *allow; /* NULL: everyone */
+	enum vh_use use;
+	const struct alg *pin; /* the only algorithm allowed, or NULL */
+	struct pub pub;        /* points into bytes */
+	struct slice jwk;      /* its public JWK, in bytes */
+	struct dkey_alg algs[DKEY_ALGS]; /* that it fits, in table order */
+	size_t alg_count;
+	EVP_PKEY *pkey; /* for verification; NULL for use enc */
+	struct buf *bytes;
+};
+
+struct directory;
+
+struct directory *directory_new(void);
+void directory_free(struct directory *d);
+AUTO_FREE(struct directory, directory_free)
+
+/* Adds the key in the body of a KEY field, which is copied.  VH_EPARSE,
+ * VH_EFIELD; VH_EKEY when its kid is not its thumbprint, its numbers are
+ * unsound or its use is none; VH_EALG for a pin that is no algorithm of it;
+ * VH_EDUPLICATE, VH_ETOOBIG, VH_ENOMEM. */
+enum vh_err directory_add(struct directory *d, struct slice fields);
+
+/* Once all are added: sorts by kid, so that all that follows has one order. */
+void directory_close(struct directory *d);
+
+/* NULL when absent. */
+const struct dkey *directory_get(const struct directory *d, struct slice kid);
+size_t directory_count(const struct directory *d);
+/* In the order of kids, once closed; NULL past the end. */
+const struct dkey *directory_at(const struct directory *d, size_t i);
+
+/* The key's row for alg; NULL when it does not fit. */
+const struct dkey_alg *dkey_alg(const struct dkey *key, const struct alg *alg);
+/* What a key signs with when nobody asked for an algorithm: its pin, else
+ * RS256, the curve's ECDSA, EdDSA; NULL for use enc without a pin. */
+const struct dkey_alg *dkey_preset(const struct dkey *key);
+
+/* Appends the JWK Set of all keys: what the node publishes. */
+void directory_put_jwks(struct buf *b, const struct directory *d);
+
+#endif

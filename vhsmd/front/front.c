@@ -1,0 +1,94 @@
+#include "front/front.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define WHY_MAX 1000 /* below what the field WHY takes */
+
+/* The vault bounds each of its lanes by settings.queue itself; here is room for
+ * all of them and for what is on its way. */
+#define LANES_ROOM   4
+#define SPARE_PLACES 64
+
+static size_t
+places(const struct settings *s)
+{
+	uint64_t n = (uint64_t)s->queue * LANES_ROOM + SPARE_PLACES;
+
+	return n > PENDING_MAX ? PENDING_MAX : (size_t)n;
+}
+
+struct front *
+front_new(struct settings *settings, struct shared *shared)
+{
+	AUTO(front_free) struct front *f = calloc(1, sizeof *f);
+
+	if (f == NULL) {
+		settings_free(settings);
+		return NULL;
+	}
+	f->settings = settings;
+	f->shared = shared;
+	f->status = 1;
+	f->now = clock_mono();
+	randombytes_buf(&f->random, sizeof f->random);
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	f->directory = directory_new();
+	f->verifier = verifier_new();
+	f->pendings = pendings_new(places(settings), VH_TOKEN_MAX);
+	f->quotas = quotas_new(settings->per_principal);
+	f->why = buf_new(WHY_MAX);
+	f->stats = calloc(1, sizeof *f->stats);
+	f->conns.bytes = malloc(CONN_READ);
+	if (f->epoll < 0 || f->directory == NULL || f->verifier == NULL ||
+	    f->pendings == NULL || f->quotas == NULL || f->why == NULL ||
+	    f->stats == NULL || f->conns.bytes == NULL)
+		return NULL;
+	return TAKE(f);
+}
+
+void
+front_free(struct front *f)
+{
+	if (f == NULL)
+		return;
+	if (f->quotas != NULL && f->pendings != NULL) {
+		conns_stop_listening(f);
+		conns_close_all(f);
+	}
+	if (f->epoll >= 0)
+		(void)close(f->epoll); /* nothing to do about a failure */
+	pendings_free(f->pendings);
+	quotas_free(f->quotas);
+	verifier_free(f->verifier);
+	directory_free(f->directory);
+	policy_free(f->policy);
+	link_free(f->vault);
+	link_free(f->super);
+	buf_free(f->why);
+	free(f->stats);
+	free(f->conns.bytes);
+	settings_free(f->settings);
+	free(f);
+}
+
+/* splitmix64 */
+uint64_t
+front_random(struct front *f)
+{
+	uint64_t z = f->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+bool
+front_is_full(const struct front *f, size_t bytes)
+{
+	return pendings_full(f->pendings) ||
+	       pendings_weight(f->pendings) + bytes > FRONT_KEPT_MAX ||
+	       buf_slice(link_out(f->vault)).len + bytes > FRONT_VAULT_OUT_MAX;
+}

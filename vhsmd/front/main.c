@@ -1,0 +1,112 @@
+/* vhsmd-front: the callers' process.  Started by vhsmd, which gives it its
+ * sockets and its link to the vault on descriptor 3, then its settings. */
+#include <openssl/crypto.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "front/loop.h"
+#include "front/start.h"
+#include "jose/json.h"
+
+#define SUPER_FRAME_MAX (1u << 20)
+
+/* Whatever opens a file when it is first used does so now. */
+static enum vh_err
+prepare_libraries(void)
+{
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    sodium_init() < 0)
+		return VH_EINTERNAL;
+	json_setup();
+	return VH_OK;
+}
+
+/* One descriptor a connection; what is asked for may still be refused, and then
+ * accept(2) says so. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		LOG(NOTICE, "descriptors-not-raised",
+		    KV("limit", (unsigned long)limit.rlim_cur));
+}
+
+static enum vh_err
+start(struct link **super, struct given *given, struct shared *shared,
+    struct http **http, struct front **out)
+{
+	AUTO(front_free) struct front *f = NULL;
+	struct settings *settings = NULL;
+	uint64_t id;
+
+	TRY(start_receive(*super, given, &settings, &id));
+	struct link *link = *super; /* f's, once there is one */
+	enum vh_err err =
+	    start_front(TAKE(*super), given, settings, shared, http, &f);
+
+	if (err != VH_OK)
+		return err;
+	TRY(sandbox_enter(SANDBOX_NET));
+	TRY(start_answer(link, id, VH_OK, f->settings));
+	*out = TAKE(f);
+	return VH_OK;
+}
+
+static int
+run(struct shared *shared)
+{
+	AUTO(link_free)
+	struct link *super = link_new(SANDBOX_PARENT_FD, SUPER_FRAME_MAX);
+	AUTO(front_free) struct front *f = NULL;
+	AUTO(http_stop) struct http *http = NULL;
+	struct given given;
+
+	given_init(&given);
+	if (super == NULL)
+		return EXIT_FAILURE;
+	enum vh_err err = start(&super, &given, shared, &http, &f);
+
+	given_close(&given);
+	if (err != VH_OK) {
+		LOG(ERROR, "not-started", KV_ERR(err));
+		return EXIT_FAILURE;
+	}
+	return loop_run(f);
+}
+
+/* VHSM_LOG is "FORMAT,LEVEL", from the supervisor. */
+static void
+open_log(void)
+{
+	struct slice rest = slice_text(getenv("VHSM_LOG")), format, level;
+	enum log_level most = LOG_NOTICE;
+
+	if (!slice_next_item(&rest, &format))
+		format = rest;
+	if (slice_next_item(&rest, &level)) {
+		most = slice_is(level, "error") ? LOG_ERROR : most;
+		most = slice_is(level, "debug") ? LOG_DEBUG : most;
+	}
+	log_init("front", slice_is(format, "json") ? LOG_JSON : LOG_LOGFMT,
+	    most);
+}
+
+int
+main(void)
+{
+	open_log();
+	if (sandbox_begin(true) != VH_OK || prepare_libraries() != VH_OK)
+		return EXIT_FAILURE;
+	raise_descriptors();
+	AUTO(shared_free) struct shared *shared = shared_new();
+
+	return shared == NULL ? EXIT_FAILURE : run(shared);
+}

@@ -1,0 +1,48 @@
+/* KEYS: the JWK Set of the keys a caller may use that fit its selector. */
+#include "front/ops.h"
+#include "front/select.h"
+
+/* Whether the key fits one algorithm of the list, if there is one. */
+static bool
+fits_list(const struct dkey *key, const struct selector *s)
+{
+	for (size_t i = 0; i < s->alg_count; i++)
+		if (dkey_alg(key, s->algs[i]) != NULL)
+			return true;
+	return s->alg_count == 0;
+}
+
+enum vh_err
+keys_begin(struct front *f, struct request *q)
+{
+	const struct asker asker = request_asker(f, &q->to);
+	const struct dkey *key;
+	struct selector s;
+	struct reply r;
+	const char *comma = "";
+
+	TRY(selector_parse(&q->frame.f, &s, f->why));
+	struct buf *b = reply_open(&r, &q->to);
+	size_t head = b->len;
+
+	frame_put_head(b, VH_F_JWKS, 0);
+	size_t start = b->len;
+
+	buf_put_text(b, "{\"keys\":[");
+	for (size_t i = 0; (key = directory_at(f->directory, i)) != NULL; i++) {
+		if (!fits_list(key, &s) || !select_matches(&s, &asker, key))
+			continue;
+		buf_put_text(b, comma);
+		buf_put(b, key->jwk);
+		comma = ",";
+	}
+	buf_put_text(b, "]}");
+	size_t end = b->len;
+
+	/* The head again, now that the size is known. */
+	buf_trim(b, head);
+	frame_put_head(b, VH_F_JWKS, end - start);
+	(void)buf_extend(b, end - start);
+	reply_close(f, &r);
+	return VH_OK;
+}

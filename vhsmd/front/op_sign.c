@@ -1,0 +1,100 @@
+/* SIGN: a compact JWS (RFC 7515, 7.1).  The signing input is made once, kept
+ * until the signature comes, and is then the first part of the token. */
+#include "front/ops.h"
+#include "front/select.h"
+#include "front/vaultlink.h"
+#include "jose/jws.h"
+
+/* The header every token of this key and algorithm has, or one of the
+ * caller's own making. */
+static enum vh_err
+put_head(struct front *f, const struct fields *in, const struct choice *c,
+    struct buf *to)
+{
+	const struct header_wish wish = { .alg = c->alg,
+		.kid = slice_text(c->key->kid),
+		.typ = in->at[VH_F_TYP],
+		.extra = in->at[VH_F_HEADER] };
+
+	if (fields_have(in, VH_F_HEADER) || fields_have(in, VH_F_TYP))
+		return jws_put_protected(&wish, to, f->why);
+	buf_put(to, dkey_alg(c->key, c->alg)->head);
+	return VH_OK;
+}
+
+/* RFC 7515, 5.1: BASE64URL(header) '.' BASE64URL(payload) */
+static enum vh_err
+put_input(struct front *f, const struct fields *in, const struct choice *c,
+    struct buf *to)
+{
+	TRY(put_head(f, in, c, to));
+	buf_put_u8(to, '.');
+	b64_put(to, in->at[VH_F_DATA]);
+	return buf_end(to);
+}
+
+static void
+ask_vault(struct front *f, const struct pending *p)
+{
+	size_t start;
+	struct buf *b = vault_ask(f, p, VH_OP_VSIGN, &start);
+
+	frame_put_text(b, VH_F_KID, p->key->kid);
+	frame_put_u32(b, VH_F_ALG_ID, p->alg->id);
+	frame_put(b, VH_F_DATA, buf_slice(p->kept));
+	frame_close(b, start);
+}
+
+enum vh_err
+sign_begin(struct front *f, struct request *q)
+{
+	const struct fields *in = &q->frame.f;
+	const struct asker asker = request_asker(f, &q->to);
+	struct selector s;
+	struct choice c;
+
+	TRY(selector_parse(in, &s, f->why));
+	TRY(select_key(f->directory, &s, VH_USE_SIG, &asker, front_random(f),
+	    &c, f->why));
+	if (front_is_full(f, 2 * in->at[VH_F_DATA].len))
+		return VH_EBUSY;
+	struct pending *p = request_pend(f, q);
+
+	if (p == NULL)
+		return VH_EBUSY;
+	p->key = c.key;
+	p->alg = c.alg;
+	enum vh_err err = put_input(f, in, &c, p->kept);
+
+	if (err != VH_OK) {
+		request_drop(f, p);
+		return err;
+	}
+	pending_weigh(f->pendings, p);
+	ask_vault(f, p);
+	return VH_OK;
+}
+
+enum vh_err
+sign_answer(struct front *f, struct pending *p, const struct frame *vault,
+    bool *again)
+{
+	struct slice signature = vault->f.at[VH_F_SIGNATURE];
+	struct reply r;
+
+	(void)again;
+	TRY(vault->err);
+	if (signature.len == 0)
+		return VH_EINTERNAL;
+	struct buf *b = reply_open(&r, &p->to);
+
+	frame_put_head(b, VH_F_TOKEN,
+	    p->kept->len + jws_signature_size(signature.len));
+	buf_put(b, buf_slice(p->kept));
+	jws_put_signature(b, signature);
+	frame_put_text(b, VH_F_KID, p->key->kid);
+	frame_put_text(b, VH_F_ALG, p->alg->name);
+	frame_put(b, VH_F_JWK, p->key->jwk);
+	reply_close(f, &r);
+	return VH_OK;
+}

@@ -1,0 +1,136 @@
+/* STATUS: a report of the node, with the vault's own statistics; DRAIN. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "front/ops.h"
+#include "front/stats.h"
+#include "front/vaultlink.h"
+
+static void
+ask_vault(struct front *f, const struct pending *p)
+{
+	size_t start;
+	struct buf *b = vault_ask(f, p, VH_OP_VSTATS, &start);
+
+	frame_close(b, start);
+}
+
+enum vh_err
+status_begin(struct front *f, struct request *q)
+{
+	struct pending *p = request_pend(f, q);
+
+	if (p == NULL)
+		return VH_EBUSY;
+	ask_vault(f, p);
+	return VH_OK;
+}
+
+static enum vh_err
+take_stats(struct front *f, const struct frame *vault)
+{
+	TRY(vault->err);
+	TRY(stats_parse(&vault->f, f->stats));
+	f->stats->taken = f->now;
+	shared_stats_set(f->shared, f->stats);
+	return VH_OK;
+}
+
+/* The caller's; NULL when out of memory. */
+static char *
+report(const struct front *f)
+{
+	const struct settings *s = f->settings;
+	uint64_t up = (f->now.ns - f->shared->started.ns) / 1000000000;
+	json_t *json = json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:I, s:I, "
+				 "s:I, s:I, s:I, s:o, s:o}",
+	    "node", s->node, "version", s->version, "uptime_s", (json_int_t)up,
+	    "ready", shared_is_ready(f->shared), "draining",
+	    (bool)f->shared->draining, "protection", f->stats->protection,
+	    "arena_bytes", (json_int_t)f->stats->arena, "arena_free_bytes",
+	    (json_int_t)f->stats->unused, "keys",
+	    (json_int_t)directory_count(f->directory), "connections",
+	    (json_int_t)f->conns.count, "in_flight", (json_int_t)f->work,
+	    "lanes", stats_lanes_json(f->stats), "algorithms",
+	    stats_algs_json(f->stats));
+	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+
+	json_decref(json);
+	return text;
+}
+
+enum vh_err
+status_answer(struct front *f, struct pending *p, const struct frame *vault,
+    bool *again)
+{
+	struct reply r;
+
+	(void)again;
+	TRY(take_stats(f, vault));
+	char *text = report(f);
+
+	if (text == NULL)
+		return VH_ENOMEM;
+	frame_put_text(reply_open(&r, &p->to), VH_F_JSON, text);
+	free(text);
+	reply_close(f, &r);
+	return VH_OK;
+}
+
+void
+stats_ask(struct front *f)
+{
+	const struct origin nobody = { .op = VH_OP_VSTATS };
+
+	if (f->stats_asked)
+		return;
+	struct pending *p = pending_begin(f->pendings, &nobody, f->now,
+	    mono_after_ms(f->now, f->settings->deadline));
+
+	if (p == NULL)
+		return; /* HTTP goes on with what it has */
+	f->stats_asked = true;
+	ask_vault(f, p);
+}
+
+enum vh_err
+stats_answer(struct front *f, struct pending *p, const struct frame *vault,
+    bool *again)
+{
+	(void)p;
+	(void)again;
+	f->stats_asked = false;
+	return take_stats(f, vault);
+}
+
+/* Part of the time a client waits, so that the reply comes before it stops. */
+#define DRAIN_SHARE_NUM 9
+#define DRAIN_SHARE_DEN 10
+
+enum vh_err
+drain_begin(struct front *f, struct request *q)
+{
+	uint64_t left = q->deadline.ns - f->now.ns;
+
+	q->deadline.ns = f->now.ns + left / DRAIN_SHARE_DEN * DRAIN_SHARE_NUM;
+	struct pending *p = request_pend(f, q);
+
+	if (p == NULL)
+		return VH_EBUSY;
+	(void)p; /* requests_settle or its deadline replies */
+	requests_drain(f, fields_u32(&q->frame.f, VH_F_OFF) == 0);
+	return VH_OK;
+}
+
+void
+drain_reply(struct front *f, struct pending *p)
+{
+	struct reply r;
+	struct buf *b = reply_open(&r, &p->to);
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "{\"draining\":%s,\"in_flight\":%zu}",
+	    f->shared->draining ? "true" : "false", f->work);
+	frame_put_text(b, VH_F_JSON, text);
+	reply_close(f, &r);
+}

@@ -1,0 +1,42 @@
+/* The operations' handlers: rows of the table in requests.c.
+ *
+ * x_begin checks and selects, then either writes the whole reply or takes a
+ * place (request_pend) and asks the vault; on failure it has done neither, and
+ * f->why may hold a line.  x_answer turns the vault's answer, an error
+ * included, into the reply; *again says that it asked the vault once more
+ * instead. */
+#ifndef FRONT_OPS_H
+#define FRONT_OPS_H
+
+#include "front/reply.h"
+#include "front/requests.h"
+
+enum vh_err sign_begin(struct front *f, struct request *q);
+enum vh_err sign_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+
+enum vh_err decrypt_begin(struct front *f, struct request *q);
+enum vh_err decrypt_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+
+enum vh_err verify_begin(struct front *f, struct request *q);
+
+enum vh_err encrypt_begin(struct front *f, struct request *q);
+enum vh_err encrypt_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+
+enum vh_err keys_begin(struct front *f, struct request *q);
+
+enum vh_err status_begin(struct front *f, struct request *q);
+enum vh_err status_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+/* Asks the vault for statistics on behalf of HTTP. */
+void stats_ask(struct front *f);
+enum vh_err stats_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+
+enum vh_err drain_begin(struct front *f, struct request *q);
+/* The reply to who waits for the node to be drained. */
+void drain_reply(struct front *f, struct pending *p);
+
+#endif

@@ -1,0 +1,77 @@
+/* Requests that wait for the vault: a bounded table of slots.  Pure but for
+ * memory. */
+#ifndef FRONT_PENDING_H
+#define FRONT_PENDING_H
+
+#include "base/clock.h"
+#include "front/directory.h"
+#include "front/quota.h"
+
+#define PENDING_MAX   65536
+#define PENDING_TRIES 8 /* keys tried for a JWE without kid */
+
+struct conn;
+
+/* Where an answer goes. */
+struct origin {
+	struct conn
+	    *conn; /* NULL: nobody waits any more, or front itself asks */
+	uint16_t op;
+	uint32_t sp_id;
+	uint64_t id;
+};
+
+struct pending {
+	struct origin to;
+	struct quota *quota; /* NULL: not counted */
+	struct mono_ns started, deadline;
+	const struct dkey *key;
+	const struct alg *alg;
+	const struct dkey
+	    *tries[PENDING_TRIES]; /* DECRYPT: keys that may fit */
+	size_t try_count, tried;
+	struct buf *kept; /* what the answer will need again; empty at first */
+	/* The table's own: */
+	uint32_t generation;
+	bool live;
+	size_t weight;
+	struct pending *prev, *next;
+	struct pending *conn_prev, *conn_next;
+};
+
+struct pendings;
+
+/* count slots, at most PENDING_MAX; kept_max bounds each `kept`. */
+struct pendings *pendings_new(size_t count, size_t kept_max);
+void pendings_free(struct pendings *t);
+AUTO_FREE(struct pendings, pendings_free)
+
+/* A fresh slot; NULL when all are taken, or out of memory. */
+struct pending *pending_begin(struct pendings *t, const struct origin *to,
+    struct mono_ns now, struct mono_ns deadline);
+/* Frees the slot; its id never finds it again. */
+void pending_end(struct pendings *t, struct pending *p);
+
+/* The id it has towards the vault, and back; NULL for an id that is not in use
+ * (any more). */
+uint64_t pending_id(const struct pendings *t, const struct pending *p);
+struct pending *pending_find(const struct pendings *t, uint64_t id);
+
+size_t pendings_count(const struct pendings *t);
+bool pendings_full(const struct pendings *t);
+/* Oldest first; NULL past the newest. */
+struct pending *pendings_first(const struct pendings *t);
+
+/* Bytes of memory in `kept` buffers, as of the last pending_weigh of each. */
+size_t pendings_weight(const struct pendings *t);
+void pending_weigh(struct pendings *t, struct pending *p);
+
+/* One whose deadline has passed; NULL when there is none.  Cheap to call. */
+struct pending *pendings_expired(struct pendings *t, struct mono_ns now);
+/* Milliseconds until pendings_expired is worth a call; -1: none waits. */
+int pendings_wait_ms(const struct pendings *t, struct mono_ns now);
+
+/* Those of one connection: it has closed, so that nobody waits any more. */
+void pendings_orphan(struct pending *first);
+
+#endif

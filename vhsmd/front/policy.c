@@ -1,0 +1,153 @@
+#include "front/policy.h"
+
+#include <stdlib.h>
+
+struct member {
+	struct slice name; /* in text */
+	bool is_group;
+	uint32_t id;
+};
+
+struct policy {
+	char *text;
+	struct member *members;
+	size_t count;
+};
+
+/* Cuts text up to the next mark off *rest; false when nothing is left. */
+static bool
+cut(struct slice *rest, char mark, struct slice *part)
+{
+	if (rest->len == 0)
+		return false;
+	const uint8_t *at = memchr(rest->p, mark, rest->len);
+	size_t len = at == NULL ? rest->len : (size_t)(at - rest->p);
+	size_t used = at == NULL ? len : len + 1;
+
+	*part = slice_of(rest->p, len);
+	*rest = slice_of(rest->p + used, rest->len - used);
+	return true;
+}
+
+/* A decimal number as a whole, without sign or leading zero. */
+static bool
+parse_id(struct slice digits, uint32_t *id)
+{
+	uint64_t v = 0;
+
+	if (digits.len == 0 || digits.len > 10 ||
+	    (digits.p[0] == '0' && digits.len > 1))
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.p[i] < '0' || digits.p[i] > '9')
+			return false;
+		v = v * 10 + (uint64_t)(digits.p[i] - '0');
+	}
+	*id = (uint32_t)v;
+	return v < UINT32_MAX; /* (uid_t)-1 is nobody */
+}
+
+/* "uid:N" or "gid:N". */
+static bool
+parse_member(struct slice text, struct member *out)
+{
+	if (text.len < 4 ||
+	    (memcmp(text.p, "uid:", 4) != 0 && memcmp(text.p, "gid:", 4) != 0))
+		return false;
+	out->is_group = text.p[0] == 'g';
+	return parse_id(slice_of(text.p + 4, text.len - 4), &out->id);
+}
+
+static enum vh_err
+add_principal(struct policy *p, struct slice principal)
+{
+	struct slice name, member;
+
+	if (!cut(&principal, '=', &name) || name.len == 0)
+		return VH_EPARSE;
+	while (cut(&principal, '+', &member)) {
+		if (p->count == POLICY_MEMBERS)
+			return VH_ETOOBIG;
+		p->members[p->count].name = name;
+		if (!parse_member(member, &p->members[p->count]))
+			return VH_EPARSE;
+		p->count++;
+	}
+	return VH_OK;
+}
+
+enum vh_err
+policy_parse(const char *principals, struct policy **out)
+{
+	AUTO(policy_free) struct policy *p = calloc(1, sizeof *p);
+	struct slice rest, principal;
+
+	*out = NULL;
+	if (p == NULL)
+		return VH_ENOMEM;
+	p->text = strdup(principals);
+	p->members = calloc(POLICY_MEMBERS, sizeof *p->members);
+	if (p->text == NULL || p->members == NULL)
+		return VH_ENOMEM;
+	rest = slice_text(p->text);
+	while (cut(&rest, ';', &principal))
+		TRY(add_principal(p, principal));
+	*out = TAKE(p);
+	return VH_OK;
+}
+
+void
+policy_free(struct policy *p)
+{
+	if (p == NULL)
+		return;
+	free(p->text);
+	free(p->members);
+	free(p);
+}
+
+static bool
+is_in_group(const struct caller *caller, uint32_t gid)
+{
+	if (caller->gid == gid)
+		return true;
+	for (size_t i = 0; i < caller->group_count; i++)
+		if (caller->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool
+is_member(const struct member *m, const struct caller *caller)
+{
+	return m->is_group ? is_in_group(caller, m->id) : m->id == caller->uid;
+}
+
+static bool
+is_principal(const struct policy *p, const struct caller *caller,
+    struct slice name)
+{
+	struct member own;
+
+	if (parse_member(name, &own))
+		return !own.is_group && own.id == caller->uid;
+	for (size_t i = 0; i < p->count; i++)
+		if (is_member(&p->members[i], caller) &&
+		    slice_eq(p->members[i].name, name))
+			return true;
+	return false;
+}
+
+bool
+policy_allows(const struct policy *p, const struct caller *caller,
+    struct slice allow)
+{
+	struct slice rest = allow, name;
+
+	if (allow.len == 0)
+		return true;
+	while (slice_next_item(&rest, &name))
+		if (is_principal(p, caller, name))
+			return true;
+	return false;
+}

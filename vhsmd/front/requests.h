@@ -1,0 +1,46 @@
+/* Requests: from a message of a caller to the answer. */
+#ifndef FRONT_REQUESTS_H
+#define FRONT_REQUESTS_H
+
+#include "front/front.h"
+#include "front/select.h"
+
+/* More than any wait should last; a frame may ask for less. */
+#define REQUEST_MS_MAX 600000
+
+/* A request being handled; its slices live until the handler returns. */
+struct request {
+	struct origin to;
+	struct mono_ns deadline;
+	struct frame frame;
+};
+
+/* Handles one SP message of a connection.  cut: only its first STREAM_CUT bytes
+ * are there, for it was too long. */
+void request_take(struct front *f, struct conn *c, struct slice message,
+    bool cut);
+
+/* Handles one answer of the vault. */
+void request_answer(struct front *f, const struct frame *vault);
+
+/* Answers what waited too long. */
+void requests_expire(struct front *f);
+/* Answers all that waits with err. */
+void requests_fail(struct front *f, enum vh_err err);
+/* Once a round: answers who waits for the node to be drained, if it is. */
+void requests_settle(struct front *f);
+/* No new work from now on, or work again. */
+void requests_drain(struct front *f, bool draining);
+
+/* --- for the operations --------------------------------------------------- */
+
+/* A place in the table for a request that passed request_take's checks.  NULL
+ * when there is none: VH_EBUSY. */
+struct pending *request_pend(struct front *f, const struct request *q);
+/* Gives the place up: for a handler that fails after request_pend. */
+void request_drop(struct front *f, struct pending *p);
+
+/* Who asks: valid while the connection is. */
+struct asker request_asker(const struct front *f, const struct origin *to);
+
+#endif

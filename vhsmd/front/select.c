@@ -1,0 +1,201 @@
+#include "front/select.h"
+
+#include "jose/json.h"
+
+/* The text of a selector field; VH_EFIELD when it is there but empty. */
+static enum vh_err
+read_text(const struct fields *f, enum vh_tag tag, struct slice *out,
+    struct buf *why)
+{
+	*out = f->at[tag];
+	if (!fields_have(f, tag) || out->len > 0)
+		return VH_OK;
+	buf_format(why, "%s is empty", field_row(tag)->name);
+	return VH_EFIELD;
+}
+
+static enum vh_err
+refuse(struct buf *why, enum vh_err err, const char *what, struct slice value)
+{
+	buf_format(why, "%s not known: ", what);
+	why_quote(why, value);
+	return err;
+}
+
+/* Unknown names in a list are passed over: the caller may speak to nodes of
+ * several versions. */
+static enum vh_err
+read_algs(struct selector *s, struct buf *why)
+{
+	struct slice rest = s->alg, name;
+
+	if (s->alg.len == 0)
+		return VH_OK;
+	while (s->alg_count < SELECT_ALGS && slice_next_item(&rest, &name)) {
+		const struct alg *alg = alg_by_name(name);
+
+		if (alg != NULL)
+			s->algs[s->alg_count++] = alg;
+	}
+	return s->alg_count == 0 ? refuse(why, VH_EALG, "alg", s->alg) : VH_OK;
+}
+
+enum vh_err
+selector_parse(const struct fields *f, struct selector *out, struct buf *why)
+{
+	struct selector s = { .alg_count = 0 };
+	struct slice kty, crv, use;
+
+	TRY(read_text(f, VH_F_KID, &s.kid, why));
+	TRY(read_text(f, VH_F_NAME, &s.name, why));
+	TRY(read_text(f, VH_F_ALG, &s.alg, why));
+	TRY(read_text(f, VH_F_KTY, &kty, why));
+	TRY(read_text(f, VH_F_CRV, &crv, why));
+	TRY(read_text(f, VH_F_USE, &use, why));
+	TRY(read_algs(&s, why));
+	s.kty = kty_by_name(kty);
+	if (kty.len > 0 && s.kty == 0)
+		return refuse(why, VH_EFIELD, "kty", kty);
+	const struct crv *row = crv_by_name(crv);
+
+	if (crv.len > 0 && row == NULL)
+		return refuse(why, VH_EFIELD, "crv", crv);
+	s.crv = row == NULL ? 0 : row->id;
+	s.use = use_by_name(use);
+	if (use.len > 0 && s.use == 0)
+		return refuse(why, VH_EFIELD, "use", use);
+	*out = s;
+	return VH_OK;
+}
+
+bool
+select_matches(const struct selector *s, const struct asker *asker,
+    const struct dkey *key)
+{
+	if (s->kid.len > 0 && !slice_is(s->kid, key->kid))
+		return false;
+	if (s->name.len > 0 &&
+	    (key->name == NULL || !slice_is(s->name, key->name)))
+		return false;
+	if ((s->kty != 0 && s->kty != key->pub.kty) ||
+	    (s->crv != 0 && s->crv != key->pub.crv) ||
+	    (s->use != 0 && s->use != key->use))
+		return false;
+	return policy_allows(asker->policy, asker->caller,
+	    slice_text(key->allow));
+}
+
+const struct dkey *
+search_next(const struct search *q, const struct alg *alg, size_t *i)
+{
+	const struct dkey *key;
+
+	while ((key = directory_at(q->d, (*i)++)) != NULL)
+		if (key->use == q->use &&
+		    (alg == NULL || dkey_alg(key, alg) != NULL) &&
+		    select_matches(q->s, q->asker, key))
+			return key;
+	return NULL;
+}
+
+static const struct dkey *
+pick_by_kid(const struct search *q, const struct alg *alg)
+{
+	const struct dkey *key = directory_get(q->d, q->s->kid);
+
+	if (key == NULL || key->use != q->use ||
+	    !select_matches(q->s, q->asker, key))
+		return NULL;
+	return alg == NULL || dkey_alg(key, alg) != NULL ? key : NULL;
+}
+
+/* A random one of those that fit; NULL when none does. */
+static const struct dkey *
+pick(const struct search *q, const struct alg *alg, uint64_t random)
+{
+	size_t fits = 0, i = 0;
+	const struct dkey *key = NULL;
+
+	if (q->s->kid.len > 0)
+		return pick_by_kid(q, alg);
+	while (search_next(q, alg, &i) != NULL)
+		fits++;
+	if (fits == 0)
+		return NULL;
+	i = 0;
+	for (uint64_t skip = random % fits + 1; skip > 0; skip--)
+		key = search_next(q, alg, &i);
+	return key;
+}
+
+static void
+say_text(struct buf *why, const char *name, struct slice value)
+{
+	if (value.len == 0)
+		return;
+	buf_format(why, " %s=", name);
+	why_quote(why, value);
+}
+
+void
+selector_say(const struct selector *s, struct buf *why)
+{
+	const struct crv *crv = crv_by_id(s->crv);
+
+	say_text(why, "kid", s->kid);
+	say_text(why, "name", s->name);
+	say_text(why, "alg", s->alg);
+	say_text(why, "kty", slice_text(kty_name(s->kty)));
+	say_text(why, "crv", slice_text(crv == NULL ? NULL : crv->name));
+	say_text(why, "use", slice_text(use_name(s->use)));
+}
+
+/* What was asked for, never what there is: a key that is forbidden and one that
+ * does not exist read the same. */
+static enum vh_err
+say_none(const struct search *q, enum vh_err err, struct buf *why)
+{
+	buf_format(why,
+	    err == VH_EALG ? "the key fits none of the algorithms (use %s):"
+			   : "no key (use %s):",
+	    use_name(q->use));
+	selector_say(q->s, why);
+	return err;
+}
+
+enum vh_err
+select_key(const struct directory *d, const struct selector *s, enum vh_use use,
+    const struct asker *asker, uint64_t random, struct choice *out,
+    struct buf *why)
+{
+	const struct search q = { d, s, asker, use };
+	const struct dkey *key;
+
+	for (size_t i = 0; i < s->alg_count; i++) {
+		key = pick(&q, s->algs[i], random);
+		if (key == NULL)
+			continue;
+		*out = (struct choice){ key, s->algs[i] };
+		return VH_OK;
+	}
+	key = pick(&q, NULL, random);
+	if (s->alg_count > 0) {
+		bool named = s->kid.len > 0 || s->name.len > 0;
+
+		return say_none(&q, key != NULL && named ? VH_EALG : VH_ENOKEY,
+		    why);
+	}
+	if (key == NULL || dkey_preset(key) == NULL)
+		return say_none(&q, VH_ENOKEY, why);
+	*out = (struct choice){ key, dkey_preset(key)->alg };
+	return VH_OK;
+}
+
+bool
+selector_takes(const struct selector *s, const struct alg *alg)
+{
+	for (size_t i = 0; i < s->alg_count; i++)
+		if (s->algs[i] == alg)
+			return true;
+	return s->alg_count == 0;
+}
