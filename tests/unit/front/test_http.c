@@ -493,6 +493,96 @@ Test(http, when_half_full_no_connection_is_kept)
 	tear_down(&s);
 }
 
+#define LARGE (4u << 20) /* more than the socket buffers take */
+
+/* A set of that size, published; another reference, the caller's. */
+static struct published *
+publish_large(struct server *s)
+{
+	char *text = malloc(LARGE);
+
+	cr_assert_not_null(text);
+	memset(text, ' ', LARGE);
+	shared_published_set(s->shared, published_new(slice_of(text, LARGE)));
+	free(text);
+	return shared_published_get(s->shared);
+}
+
+Test(http, a_large_set_is_sent_whole_even_when_replaced_meanwhile)
+{
+	static char part[ANSWER_MAX]; /* large for a stack */
+	struct server s;
+	size_t len = 0;
+	ssize_t n;
+
+	set_up(&s, 4, 10);
+	struct published *large = publish_large(&s);
+	int fd = dial(&s);
+
+	cr_expect(put(fd, GET(JWKS, "")));
+	while ((n = read(fd, part, sizeof part)) > 0) {
+		if (len == 0)
+			shared_published_set(s.shared,
+			    published_new(slice_text(SET)));
+		len += (size_t)n;
+	}
+	cr_expect_gt(len, LARGE);
+	cr_expect_lt(len, LARGE + 1000);
+	cr_expect_eq(close(fd), 0);
+	tear_down(&s);
+	cr_expect_eq(large->refs, 1);
+	published_free(large);
+}
+
+Test(http, a_client_that_leaves_holds_no_set)
+{
+	char byte;
+	struct server s;
+
+	set_up(&s, 4, 10);
+	struct published *large = publish_large(&s);
+
+	for (size_t i = 0; i < 8; i++) {
+		int fd = dial(&s);
+
+		cr_expect(put(fd, GET(JWKS, "")));
+		cr_expect_eq(read(fd, &byte, 1), 1);
+		cr_expect_eq(close(fd), 0);
+	}
+	tear_down(&s);
+	cr_expect_eq(large->refs, 1);
+	published_free(large);
+}
+
+Test(http, a_client_that_reads_too_slowly_is_given_up)
+{
+	struct mono_ns start = clock_mono();
+	char some[2048];
+	struct server s;
+	int small = 4096;
+
+	set_up(&s, 4, 1);
+	struct published *large = publish_large(&s);
+	int fd = dial(&s);
+
+	cr_expect_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small,
+			 sizeof small),
+	    0);
+	cr_expect(put(fd, GET(JWKS, "")));
+	/* A little five times a second, until only who asks is connected. */
+	do {
+		(void)poll(NULL, 0, 200);
+		cr_expect_gt(read(fd, some, sizeof some), 0);
+	} while (strstr(ask(&s, GET("/metrics", "")),
+		     "\nvhsmd_http_connections 1\n") == NULL &&
+		 !mono_passed(mono_after_ms(start, 10000), clock_mono()));
+	cr_expect_not(mono_passed(mono_after_ms(start, 10000), clock_mono()));
+	cr_expect_eq(close(fd), 0);
+	tear_down(&s);
+	cr_expect_eq(large->refs, 1);
+	published_free(large);
+}
+
 Test(http, its_thread_yields_to_all_others)
 {
 	struct server s;
