@@ -9,23 +9,25 @@
 /* For whom, and how. */
 struct target {
 	const struct dkey *key; /* of the node; or NULL */
-	struct jwk *jwk;        /* of the request; or NULL */
+	const struct jwk *jwk;  /* of the request; or NULL */
 	const struct alg *alg;
 	const struct enc *enc;
 	struct slice kid; /* for the header; may be empty */
 };
 
-/* A JWK is chosen already: no criterion but alg has anything to say. */
+/* A JWK, the caller's, is chosen already: no criterion but alg has anything to
+ * say. */
 static enum vh_err
 choose_jwk(const struct selector *s, struct slice text, struct target *to,
-    struct buf *why)
+    struct jwk **jwk, struct buf *why)
 {
 	if (s->kid.len > 0 || s->name.len > 0 || s->kty != 0 || s->crv != 0 ||
 	    s->use != 0) {
 		buf_put_text(why, "JWK and a selector exclude each other");
 		return VH_EFIELD;
 	}
-	TRY(jwk_parse(text, &to->jwk, why));
+	TRY(jwk_parse(text, jwk, why));
+	to->jwk = *jwk;
 	to->kid = to->jwk->published;
 	for (size_t i = 0; i < s->alg_count && to->alg == NULL; i++)
 		if (s->algs[i]->use == VH_USE_ENC &&
@@ -39,7 +41,8 @@ choose_jwk(const struct selector *s, struct slice text, struct target *to,
 }
 
 static enum vh_err
-choose(struct front *f, const struct request *q, struct target *to)
+choose(struct front *f, const struct request *q, struct target *to,
+    struct jwk **jwk)
 {
 	const struct fields *in = &q->frame.f;
 	const struct asker asker = request_asker(f, &q->to);
@@ -54,7 +57,7 @@ choose(struct front *f, const struct request *q, struct target *to)
 		return VH_EALG;
 	}
 	if (fields_have(in, VH_F_JWK))
-		return choose_jwk(&s, in->at[VH_F_JWK], to, f->why);
+		return choose_jwk(&s, in->at[VH_F_JWK], to, jwk, f->why);
 	TRY(select_key(f->directory, &s, VH_USE_ENC, &asker, front_random(f),
 	    &c, f->why));
 	to->key = c.key;
@@ -130,11 +133,10 @@ enum vh_err
 encrypt_begin(struct front *f, struct request *q)
 {
 	AUTO(buf_free) struct buf *header = buf_new(VH_HEADER_MAX);
+	AUTO(jwk_free) struct jwk *jwk = NULL;
 	struct target to = { .key = NULL };
-	enum vh_err err = choose(f, q, &to);
-	AUTO(jwk_free) struct jwk *owned = to.jwk;
 
-	TRY(err);
+	TRY(choose(f, q, &to, &jwk));
 	TRY(put_header(f, &q->frame.f, &to, header));
 	return begin(f, q, &to, buf_slice(header));
 }
