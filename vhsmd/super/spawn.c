@@ -74,7 +74,10 @@ open_program(const char *folder, const char *binary)
 		    binary);
 		fd = open(path, O_PATH | O_CLOEXEC);
 	}
-	return fd;
+	AUTO(fd_close) int low = fd;
+
+	/* A child puts its link where a low number may have been. */
+	return low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, HIGH_FD);
 }
 
 enum vh_err
