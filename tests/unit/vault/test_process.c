@@ -1,5 +1,6 @@
 /* The real vhsmd-vault, with this test as its supervisor and its front. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,9 @@ spawn(void)
 	if (vault.pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG,
 		    SIGKILL); /* the vault sets it too */
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		(void)dup2(null, STDERR_FILENO); /* or it logs to the tests */
 		if (theirs == 3 ? dup(3) < 0 : dup2(theirs, 3) != 3)
 			_exit(9);
 		execl(binary(), "vhsmd-vault", NULL);
