@@ -5,44 +5,60 @@
 #define COLUMNS 12 /* of a table; more are left out */
 #define DEPTH   8  /* of sections */
 
-/* Prints one value without a line end, gives how wide it was.  With to NULL it
- * only measures. */
+static inline void
+text_free(char *text)
+{
+	free(text);
+}
+AUTO_FREE(char, text_free)
+
+/* Prints one value, "-" for an absent or empty one, without a line end, and
+ * gives how wide it was.  With to NULL it only measures. */
 static int
 print_value(FILE *to, const json_t *value)
 {
-	char *dump = NULL;
+	AUTO(text_free) char *dump = NULL;
 	const char *text = json_string_value(value);
+	bool empty = value == NULL ||
+		     (json_is_object(value) && json_object_size(value) == 0) ||
+		     (json_is_array(value) && json_array_size(value) == 0);
 
-	if (text == NULL) {
+	if (text == NULL && !empty)
 		dump = json_dumps(value,
 		    JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-		text = dump == NULL ? "?" : dump;
-	}
-	int width = (int)strlen(text);
-
+	if (text == NULL)
+		text = dump == NULL ? "-" : dump;
 	if (to != NULL)
 		print_safely(to, text);
-	free(dump);
-	return width;
+	return (int)strlen(text);
 }
 
-static void
-print_padded(FILE *to, const json_t *value, int width, bool right)
+/* An array of objects as it is, an object of objects with each name as the
+ * member "name"; NULL for what is no table.  To be freed. */
+static json_t *
+rows_of(json_t *value)
 {
-	int pad = width - (value == NULL ? 0 : print_value(NULL, value));
+	const char *name;
+	json_t *member;
 
-	if (right)
-		fprintf(to, "%*s", pad, "");
-	if (value != NULL)
-		print_value(to, value);
-	if (!right)
-		fprintf(to, "%*s", pad, "");
-}
+	if (json_is_object(json_array_get(value, 0)))
+		return json_incref(value);
+	if (json_object_size(value) == 0)
+		return NULL;
+	AUTO(json_decref) json_t *rows = json_array();
 
-static bool
-is_table(const json_t *value)
-{
-	return json_is_array(value) && json_is_object(json_array_get(value, 0));
+	json_object_foreach(value, name, member)
+	{
+		AUTO(json_decref) json_t *row = json_object();
+
+		if (!json_is_object(member))
+			return NULL;
+		put_text(row, "name", name);
+		if (json_object_update_missing(row, member) != 0 ||
+		    json_array_append(rows, row) != 0)
+			return NULL;
+	}
+	return TAKE(rows);
 }
 
 static int
@@ -51,9 +67,8 @@ column_width(const json_t *rows, const char *name)
 	int width = (int)strlen(name);
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
-		const json_t *v =
-		    json_object_get(json_array_get(rows, i), name);
-		int w = v == NULL ? 0 : print_value(NULL, v);
+		int w = print_value(NULL,
+		    json_object_get(json_array_get(rows, i), name));
 
 		if (w > width)
 			width = w;
@@ -85,28 +100,55 @@ columns_of(const json_t *rows, struct column c[static COLUMNS])
 	return n;
 }
 
+/* One line; row NULL is the heading. */
+static void
+print_row(FILE *to, const json_t *row, const struct column *c, size_t n)
+{
+	for (size_t k = 0; k < n; k++) {
+		json_t *heading = json_string(c[k].name);
+		const json_t *value =
+		    row == NULL ? heading : json_object_get(row, c[k].name);
+		int pad = c[k].width - print_value(NULL, value);
+
+		fprintf(to, "%*s", c[k].right ? pad : 0, "");
+		(void)print_value(to, value);
+		if (k + 1 < n)
+			fprintf(to, "%*s", (c[k].right ? 0 : pad) + 2, "");
+		json_decref(heading);
+	}
+	fputc('\n', to);
+}
+
 static void
 print_table(FILE *to, const json_t *rows, int indent)
 {
 	struct column c[COLUMNS];
 	size_t n = columns_of(rows, c);
 
-	fprintf(to, "%*s", indent, "");
-	for (size_t k = 0; k < n; k++) {
-		fprintf(to, "%*s%s%*s  ",
-		    c[k].right ? c[k].width - (int)strlen(c[k].name) : 0, "",
-		    c[k].name,
-		    c[k].right ? 0 : c[k].width - (int)strlen(c[k].name), "");
-	}
-	fputc('\n', to);
+	fprintf(to, "\n%*s", indent, "");
+	print_row(to, NULL, c, n);
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		fprintf(to, "%*s", indent, "");
-		for (size_t k = 0; k < n; k++) {
-			print_padded(to,
-			    json_object_get(json_array_get(rows, i), c[k].name),
-			    c[k].width, c[k].right);
-			fputs("  ", to);
-		}
+		print_row(to, json_array_get(rows, i), c, n);
+	}
+}
+
+static void print_section(FILE *to, const json_t *object, int depth);
+
+/* What stands behind a name of depth, and the end of its line. */
+static void
+print_member(FILE *to, json_t *value, int gap, int depth)
+{
+	AUTO(json_decref) json_t *rows = rows_of(value);
+
+	if (rows != NULL) {
+		print_table(to, rows, 2 * depth + 2);
+	} else if (json_object_size(value) > 0 && depth < DEPTH) {
+		fputc('\n', to);
+		print_section(to, value, depth + 1);
+	} else {
+		fprintf(to, "%*s", gap, "");
+		(void)print_value(to, value);
 		fputc('\n', to);
 	}
 }
@@ -114,7 +156,7 @@ print_table(FILE *to, const json_t *rows, int indent)
 static void
 print_section(FILE *to, const json_t *object, int depth)
 {
-	int width = 0, indent = 2 * depth;
+	int width = 0;
 	const char *name;
 	json_t *value;
 
@@ -122,19 +164,9 @@ print_section(FILE *to, const json_t *object, int depth)
 	    value) if ((int)strlen(name) > width) width = (int)strlen(name);
 	json_object_foreach((json_t *)(uintptr_t)object, name, value)
 	{
-		fprintf(to, "%*s", indent, "");
+		fprintf(to, "%*s", 2 * depth, "");
 		print_safely(to, name);
-		if (is_table(value)) {
-			fputc('\n', to);
-			print_table(to, value, indent + 2);
-		} else if (json_is_object(value) && depth < DEPTH) {
-			fputc('\n', to);
-			print_section(to, value, depth + 1);
-		} else {
-			fprintf(to, "%*s  ", width - (int)strlen(name), "");
-			print_value(to, value);
-			fputc('\n', to);
-		}
+		print_member(to, value, width - (int)strlen(name) + 2, depth);
 	}
 }
 

@@ -35,7 +35,19 @@ Test(report, makes_tables_of_lists_of_objects)
 {
 	expect_report("{\"algs\":[{\"alg\":\"ES256\",\"ok\":10},"
 		      "{\"alg\":\"x\",\"ok\":7}]}",
-	    "algs\n  alg    ok  \n  ES256  10  \n  x       7  \n");
+	    "algs\n  alg    ok\n  ES256  10\n  x       7\n");
+}
+
+Test(report, makes_tables_of_objects_of_objects)
+{
+	expect_report("{\"algs\":{\"ES256\":{\"ok\":10,\"how\":\"a\"},"
+		      "\"x\":{\"ok\":7}}}",
+	    "algs\n  name   ok  how\n  ES256  10  a\n  x       7  -\n");
+}
+
+Test(report, shows_what_is_empty)
+{
+	expect_report("{\"a\":{},\"bc\":[]}", "a   -\nbc  -\n");
 }
 
 Test(report, lets_no_control_byte_through)
