@@ -36,8 +36,7 @@ enum vhsm_error {
 	VHSM_EALG = 7,       /* algorithm unknown, or not fit for the key */
 	VHSM_EKEY = 8,       /* a key that was handed over is not acceptable */
 	VHSM_EBUSY = 9,      /* over capacity; nothing was done; try again */
-	VHSM_EDEADLINE =
-	    10, /* the time was up; it may or may not have been done */
+	VHSM_EDEADLINE = 10, /* the time was up; outcome unknown */
 	VHSM_EDECRYPT = 11,  /* the token does not decrypt */
 	VHSM_EVERIFY = 12,   /* the signature is not valid */
 	VHSM_ETOKEN = 13,    /* malformed token */
@@ -85,7 +84,7 @@ struct vhsm_sign_options {
 struct vhsm_encrypt_options {
 	const char *enc; /* JOSE enc: required */
 	const char
-	    *jwk; /* public JWK to encrypt for, instead of a selected key */
+	    *jwk; /* public JWK to encrypt for; NULL: a key of the node */
 	const char *header; /* JSON object of further protected parameters */
 	const char *typ;
 	const void *apu; /* ECDH-ES party info, not encoded; NULL: none */
@@ -192,9 +191,10 @@ VHSM_API void vhsm_answer_free(struct vhsm_answer *answer);
  * other call there gives VHSM_ELOST. */
 struct vhsm_batch;
 
-#define VHSM_BATCH_MAX 64 /* requests of a batch that are not yet waited for   \
-			   */
-#define VHSM_ANY 0        /* no ticket has this number */
+/* Requests of a batch that are not yet waited for. */
+#define VHSM_BATCH_MAX 64
+/* No ticket has this number. */
+#define VHSM_ANY 0
 
 /* Connects.  What connecting gave, or VHSM_ENOMEM: *out is NULL then. */
 VHSM_API enum vhsm_error vhsm_batch_open(struct vhsm *h,

@@ -65,8 +65,7 @@ put_request(struct driver *d, struct client *c, uint32_t slot, uint64_t now)
 	uint8_t *to = buf_extend(out, message.len);
 
 	if (to == NULL)
-		return; /* conn_flush finds nothing to send, the request times
-			   out */
+		return; /* flush says so */
 	memcpy(to, message.p, message.len);
 	request_renumber(to, f->id);
 }
