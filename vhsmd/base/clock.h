@@ -34,9 +34,9 @@ mono_passed(struct mono_ns deadline, struct mono_ns now)
 static inline uint32_t
 mono_left_ms(struct mono_ns deadline, struct mono_ns now)
 {
-	uint64_t left = now.ns >= deadline.ns
-			    ? 0
-			    : (deadline.ns - now.ns + 999999) / 1000000;
+	if (now.ns >= deadline.ns)
+		return 0;
+	uint64_t left = (deadline.ns - now.ns - 1) / 1000000 + 1;
 
 	return left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
 }

@@ -1,6 +1,7 @@
 #include "base/link.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -212,24 +213,41 @@ link_send(struct link *l, struct slice message, int fd)
 	return VH_OK;
 }
 
+static struct mono_ns
+end_of(int timeout_ms)
+{
+	if (timeout_ms < 0)
+		return (struct mono_ns){ UINT64_MAX };
+	return mono_after_ms(clock_mono(), (uint64_t)timeout_ms);
+}
+
+/* Milliseconds until end, as poll and link_wait take them. */
+static int
+left_of(struct mono_ns end)
+{
+	uint32_t left = mono_left_ms(end, clock_mono());
+
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
 enum vh_err
 link_wait(struct link *l, int timeout_ms, struct frame *out)
 {
-	struct mono_ns end = mono_after_ms(clock_mono(),
-	    timeout_ms < 0 ? UINT32_MAX : (uint64_t)timeout_ms);
+	struct mono_ns end = end_of(timeout_ms);
 	struct slice message;
 
 	for (;;) {
 		TRY(link_next(l, &message));
 		if (message.len > 0)
 			return frame_parse(message, out);
-		uint32_t left = mono_left_ms(end, clock_mono());
+		int left = left_of(end);
 		struct pollfd p = { .fd = l->fd, .events = POLLIN };
 
-		if (left == 0)
-			return VH_EDEADLINE;
-		if (poll(&p, 1, left > 60000 ? 60000 : (int)left) > 0)
+		/* Also with no time left: what is there counts. */
+		if (poll(&p, 1, left) > 0)
 			TRY(link_fill(l));
+		else if (left == 0)
+			return VH_EDEADLINE;
 	}
 }
 
@@ -241,8 +259,10 @@ link_call(struct link *l, struct slice request, int fd, int timeout_ms,
 
 	TRY(frame_parse(request, &sent));
 	TRY(link_send(l, request, fd));
+	struct mono_ns end = end_of(timeout_ms);
+
 	do
-		TRY(link_wait(l, timeout_ms, out));
+		TRY(link_wait(l, left_of(end), out));
 	while (!out->answer || out->id != sent.id);
 	return out->err;
 }

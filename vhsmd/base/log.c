@@ -7,7 +7,8 @@
 
 #include "base/clock.h"
 
-/* Longer lines are cut; every field is bounded so that a line stays one. */
+/* A field that does not fit a line is left out whole: what is there can be
+ * parsed. */
 #define LINE_MAX_BYTES 2048
 #define TEXT_MAX_BYTES 512
 
@@ -23,6 +24,7 @@ static const char *const level_names[] = { "error", "notice", "debug" };
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;
+	bool full; /* something did not fit */
 };
 
 static void
@@ -30,8 +32,10 @@ add(struct line *l, const char *bytes, size_t len)
 {
 	size_t room = sizeof l->text - 3 - l->len; /* '}', '\n', NUL */
 
-	if (len > room)
-		len = room;
+	if (len > room) {
+		l->full = true;
+		return;
+	}
 	memcpy(l->text + l->len, bytes, len);
 	l->len += len;
 }
@@ -78,6 +82,7 @@ static void
 add_kv(struct line *l, const struct kv *kv)
 {
 	bool json = config.format == LOG_JSON;
+	size_t before = l->len;
 	char number[24] = "";
 
 	add_text(l, json ? ",\"" : " ");
@@ -99,6 +104,9 @@ add_kv(struct line *l, const struct kv *kv)
 	case KV_BOOL: add_text(l, kv->b ? "true" : "false"); break;
 	}
 	add_text(l, number);
+	if (l->full)
+		l->len = before;
+	l->full = false;
 }
 
 static void

@@ -107,6 +107,29 @@ parse_line(struct settings *s, const char *name, const char *value)
 	return VH_EPARSE;
 }
 
+/* Cuts off a line as a text of its own; NULL when it has no end, holds a NUL,
+ * or memory is short. */
+static char *
+take_line(struct slice *lines)
+{
+	const uint8_t *end = memchr(lines->p, '\n', lines->len);
+	size_t len = end == NULL ? 0 : (size_t)(end - lines->p);
+
+	if (end == NULL || memchr(lines->p, '\0', len) != NULL)
+		return NULL;
+	char *line = strndup((const char *)lines->p, len);
+
+	*lines = slice_of(end + 1, lines->len - len - 1);
+	return line;
+}
+
+static void
+text_free(char *text)
+{
+	free(text);
+}
+AUTO_FREE(char, text_free)
+
 enum vh_err
 settings_parse(struct slice lines, struct settings **out)
 {
@@ -115,22 +138,13 @@ settings_parse(struct slice lines, struct settings **out)
 	if (s == NULL)
 		return VH_ENOMEM;
 	while (lines.len > 0) {
-		const uint8_t *end = memchr(lines.p, '\n', lines.len);
-		char line[4096];
-		size_t len =
-		    end == NULL ? sizeof line : (size_t)(end - lines.p);
-
-		if (len >= sizeof line)
-			return VH_EPARSE;
-		memcpy(line, lines.p, len);
-		line[len] = '\0';
-		char *space = strchr(line, ' ');
+		AUTO(text_free) char *line = take_line(&lines);
+		char *space = line == NULL ? NULL : strchr(line, ' ');
 
 		if (space == NULL)
 			return VH_EPARSE;
 		*space = '\0';
 		TRY(parse_line(s, line, space + 1));
-		lines = slice_of(end + 1, lines.len - len - 1);
 	}
 	*out = TAKE(s);
 	return VH_OK;

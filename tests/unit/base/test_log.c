@@ -1,0 +1,129 @@
+#include "base/log.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <unistd.h>
+
+/* Standard error of one event; NUL-terminated. */
+static char text[8192];
+static int saved;
+static int ends[2];
+
+static void
+begin(void)
+{
+	cr_assert_eq(pipe(ends), 0);
+	saved = dup(STDERR_FILENO);
+	cr_assert_geq(dup2(ends[1], STDERR_FILENO), 0);
+	(void)close(ends[1]); /* dup2 made another of it */
+}
+
+static const char *
+end(void)
+{
+	cr_assert_geq(dup2(saved, STDERR_FILENO), 0);
+	(void)close(saved); /* dup2 made another of it */
+	ssize_t n = read(ends[0], text, sizeof text - 1);
+
+	(void)close(ends[0]); /* only read */
+	cr_assert_geq(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+/* The line after its time. */
+static const char *
+event(const char *line)
+{
+	const char *at = strstr(line, "level");
+
+	cr_assert_not_null(at, "%s", line);
+	return at;
+}
+
+Test(log, an_event_is_one_line_of_typed_fields)
+{
+	log_init("vault", LOG_LOGFMT, LOG_NOTICE);
+	begin();
+	LOG(NOTICE, "refused", KV("kid", "abc"), KV("count", -3),
+	    KV("size", (size_t)7), KV("local", true), KV_ERR(VH_ENOKEY),
+	    KV_ERRNO(ENOENT));
+	cr_expect_str_eq(event(end()),
+	    "level=notice process=vault event=refused kid=abc count=-3 size=7 "
+	    "local=true error=ENOKEY errno=ENOENT\n");
+	cr_expect_eq(strncmp(text, "time=2", 6), 0);
+	cr_expect_eq(text[strcspn(text, " ") - 1], 'Z');
+}
+
+Test(log, an_event_may_have_no_fields)
+{
+	log_init("front", LOG_JSON, LOG_NOTICE);
+	begin();
+	LOG(ERROR, "gone");
+	cr_expect_str_eq(event(end()),
+	    "level\":\"error\",\"process\":\"front\",\"event\":\"gone\"}\n");
+}
+
+Test(log, no_value_ends_a_line_or_forges_a_field)
+{
+	log_init("p", LOG_LOGFMT, LOG_NOTICE);
+	begin();
+	LOG(NOTICE, "e", KV("a", "x y"), KV("b", ""), KV("c", "q\"\\="),
+	    KV("d", "1\n2\x7f\xff"), KV("n", (const char *)NULL));
+	cr_expect_str_eq(event(end()),
+	    "level=notice process=p event=e a=\"x y\" b=\"\" "
+	    "c=\"q\\\"\\\\=\" d=\"1\\u000a2\\u007f\\u00ff\" n=\"\"\n");
+}
+
+Test(log, json_quotes_every_text)
+{
+	log_init("p", LOG_JSON, LOG_NOTICE);
+	begin();
+	LOG(NOTICE, "e", KV("a", "x"), KV("b", "\"}\n"), KV("c", 1u),
+	    KV("d", false));
+	cr_expect_str_eq(event(end()),
+	    "level\":\"notice\",\"process\":\"p\",\"event\":\"e\",\"a\":\"x\","
+	    "\"b\":\"\\\"}\\u000a\",\"c\":1,\"d\":false}\n");
+}
+
+Test(log, a_field_without_room_is_left_out_whole)
+{
+	static char wide[600];
+
+	memset(wide, '\n', sizeof wide - 1);
+	log_init("p", LOG_JSON, LOG_NOTICE);
+	begin();
+	LOG(NOTICE, "e", KV("wide", wide), KV("after", 1));
+	cr_expect_str_eq(event(end()),
+	    "level\":\"notice\",\"process\":\"p\",\"event\":\"e\","
+	    "\"after\":1}\n");
+}
+
+Test(log, a_long_text_is_cut)
+{
+	static char wide[4000];
+
+	memset(wide, 'x', sizeof wide - 1);
+	log_init("p", LOG_LOGFMT, LOG_NOTICE);
+	begin();
+	LOG(NOTICE, "e", KV("wide", wide), KV("after", 1));
+	const char *line = end();
+
+	cr_expect_lt(strlen(line), 700);
+	cr_expect_not_null(strstr(line, "x\" after=1\n"));
+}
+
+Test(log, a_level_below_is_silent)
+{
+	log_init("p", LOG_LOGFMT, LOG_ERROR);
+	begin();
+	LOG(NOTICE, "e");
+	LOG(DEBUG, "e");
+	cr_expect_str_eq(end(), "");
+}
+
+Test(log, unknown_errno_has_a_name)
+{
+	cr_expect_str_eq(strerrorname_or(EACCES), "EACCES");
+	cr_expect_str_eq(strerrorname_or(99999), "unknown");
+}
