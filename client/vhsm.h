@@ -83,8 +83,7 @@ struct vhsm_sign_options {
 
 struct vhsm_encrypt_options {
 	const char *enc; /* JOSE enc: required */
-	const char
-	    *jwk; /* public JWK to encrypt for; NULL: a key of the node */
+	const char *jwk; /* encrypt for this public JWK, no key of the node */
 	const char *header; /* JSON object of further protected parameters */
 	const char *typ;
 	const void *apu; /* ECDH-ES party info, not encoded; NULL: none */
