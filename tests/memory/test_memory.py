@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwcrypto import jwe, jwk
 from jwcrypto.common import base64url_decode
 
@@ -50,9 +50,9 @@ def make_keys(folder):
         "p384": ec.generate_private_key(ec.SECP384R1()),
         "p521": ec.generate_private_key(ec.SECP521R1()),
         "ed": ed25519.Ed25519PrivateKey.generate(),
-        "x": x25519.X25519PrivateKey.generate(),
     }
     jwks = {name: as_jwk(key) for name, key in keys.items()}
+    jwks["x"] = jwk.JWK.generate(kty="OKP", crv="X25519")
     files = {
         "rsa.pem": der(keys["rsa"], ser.Encoding.PEM, ser.PrivateFormat.PKCS8),
         "rsa-enc.der": der(keys["rsa-enc"], ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL),

@@ -1,5 +1,6 @@
 /* vhsmd-vault: private keys and nothing else.  Started by vhsmd, which speaks
  * first on descriptor 3. */
+#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -25,6 +26,7 @@ start(struct link *super, const struct frame *q)
 		return VH_EFIELD;
 	TRY(arena_open(fields_u64(f, VH_F_ARENA)));
 	TRY(arena_adopt_libraries());
+	json_object_seed(0); /* now: it opens /dev/urandom */
 	struct serve *s = serve_new(super, fields_u32(f, VH_F_PAYLOAD));
 
 	if (s == NULL)
