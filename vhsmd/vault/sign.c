@@ -31,13 +31,16 @@ fixed_of_der(const uint8_t *der, size_t len, uint8_t *out, size_t size)
 	       BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + half, half) == half;
 }
 
+/* The context forgets the message, keeps the key; newer libcryptos insist. */
 static bool
 sign_eddsa(const struct key_slot *slot, struct slice data, uint8_t *out,
     size_t size)
 {
 	size_t len = size;
 
-	return EVP_DigestSign(slot->md, out, &len, data.p, data.len) == 1 &&
+	return EVP_DigestSignInit_ex(slot->md, NULL, NULL, NULL, NULL, NULL,
+		   NULL) == 1 &&
+	       EVP_DigestSign(slot->md, out, &len, data.p, data.len) == 1 &&
 	       len == size;
 }
 

@@ -79,9 +79,11 @@ peer_of(const struct key *key, const struct fields *q, EVP_PKEY **peer,
 		 pub.kty == key->pub.kty;
 	if (!*sound)
 		return pkey_of_pub(&key->pub, peer);
-	*sound = pkey_of_pub(&pub, peer) == VH_OK;
-	if (*sound)
-		return VH_OK;
+	enum vh_err err = pkey_of_pub(&pub, peer);
+
+	if (err != VH_EKEY)
+		return err;
+	*sound = false;
 	if (EVP_PKEY_up_ref(key->pkey) != 1)
 		return VH_EINTERNAL;
 	*peer = key->pkey;
