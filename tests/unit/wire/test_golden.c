@@ -34,6 +34,8 @@ static const struct {
 	{ "HTTP", "role", VH_ROLE_HTTP },
 	{ "VAULT", "role", VH_ROLE_VAULT },
 	{ "FRONT", "role", VH_ROLE_FRONT },
+	{ "TLS_KEY", "role", VH_ROLE_TLS_KEY },
+	{ "TLS_CERT", "role", VH_ROLE_TLS_CERT },
 };
 
 static const char *const types[] = { [VH_BYTES] = "BYTES",
