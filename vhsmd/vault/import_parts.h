@@ -44,8 +44,8 @@ enum vh_err import_jwk(const struct import *in, struct slice text);
 
 /* Decodes padded base64, white space in it ignored, in constant time.  VH_EKEY
  * (without a reason), VH_ENOMEM. */
-enum vh_err base64_to_secret(
-    struct slice text, struct secret **out, struct buf *why);
+enum vh_err base64_to_secret(struct slice text, struct secret **out,
+    struct buf *why);
 
 /* A few harmless characters of an untrusted name, fit for a reason. */
 struct shown {
