@@ -1,0 +1,187 @@
+"""The command line against a node, libvhsm as a stranger links it, and nng."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from support.node import BUILD, ROOT
+
+BINARY = bytes(range(256)) * 3
+SELECTORS = {
+    "--name": "ec-sig", "--alg": "RS256,ES256", "--kty": "OKP", "--crv": "P-256", "--use": "sig",
+}
+
+
+def one_line(done, status):
+    """The error line of a run that must print nothing else."""
+    assert done.returncode == status, done.stderr
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1 and done.stderr.endswith(b"\n")
+    return done.stderr.decode()
+
+
+def sign(node, *args, payload=b"payload"):
+    return node.ask("sign", *args, input=payload).strip()
+
+
+def test_stdout_of_sign_is_the_bare_token(node):
+    out = node.ask("sign", "--alg", "ES256", input=BINARY)
+    assert out.endswith(b"\n") and out.count(b"\n") == 1 and out.count(b".") == 2
+
+
+@pytest.mark.parametrize("option", SELECTORS)
+def test_each_selector_option_is_heard(node, option):
+    answer = json.loads(node.ask("sign", "--json", option, SELECTORS[option], input=b"x"))
+    assert set(answer) == {"token", "kid", "alg", "jwk"}
+    assert answer["jwk"]["kid"] == answer["kid"]
+    again = json.loads(node.ask("sign", "--json", "--kid", answer["kid"], input=b"x"))
+    assert again["kid"] == answer["kid"]
+
+
+def test_payloads_pass_byte_by_byte(node):
+    for payload in (b"", b"\n", b"text", BINARY):
+        assert node.ask("verify", input=sign(node, payload=payload)) == payload
+
+
+def test_verify_takes_the_key_from_a_file(node):
+    token = sign(node, "--alg", "EdDSA")
+    keys = node.write("jwks", node.ask("keys"))
+    none = node.write("none", '{"keys":[]}')
+    assert node.ask("verify", "--jwks", keys, input=token) == b"payload"
+    one_line(node.cli("verify", "--jwks", none, input=token), 1)
+
+
+def test_a_changed_signature_is_refused(node):
+    token = sign(node, "--alg", "ES256")
+    bad = token[:-4] + (b"AAAA" if token[-4:] != b"AAAA" else b"BBBB")
+    assert one_line(node.cli("verify", input=bad), 1).startswith("vhsm: verify: ")
+
+
+def test_encrypt_and_decrypt_a_file(node):
+    plain = node.write("plain", BINARY)
+    box = node.write("box", node.ask(
+        "encrypt", "--alg", "RSA-OAEP-256", "--enc", "A128CBC-HS256", plain))
+    assert node.ask("decrypt", box) == BINARY
+    answer = json.loads(node.ask("decrypt", "--json", box))
+    assert "payload_b64u" in answer and "payload" not in answer
+    assert answer["header"]["enc"] == "A128CBC-HS256"
+
+
+def test_encrypt_for_a_public_jwk(node):
+    keys = json.loads(node.ask("keys", "--use", "enc", "--crv", "X25519"))["keys"]
+    jwk = node.write("jwk", json.dumps(keys[0]))
+    box = node.ask("encrypt", "--alg", "ECDH-ES", "--enc", "A256GCM", "--jwk", jwk, input=b"x")
+    assert json.loads(node.ask("decrypt", "--json", input=box))["kid"] == keys[0]["kid"]
+
+
+def test_header_options_reach_the_token(node):
+    token = sign(node, "--typ", "JWT", "--header", '{"cty":"x"}')
+    header = json.loads(node.ask("verify", "--json", input=token))["header"]
+    assert header["typ"] == "JWT" and header["cty"] == "x"
+
+
+def test_status_is_for_people_or_json(node):
+    assert json.loads(node.ask("--json", "status"))["ready"] is True
+    assert any(line.split() == [b"ready", b"true"] for line in node.ask("status").splitlines())
+
+
+def test_an_absent_key_is_named_on_one_line(node):
+    line = one_line(node.cli("sign", "--kid", "nobody", input=b"x"), 1)
+    assert line.startswith("vhsm: sign: key not found (") and "nobody" in line
+
+
+@pytest.mark.parametrize("args", [
+    ["fly"], [], ["sign", "--nothing"], ["sign", "--k", "x"], ["sign", "a", "b"],
+    ["bench", "--alg", "NOPE"], ["bench", "--alg", "ES256", "--clients", "x"],
+    ["encrypt", "--alg", "ECDH-ES"], ["-s", "tcp://localhost:1", "status"],
+])
+def test_wrong_usage_is_2(node, args):
+    one_line(node.cli(*args), 2)
+
+
+def test_no_daemon_is_3(node):
+    one_line(node.cli("status", url=node.url + ".absent"), 3)
+
+
+def test_too_much_input_is_refused(node):
+    one_line(node.cli("sign", input=bytes(17 << 20)), 1)
+
+
+def test_a_full_disk_is_an_error(node):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([os.path.join(BUILD, "bin", "vhsm"), "-s", node.url, "keys"],
+                              stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+
+
+def test_help_names_all_verbs(node):
+    out = node.ask("help").decode()
+    for verb in ("status", "keys", "sign", "verify", "encrypt", "decrypt", "drain", "bench"):
+        assert f"  {verb} " in out
+        assert node.ask(verb, "--help").startswith(b"usage: vhsm " + verb.encode())
+    assert node.ask("--version").startswith(b"vhsm ")
+
+
+@pytest.mark.parametrize("alg", ["ES256", "ECDH-ES"])
+def test_bench_tells_what_it_measured(node, alg):
+    result = json.loads(node.ask("bench", "--json", "--alg", alg, "--clients", "3",
+                                 "--batch", "4", "--seconds", "1"))
+    assert set(result) == {"alg", "clients", "batch", "ops_per_second", "p50_us", "p99_us",
+                           "p999_us", "errors"}
+    assert (result["alg"], result["clients"], result["batch"]) == (alg, 3, 4)
+    assert result["ops_per_second"] > 0 and result["errors"] == 0
+    assert 0 < result["p50_us"] <= result["p99_us"] <= result["p999_us"]
+
+
+def test_drain_is_for_the_operators_socket(node):
+    one_line(node.cli("drain"), 1)
+    node.ask("drain", url=node.operator)
+    try:
+        assert "draining" in one_line(node.cli("sign", input=b"x"), 1)
+    finally:
+        node.ask("drain", "--off", url=node.operator)
+    assert sign(node)
+
+
+@pytest.mark.parametrize("how", ["shared", "static", "c++"])
+def test_a_program_links_libvhsm(node, how):
+    """As an application would: the installed header, pkg-config's words."""
+    install = os.path.join(node.dir, "install-" + how)
+    lib = os.path.join(ROOT, BUILD, "lib")
+    os.makedirs(install)
+    with open(os.path.join(ROOT, "client", "vhsm.h")) as header:
+        with open(os.path.join(install, "vhsm.h"), "w") as copy:
+            copy.write(header.read())
+    source = os.path.join(ROOT, "client", "examples", "sign.c")
+    program = os.path.join(install, "sign")
+    link = [os.path.join(lib, "libvhsm.a")] if how == "static" else ["-L" + lib, "-lvhsm"]
+    if how == "c++":
+        compiler = ["g++", "-std=c++20", "-x", "c++", source, "-x", "none"]
+    else:
+        compiler = ["cc", "-std=c99", source]
+    subprocess.run([*compiler, "-Wall", "-Werror", "-I", install, *link, "-o", program],
+                   check=True)
+    done = subprocess.run([program, "from a stranger"], stdout=subprocess.PIPE, check=True,
+                          env={"VHSM_SOCKET": node.url, "LD_LIBRARY_PATH": lib})
+    token, verified = done.stdout.decode().splitlines()
+    assert verified == "verified: from a stranger"
+    assert node.ask("verify", input=token.encode()) == b"from a stranger"
+
+
+def test_libvhsm_shows_only_its_own_names_and_needs_only_libc():
+    lib = os.path.join(BUILD, "lib", "libvhsm.so")
+    names = subprocess.run(["nm", "-D", "--defined-only", lib], stdout=subprocess.PIPE, check=True)
+    for line in names.stdout.decode().splitlines():
+        assert line.split()[-1].startswith("vhsm_"), line
+    dynamic = subprocess.run(["readelf", "-d", lib], stdout=subprocess.PIPE, check=True)
+    needed = [l for l in dynamic.stdout.decode().splitlines() if "NEEDED" in l]
+    assert len(needed) == 1 and "libc.so" in needed[0]
+
+
+def test_a_plain_nng_req_socket_is_answered(node):
+    program = os.path.join(BUILD, "test", "nng_req")
+    if not os.path.exists(program):
+        pytest.skip("nng_req is not built: make test-tools")
+    done = subprocess.run([program, node.url], stdout=subprocess.PIPE, check=True, timeout=30)
+    assert json.loads(done.stdout)["ready"] is True
