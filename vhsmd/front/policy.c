@@ -63,7 +63,9 @@ add_principal(struct policy *p, struct slice principal)
 {
 	struct slice name, member;
 
-	if (!cut(&principal, '=', &name) || name.len == 0)
+	size_t whole = principal.len;
+
+	if (!cut(&principal, '=', &name) || name.len == 0 || name.len == whole)
 		return VH_EPARSE;
 	while (cut(&principal, '+', &member)) {
 		if (p->count == POLICY_MEMBERS)

@@ -6,8 +6,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 bool
-refusals_may_log(struct refusals *r, struct mono_ns now, struct shared *shared,
-    uint64_t *dropped)
+refusals_may_log(struct refusals *r, struct mono_ns now, struct shared *shared)
 {
 	if (now.ns - r->since.ns >= SECOND_NS) {
 		r->since = now;
@@ -19,7 +18,8 @@ refusals_may_log(struct refusals *r, struct mono_ns now, struct shared *shared,
 		return false;
 	}
 	r->logged++;
-	*dropped = r->dropped;
+	if (r->dropped > 0)
+		LOG(NOTICE, "refusals-not-logged", KV("count", r->dropped));
 	r->dropped = 0;
 	return true;
 }
@@ -29,24 +29,19 @@ refusals_log_request(struct refusals *r, struct mono_ns now,
     struct shared *shared, const struct caller *caller, unsigned op,
     enum vh_err err, struct slice why)
 {
-	uint64_t dropped;
-
-	if (!refusals_may_log(r, now, shared, &dropped))
+	if (!refusals_may_log(r, now, shared))
 		return;
+	if (why.len == 0)
+		why = slice_text(err_text(err));
 	LOG(NOTICE, "refused", KV("op", op_name(op)), KV_ERR(err),
-	    KV("uid", caller->uid), KV("pid", caller->pid), KV("why", why),
-	    KV("suppressed", dropped));
+	    KV("why", why), KV("uid", caller->uid), KV("pid", caller->pid));
 }
 
 void
 refusals_log_conn(struct refusals *r, struct mono_ns now, struct shared *shared,
     const struct caller *caller, const char *reason)
 {
-	uint64_t dropped;
-
-	if (!refusals_may_log(r, now, shared, &dropped))
-		return;
-	LOG(NOTICE, "connection-closed", KV("reason", reason),
-	    KV("uid", caller->uid), KV("pid", caller->pid),
-	    KV("suppressed", dropped));
+	if (refusals_may_log(r, now, shared))
+		LOG(NOTICE, "connection-closed", KV("reason", reason),
+		    KV("uid", caller->uid), KV("pid", caller->pid));
 }

@@ -14,10 +14,10 @@ struct refusals {
 	uint64_t dropped; /* since the last line that said so */
 };
 
-/* Whether a line may be written now; *dropped is how many were left out before
- * it, to be said with it. */
+/* Whether a line may be written now.  How many were left out before it is
+ * logged first. */
 bool refusals_may_log(struct refusals *r, struct mono_ns now,
-    struct shared *shared, uint64_t *dropped);
+    struct shared *shared);
 
 /* Logs that a request was refused: op, error, who.  why may be empty. */
 void refusals_log_request(struct refusals *r, struct mono_ns now,

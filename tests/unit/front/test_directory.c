@@ -1,0 +1,230 @@
+#include "front/directory.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+
+#include "wire/b64.h"
+
+#include "keys.h"
+
+static const struct key_says sig = { VH_USE_SIG, 0, "n", "app,uid:1" };
+
+/* One KEY body in a directory of its own. */
+static enum vh_err
+add(struct slice body)
+{
+	AUTO(directory_free) struct directory *d = directory_new();
+	enum vh_err err = directory_add(d, body);
+
+	cr_expect_eq(directory_count(d), err == VH_OK ? 1 : 0);
+	return err;
+}
+
+static enum vh_err
+add_key(enum test_key which, struct key_says says)
+{
+	AUTO(buf_free) struct buf *b = key_fields(which, &says);
+
+	return add(buf_slice(b));
+}
+
+Test(directory, a_key_is_found_by_its_kid)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+	const struct dkey *key =
+	    directory_get(d, slice_text(key_kid(KEY_P256)));
+
+	cr_assert_not_null(key);
+	cr_expect_str_eq(key->kid, key_kid(KEY_P256));
+	cr_expect_str_eq(key->name, "p256");
+	cr_expect_null(key->allow);
+	cr_expect_eq(key->pub.crv, VH_CRV_P256);
+	cr_expect_not_null(key->pkey);
+	cr_expect_null(directory_get(d, slice_text("")));
+	cr_expect_null(directory_get(d, slice_text("p256")));
+	cr_expect_null(directory_get(d,
+	    slice_text("0000000000000000000000000000000000000000000")));
+}
+
+Test(directory, keys_are_in_the_order_of_their_kids)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+
+	cr_assert_eq(directory_count(d), TEST_KEYS);
+	for (size_t i = 1; i < TEST_KEYS; i++)
+		cr_expect_lt(strcmp(directory_at(d, i - 1)->kid,
+				 directory_at(d, i)->kid),
+		    0);
+	cr_expect_null(directory_at(d, TEST_KEYS));
+}
+
+Test(directory, a_key_lists_the_algorithms_it_fits)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+	const struct dkey *rsa = directory_get(d, slice_text(key_kid(KEY_RSA)));
+	const struct dkey *x =
+	    directory_get(d, slice_text(key_kid(KEY_X25519)));
+
+	cr_expect_eq(rsa->alg_count, 6);
+	cr_expect_not_null(dkey_alg(rsa, alg_by_id(VH_ALG_PS512)));
+	cr_expect_null(dkey_alg(rsa, alg_by_id(VH_ALG_RSA_OAEP)));
+	cr_expect_null(dkey_alg(rsa, alg_by_id(VH_ALG_ES256)));
+	cr_expect_eq(x->alg_count, 4);
+	cr_expect_null(x->pkey);
+}
+
+Test(directory, presets_are_the_common_choice)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+	static const struct {
+		enum test_key key;
+		uint32_t alg;
+	} rows[] = { { KEY_RSA, VH_ALG_RS256 }, { KEY_P256, VH_ALG_ES256 },
+		{ KEY_ED25519, VH_ALG_EDDSA } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		cr_expect_eq(dkey_preset(directory_get(d,
+					     slice_text(key_kid(rows[i].key))))
+				 ->alg->id,
+		    rows[i].alg);
+	cr_expect_null(
+	    dkey_preset(directory_get(d, slice_text(key_kid(KEY_P521)))));
+}
+
+Test(directory, a_pin_leaves_one_algorithm_and_is_published)
+{
+	AUTO(directory_free) struct directory *d = directory_new();
+	const struct key_says says = { VH_USE_SIG, VH_ALG_PS384, NULL, NULL };
+
+	key_add(d, KEY_RSA, &says);
+	const struct dkey *key = directory_get(d, slice_text(key_kid(KEY_RSA)));
+
+	cr_expect_eq(key->alg_count, 1);
+	cr_expect_eq(dkey_preset(key)->alg->id, VH_ALG_PS384);
+	cr_expect_null(dkey_alg(key, alg_by_id(VH_ALG_RS256)));
+	cr_expect_not_null(
+	    memmem(key->jwk.p, key->jwk.len, "\"alg\":\"PS384\"", 13));
+}
+
+Test(directory, the_cached_header_names_alg_and_kid)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+	AUTO(buf_free) struct buf *text = buf_new(1024);
+	const struct dkey *key =
+	    directory_get(d, slice_text(key_kid(KEY_ED25519)));
+	char want[128];
+
+	(void)snprintf(want, sizeof want, "{\"alg\":\"EdDSA\",\"kid\":\"%s\"}",
+	    key->kid);
+	cr_assert_eq(b64_decode(dkey_preset(key)->head, text), VH_OK);
+	cr_expect(slice_is(buf_slice(text), want));
+}
+
+Test(directory, the_published_set_is_json_with_public_members_only)
+{
+	AUTO(directory_free) struct directory *d = key_directory();
+	AUTO(buf_free) struct buf *b = buf_new(65536);
+	const char *name;
+	json_t *value;
+
+	directory_put_jwks(b, d);
+	cr_assert_eq(buf_end(b), VH_OK);
+	json_t *set = json_loadb((const char *)b->p, b->len, 0, NULL);
+	const json_t *keys = json_object_get(set, "keys");
+
+	cr_assert_eq(json_array_size(keys), TEST_KEYS);
+	for (size_t i = 0; i < TEST_KEYS; i++)
+		json_object_foreach(json_array_get(keys, i), name, value)
+		    cr_expect_not_null(
+			strstr(" kty crv x y n e kid use ", name));
+	json_decref(set);
+}
+
+Test(directory, an_empty_one_publishes_an_empty_set)
+{
+	AUTO(directory_free) struct directory *d = directory_new();
+	AUTO(buf_free) struct buf *b = buf_new(100);
+
+	directory_close(d);
+	directory_put_jwks(b, d);
+	cr_expect(slice_is(buf_slice(b), "{\"keys\":[]}"));
+}
+
+Test(directory, the_same_kid_again_is_refused)
+{
+	AUTO(directory_free) struct directory *d = directory_new();
+	AUTO(buf_free) struct buf *b = key_fields(KEY_P256, &sig);
+
+	cr_expect_eq(directory_add(d, buf_slice(b)), VH_OK);
+	cr_expect_eq(directory_add(d, buf_slice(b)), VH_EDUPLICATE);
+	cr_expect_eq(directory_count(d), 1);
+}
+
+Test(directory, terms_that_do_not_fit_are_refused)
+{
+	cr_expect_eq(add_key(KEY_P256, (struct key_says){ 0 }), VH_EKEY);
+	cr_expect_eq(add_key(KEY_P256, (struct key_says){ .use = 3 }), VH_EKEY);
+	cr_expect_eq(add_key(KEY_X25519,
+			 (struct key_says){ .use = VH_USE_SIG }),
+	    VH_EKEY);
+	cr_expect_eq(add_key(KEY_ED25519,
+			 (struct key_says){ .use = VH_USE_ENC }),
+	    VH_EKEY);
+	cr_expect_eq(add_key(KEY_P256,
+			 (struct key_says){ VH_USE_SIG, VH_ALG_RS256, 0, 0 }),
+	    VH_EALG);
+	cr_expect_eq(add_key(KEY_P256,
+			 (struct key_says){ VH_USE_SIG, 99, 0, 0 }),
+	    VH_EALG);
+}
+
+Test(directory, every_prefix_is_refused_or_a_whole_key)
+{
+	AUTO(buf_free) struct buf *b = key_fields(KEY_P256, &sig);
+	size_t good = 0;
+
+	for (size_t n = 0; n < b->len; n++)
+		good += add(slice_of(b->p, n)) == VH_OK;
+	/* Only a cut before NAME or before ALLOW leaves a whole key. */
+	cr_expect_eq(good, 2, "%zu", good);
+}
+
+Test(directory, one_byte_more_is_refused)
+{
+	AUTO(buf_free) struct buf *b = key_fields(KEY_P256, &sig);
+
+	buf_put_u8(b, 0);
+	cr_expect_eq(add(buf_slice(b)), VH_EPARSE);
+}
+
+/* A flip in the name or the terms makes another key of the same numbers; one in
+ * kid or numbers never goes through. */
+Test(directory, no_flipped_bit_changes_the_numbers_of_a_kid)
+{
+	AUTO(buf_free) struct buf *b = key_fields(KEY_P256, &sig);
+
+	for (size_t i = 0; i < b->len * 8; i++) {
+		AUTO(directory_free) struct directory *d = directory_new();
+
+		b->p[i / 8] ^= (uint8_t)(1 << i % 8);
+		if (directory_add(d, buf_slice(b)) == VH_OK)
+			cr_expect_str_eq(directory_at(d, 0)->kid,
+			    key_kid(KEY_P256));
+		b->p[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+Test(directory, a_point_off_its_curve_is_refused)
+{
+	AUTO(buf_free) struct buf *b = buf_new(4096);
+	static const uint8_t x[32] = { 1 }, y[32] = { 2 };
+	const struct pub pub = { VH_KTY_EC, VH_CRV_P256, .x = { x, 32 },
+		.y = { y, 32 } };
+	char kid[VH_KID_SIZE + 1];
+
+	cr_assert_eq(pub_thumbprint(&pub, kid), VH_OK);
+	frame_put_text(b, VH_F_KID, kid);
+	frame_put_u32(b, VH_F_USE_ID, VH_USE_SIG);
+	pub_put_fields(b, &pub);
+	cr_expect_eq(add(buf_slice(b)), VH_EKEY);
+}

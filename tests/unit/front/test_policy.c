@@ -1,0 +1,118 @@
+#include "front/policy.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static struct policy *
+policy_of(const char *text)
+{
+	struct policy *p = NULL;
+
+	cr_assert_eq(policy_parse(text, &p), VH_OK, "%s", text);
+	return p;
+}
+
+static bool
+allows(const struct policy *p, uint32_t uid, uint32_t gid, const char *allow)
+{
+	const struct caller c = { .uid = uid, .gid = gid };
+
+	return policy_allows(p, &c, slice_text(allow));
+}
+
+Test(policy, an_empty_allow_lets_everyone_in)
+{
+	AUTO(policy_free) struct policy *p = policy_of("");
+
+	cr_expect(allows(p, 7, 7, ""));
+	cr_expect(allows(p, 7, 7, NULL));
+}
+
+Test(policy, a_uid_is_a_principal_by_itself)
+{
+	AUTO(policy_free) struct policy *p = policy_of("");
+
+	cr_expect(allows(p, 1001, 1, "uid:1001"));
+	cr_expect(allows(p, 1001, 1, "app,uid:1001"));
+	cr_expect(allows(p, 0, 1, "uid:0"));
+	cr_expect_not(allows(p, 1002, 1001, "uid:1001"));
+	cr_expect_not(allows(p, 100, 1, "uid:1001"));
+	cr_expect_not(allows(p, 1001, 1, "uid:01001"));
+	cr_expect_not(allows(p, 1001, 1, "uid:1001 "));
+	cr_expect_not(allows(p, 1001, 1, "uid:"));
+	cr_expect_not(allows(p, 1001, 1, "1001"));
+}
+
+Test(policy, root_is_no_exception)
+{
+	AUTO(policy_free) struct policy *p = policy_of("app=uid:1001");
+
+	cr_expect_not(allows(p, 0, 0, "app"));
+}
+
+Test(policy, a_group_counts_only_by_name)
+{
+	AUTO(policy_free) struct policy *p = policy_of("web=gid:33");
+
+	cr_expect(allows(p, 5, 33, "web"));
+	cr_expect_not(allows(p, 5, 33, "gid:33"));
+	cr_expect_not(allows(p, 33, 5, "web"));
+}
+
+Test(policy, a_name_has_all_its_members)
+{
+	AUTO(policy_free)
+	struct policy *p =
+	    policy_of("app=uid:1001+gid:33;batch=uid:1002;none=;app2=uid:3");
+
+	cr_expect(allows(p, 1001, 1, "app"));
+	cr_expect(allows(p, 9, 33, "app"));
+	cr_expect(allows(p, 1002, 1, "app,batch"));
+	cr_expect_not(allows(p, 1002, 1, "app"));
+	cr_expect_not(allows(p, 1001, 33, "none"));
+	cr_expect_not(allows(p, 3, 1, "app"));
+	cr_expect_not(allows(p, 1001, 1, "ap"));
+	cr_expect_not(allows(p, 1001, 1, ","));
+}
+
+Test(policy, supplementary_groups_count)
+{
+	AUTO(policy_free) struct policy *p = policy_of("web=gid:33");
+	struct caller c = { .uid = 5,
+		.gid = 5,
+		.group_count = 2,
+		.groups = { 20, 33 } };
+
+	cr_expect(policy_allows(p, &c, slice_text("web")));
+	c.group_count = 1;
+	cr_expect_not(policy_allows(p, &c, slice_text("web")));
+}
+
+Test(policy, anything_else_is_refused)
+{
+	static const char *const bad[] = { "app", "=uid:1",
+		"app=uid:", "app=uid:x", "app=uid:-1", "app=uid:4294967295",
+		"app=uid:99999999999", "app=uid:1,uid:2", "app=1", "app=uid:1 ",
+		"app=uid:1;b", ";app=uid:1+x", "app=uid:01" };
+	struct policy *p = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cr_expect_eq(policy_parse(bad[i], &p), VH_EPARSE, "%s", bad[i]);
+		cr_expect_null(p);
+	}
+}
+
+Test(policy, members_are_bounded)
+{
+	size_t room = (POLICY_MEMBERS + 1) * 8 + 16;
+	char *text = calloc(1, room);
+	struct policy *p = NULL;
+
+	cr_assert_not_null(text);
+	memcpy(text, "a=", 2);
+	for (size_t i = 0; i < POLICY_MEMBERS + 1; i++)
+		memcpy(text + 2 + i * 6, "uid:1+", 6);
+	cr_expect_eq(policy_parse(text, &p), VH_ETOOBIG);
+	cr_expect_null(p);
+	free(text);
+}
