@@ -12,10 +12,11 @@
 /* Reads fd to its end into the arena and adds every private key found: PEM
  * (PKCS#1, PKCS#8, SEC1; one or several), DER of the same, base64 DER, a JWK or
  * a JWK Set.  use and alg come from the JWK, from terms, or from both if they
- * agree; a use must come from somewhere.  They follow those already in the
- * store; on failure some may have been added: the caller gives up the store.
- * VH_EIO, VH_ETOOBIG, VH_EKEY, VH_EALG, VH_EDUPLICATE; *why gets one line: what
- * is wrong, and what was expected. */
+ * agree; a use must come from somewhere (a JWK's alg or key_ops imply one).  A
+ * JWK's own kid is dropped, with a line in the log.  Keys follow those already
+ * in the store; on failure some may have been added: the caller gives up the
+ * store. VH_EIO, VH_ETOOBIG, VH_EKEY, VH_EALG, VH_EDUPLICATE; *why gets one
+ * line: what is wrong, and what was expected. */
 enum vh_err import_fd(int fd, const struct key_terms *terms, size_t workers,
     struct store *to, struct buf *why);
 
