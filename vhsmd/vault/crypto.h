@@ -22,14 +22,16 @@ AUTO_FREE(struct crypto, crypto_free)
 enum vh_err op_sign(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VDECRYPT: unwraps the CEK with key KID, opens the ciphertext, answers DATA.
- * VH_ENOKEY, VH_EALG; everything that goes wrong after those checks is
- * VH_EDECRYPT at one cost (design, invariant 6). */
+ * VH_ENOKEY, VH_EALG, VH_ETOOBIG; everything that is wrong with the message
+ * after those checks is VH_EDECRYPT at one cost (design, invariant 6). */
 enum vh_err op_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VENCRYPT: encrypts DATA for the public key of KID or of the PUB fields.
  * HEADER is the protected header as a JSON object, to which epk is added when
  * the algorithm makes one; answers PROTECTED, ENCRYPTED_KEY (when not empty),
- * IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG, VH_EKEY, VH_EHEADER. */
+ * IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG, VH_EKEY, VH_EHEADER; VH_EFIELD
+ * unless exactly one of KID and PUB is there; VH_ETOOBIG for a header that does
+ * not fit its field. */
 enum vh_err op_encrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 

@@ -32,7 +32,7 @@ take_if(unsigned mask, struct secret *to, const struct secret *from)
 		t[i] ^= (t[i] ^ f[i]) & mask;
 }
 
-/* What libcrypto refuses unread, or the sender made up: decrypted instead. */
+/* RFC 8017, 7.1.2: anything else libcrypto refuses unread, at no cost. */
 static bool
 is_below_modulus(struct slice in, struct slice n)
 {
