@@ -132,7 +132,7 @@ fields_parse(struct slice body, struct fields *out)
 			out->at[tag] = value;
 		else if (!row->rep)
 			return VH_EFIELD;
-		out->present |= UINT64_C(1) << tag;
+		out->present |= VH_TAG_BIT(tag);
 	}
 	out->body = body;
 	return VH_OK;

@@ -22,7 +22,7 @@
 
 /* The fields of a frame or of a nested field; at[tag] is empty when absent. */
 struct fields {
-	uint64_t present; /* bit by tag */
+	vh_tags present;
 	struct slice at[VH_TAGS];
 	struct slice body; /* all of them, for fields_next */
 };

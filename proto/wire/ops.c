@@ -6,7 +6,7 @@ static const struct field_row fields[VH_TAGS] = {
 #include "wire/fields.def"
 };
 
-#define F(name)  (UINT64_C(1) << VH_F_##name)
+#define F(name)  VH_TAG_BIT(VH_F_##name)
 #define SELECTOR (F(KID) | F(NAME) | F(ALG) | F(KTY) | F(CRV) | F(USE))
 #define PUBLIC                                                                 \
 	(F(KTY_ID) | F(CRV_ID) | F(PUB_X) | F(PUB_Y) | F(PUB_N) | F(PUB_E))
@@ -14,7 +14,9 @@ enum {
 	CALLER = VH_WHO_CALLER,
 	OPERATOR = VH_WHO_OPERATOR,
 	FRONT = VH_WHO_FRONT,
-	SUPER = VH_WHO_SUPER
+	SUPER = VH_WHO_SUPER,
+	PEER = VH_WHO_PEER,
+	NODE = VH_WHO_NODE,
 };
 
 static const struct op_row ops[] = {

@@ -7,7 +7,8 @@
 #define VH_HEADER_MAX 16384u      /* a JOSE header, encoded or not */
 #define VH_DATA_MAX   (16u << 20) /* hard bound; limits.payload is lower */
 #define VH_TOKEN_MAX  (24u << 20) /* room for base64url of that */
-#define VH_TAGS       64
+#define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
+#define VH_TAGS       96
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,
@@ -25,7 +26,12 @@ enum vh_who {
 	VH_WHO_OPERATOR = 2,
 	VH_WHO_FRONT = 4,
 	VH_WHO_SUPER = 8,
+	VH_WHO_PEER = 16, /* this node's vhsmd-peer */
+	VH_WHO_NODE = 32, /* another node, as its hello proved */
 };
+
+/* Where a key is in its life; only an active one signs. */
+enum vh_key_state { VH_KEY_PUBLISHED = 1, VH_KEY_ACTIVE, VH_KEY_RETIRED };
 
 /* What a descriptor that arrives with GIVE is for. */
 enum vh_role {
@@ -36,7 +42,17 @@ enum vh_role {
 	VH_ROLE_FRONT = 5,     /* the vault's link to a front */
 	VH_ROLE_TLS_CERT = 6,  /* PEM file of HTTP's certificate chain */
 	VH_ROLE_TLS_KEY = 7,   /* PEM file of its private key */
+	VH_ROLE_PEER = 8,      /* front's or the vault's link to peer */
+	VH_ROLE_NODE_CERT = 9, /* PEM file: the node's TLS certificate chain */
+	VH_ROLE_NODE_KEY = 10, /* PEM file: its private key */
+	VH_ROLE_CA = 11,       /* PEM file: the cluster's CA */
+	VH_ROLE_CRL = 12,      /* PEM file: its revocation list */
+	VH_ROLE_STATE = 13,    /* what PSAVE saved */
 };
+
+/* A set of fields: bit by tag. */
+typedef unsigned __int128 vh_tags;
+#define VH_TAG_BIT(tag) ((vh_tags)1 << (tag))
 
 enum vh_field_type { VH_BYTES, VH_TEXT, VH_U32, VH_U64, VH_NEST };
 
@@ -50,7 +66,7 @@ struct field_row {
 struct op_row {
 	const char *name;
 	unsigned who;
-	uint64_t needs, may, answers; /* bits by tag */
+	vh_tags needs, may, answers;
 };
 
 /* NULL for numbers no row has.  Rows are static. */

@@ -123,7 +123,7 @@ void
 ask_set(struct ask *a, enum vh_tag tag, struct slice value)
 {
 	a->q.f.at[tag] = value;
-	a->q.f.present |= UINT64_C(1) << tag;
+	a->q.f.present |= VH_TAG_BIT(tag);
 }
 
 void
@@ -138,7 +138,7 @@ void
 ask_drop(struct ask *a, enum vh_tag tag)
 {
 	a->q.f.at[tag] = slice_of(NULL, 0);
-	a->q.f.present &= ~(UINT64_C(1) << tag);
+	a->q.f.present &= ~VH_TAG_BIT(tag);
 }
 
 void

@@ -20,7 +20,7 @@ check_known(const json_t *row, struct slice compact, struct slice plain)
 
 	cr_assert_eq(rig_run(r, op_decrypt, a, &out), VH_OK, "%s %s",
 	    kat_alg(row)->name, kat_enc(row)->name);
-	cr_expect_eq(out.present, UINT64_C(1) << VH_F_DATA);
+	cr_expect_eq(out.present, VH_TAG_BIT(VH_F_DATA));
 	cr_expect(slice_eq(out.at[VH_F_DATA], plain));
 }
 

@@ -15,7 +15,7 @@ signature_of(struct rig *r, const struct key *key, const struct alg *alg,
 
 	ask_set(a, VH_F_DATA, data);
 	cr_assert_eq(rig_run(r, op_sign, a, &out), VH_OK, "%s", alg->name);
-	cr_assert_eq(out.present, UINT64_C(1) << VH_F_SIGNATURE);
+	cr_assert_eq(out.present, VH_TAG_BIT(VH_F_SIGNATURE));
 	return out.at[VH_F_SIGNATURE];
 }
 

@@ -40,8 +40,8 @@ Test(frame, a_request_is_parsed)
 	cr_expect_eq(f.deadline_ms, 1500);
 	cr_expect_not(f.answer);
 	cr_expect_eq(f.err, VH_OK);
-	cr_expect_eq(f.f.present, UINT64_C(1) << VH_F_KID | UINT64_C(1)
-								<< VH_F_DATA);
+	cr_expect_eq(f.f.present, VH_TAG_BIT(VH_F_KID) | UINT64_C(1)
+							     << VH_F_DATA);
 	cr_expect(slice_is(f.f.at[VH_F_KID], "k1"));
 	cr_expect_eq(f.f.at[VH_F_DATA].len, 3);
 	cr_expect_eq(frame_check(&f, VH_WHO_CALLER), VH_OK);
@@ -219,7 +219,7 @@ Test(frame, an_error_answer_carries_its_reason)
 }
 
 static enum vh_err
-check(unsigned op, uint64_t present, bool answer, enum vh_who who)
+check(unsigned op, vh_tags present, bool answer, enum vh_who who)
 {
 	struct frame f = { .op = (uint16_t)op, .answer = answer };
 

@@ -36,6 +36,12 @@ static const struct {
 	{ "FRONT", "role", VH_ROLE_FRONT },
 	{ "TLS_KEY", "role", VH_ROLE_TLS_KEY },
 	{ "TLS_CERT", "role", VH_ROLE_TLS_CERT },
+	{ "PEER", "role", VH_ROLE_PEER },
+	{ "NODE_CERT", "role", VH_ROLE_NODE_CERT },
+	{ "NODE_KEY", "role", VH_ROLE_NODE_KEY },
+	{ "CA", "role", VH_ROLE_CA },
+	{ "CRL", "role", VH_ROLE_CRL },
+	{ "STATE", "role", VH_ROLE_STATE },
 };
 
 static const char *const types[] = { [VH_BYTES] = "BYTES",
