@@ -266,3 +266,30 @@ Test(content, keys_do_not_linger_from_message_to_message)
 		secret_free(b.cek);
 	}
 }
+
+Test(content, a_mac_context_forgets_its_key)
+{
+	static const uint8_t zeros[32];
+	AUTO(rig_free) struct rig *r = rig_new();
+	const struct enc *enc;
+	struct message s;
+
+	for (size_t i = 0; (enc = enc_at(i)) != NULL; i++) {
+		uint8_t left[EVP_MAX_MD_SIZE], want[EVP_MAX_MD_SIZE];
+		size_t len;
+
+		if (enc->mac == NULL)
+			continue;
+		seal(r, &s, enc, slice_text("x"));
+		secret_free(s.cek);
+		EVP_MAC_CTX *mac = r->crypto->mac[enc->id];
+
+		/* Begins again with the key that is there. */
+		cr_assert_eq(EVP_MAC_init(mac, NULL, 0, NULL), 1);
+		cr_assert_eq(EVP_MAC_update(mac, zeros, 1), 1);
+		cr_assert_eq(EVP_MAC_final(mac, left, &len, sizeof left), 1);
+		cr_assert_not_null(HMAC(EVP_get_digestbyname(enc->mac), zeros,
+		    (int)enc->cek / 2, zeros, 1, want, NULL));
+		cr_expect(slice_eq(slice_of(left, len), slice_of(want, len)));
+	}
+}
