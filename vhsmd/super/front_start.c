@@ -52,8 +52,9 @@ join(struct super *s)
 	AUTO(fd_close) int fronts = pair[1];
 
 	s->generation++;
-	TRY(give(s->vault.link, VH_ROLE_FRONT, s->generation, vaults));
-	return give(s->front.link, VH_ROLE_VAULT, 0, fronts);
+	TRY(give(s->child[PROC_VAULT].link, VH_ROLE_FRONT, s->generation,
+	    vaults));
+	return give(s->child[PROC_FRONT].link, VH_ROLE_VAULT, 0, fronts);
 }
 
 static enum vh_err
@@ -104,13 +105,14 @@ start(const struct super *s)
 	frame_put(b, VH_F_CONFIG, buf_slice(settings));
 	frame_close(b, at);
 	TRY(buf_end(b));
-	return link_call(s->front.link, buf_slice(b), -1, START_MS, &answer);
+	return link_call(s->child[PROC_FRONT].link, buf_slice(b), -1, START_MS,
+	    &answer);
 }
 
 static enum vh_err
 hand_over(struct super *s)
 {
-	struct link *front = s->front.link;
+	struct link *front = s->child[PROC_FRONT].link;
 
 	TRY(give(front, VH_ROLE_CALLERS, 0, s->callers.fd));
 	TRY(give(front, VH_ROLE_OPERATORS, 0, s->operators.fd));
@@ -126,12 +128,13 @@ super_start_front(struct super *s)
 {
 	const struct user *user = s->separate ? &s->users[PROC_FRONT] : NULL;
 
-	TRY(spawn(&s->programs, PROC_FRONT, user, s->log, &s->front));
+	TRY(spawn(&s->programs, PROC_FRONT, user, s->log,
+	    &s->child[PROC_FRONT]));
 	enum vh_err err = hand_over(s);
 
 	if (err == VH_OK)
 		return VH_OK;
 	LOG(ERROR, "front-not-started", KV_ERR(err));
-	child_end(&s->front);
+	child_end(&s->child[PROC_FRONT]);
 	return err;
 }

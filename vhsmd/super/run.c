@@ -67,22 +67,22 @@ static void
 stop_vault(struct watch *w)
 {
 	w->phase = VAULT_STOPS;
-	link_free(TAKE(w->super->vault.link));
+	link_free(TAKE(w->super->child[PROC_VAULT].link));
 	wait_until(w, LAST_MS);
-	if (w->super->vault.pid == 0)
+	if (w->super->child[PROC_VAULT].pid == 0)
 		w->phase = OVER;
 }
 
 static void
 stop_front(struct watch *w)
 {
-	struct child *front = &w->super->front;
+	struct child *front = &w->super->child[PROC_FRONT];
 	AUTO(buf_free) struct buf *b = buf_new(256);
 	size_t at = frame_request(b, VH_OP_FSTOP, STOP_ID, GRACE_MS);
 
 	frame_close(b, at);
 	w->phase = FRONT_STOPS;
-	wait_until(w, GRACE_MS);
+	wait_until(w, GRACE_MS + LAST_MS);
 	if (front->pid == 0)
 		stop_vault(w);
 	else if (buf_end(b) != VH_OK ||
@@ -110,14 +110,10 @@ log_end(const char *event, pid_t pid, int status)
 }
 
 static void
-front_died(struct watch *w, int status)
+front_died(struct watch *w, pid_t pid, int status)
 {
-	struct child *front = &w->super->front;
 	struct mono_ns now = clock_mono();
-	pid_t pid = front->pid;
 
-	front->pid = 0;
-	link_free(TAKE(front->link));
 	if (w->phase == FRONT_STOPS) {
 		stop_vault(w);
 		return;
@@ -131,17 +127,16 @@ front_died(struct watch *w, int status)
 }
 
 static void
-vault_died(struct watch *w, int status)
+vault_died(struct watch *w, pid_t pid, int status)
 {
-	pid_t pid = w->super->vault.pid;
 	bool asked = w->phase == VAULT_STOPS;
 
-	w->super->vault.pid = 0;
 	w->phase = OVER;
 	if (asked)
 		return;
 	/* Generated keys are gone: there is nothing to start again. */
 	log_end("vault-died", pid, status);
+	notify("STOPPING=1\nSTATUS=the vault died");
 	w->status = EXIT_FAILURE;
 }
 
@@ -152,12 +147,19 @@ reap(struct watch *w)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == w->super->front.pid)
-			front_died(w, status);
-		else if (pid == w->super->vault.pid)
-			vault_died(w, status);
-	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned p = 0; p < PROCS; p++) {
+			struct child *child = &w->super->child[p];
+
+			if (child->pid != pid)
+				continue;
+			child->pid = 0;
+			link_free(TAKE(child->link));
+			if (proc_row((enum proc)p)->again)
+				front_died(w, pid, status);
+			else
+				vault_died(w, pid, status);
+		}
 }
 
 static void
@@ -185,10 +187,10 @@ time_passed(struct watch *w)
 	    KV("process", w->phase == FRONT_STOPS ? "front" : "vault"));
 	w->status = EXIT_FAILURE;
 	if (w->phase == FRONT_STOPS) {
-		child_end(&w->super->front);
+		child_end(&w->super->child[PROC_FRONT]);
 		stop_vault(w);
 	} else {
-		child_end(&w->super->vault);
+		child_end(&w->super->child[PROC_VAULT]);
 		w->phase = OVER;
 	}
 }
@@ -201,8 +203,12 @@ take_signals(struct watch *w)
 	while (read(w->signals, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGHUP)
 			LOG(NOTICE, "signal-ignored", KV("signal", "HUP"));
-		else if (info.ssi_signo != SIGCHLD && w->phase == RUNNING)
+		else if (info.ssi_signo == SIGCHLD)
+			continue;
+		else if (w->phase == RUNNING)
 			stop(w, sigabbrev_np((int)info.ssi_signo));
+		else
+			wait_until(w, 0); /* asked twice: no more grace */
 	}
 	reap(w);
 }
@@ -212,7 +218,7 @@ take_signals(struct watch *w)
 static void
 hear_front(struct watch *w)
 {
-	struct child *front = &w->super->front;
+	struct child *front = &w->super->child[PROC_FRONT];
 	struct slice message = slice_of(NULL, 0);
 	struct frame f;
 	enum vh_err err = link_fill(front->link);
@@ -233,10 +239,11 @@ hear_front(struct watch *w)
 static void
 step(struct watch *w)
 {
-	bool hears = w->phase == FRONT_STOPS && w->super->front.link != NULL;
+	bool hears =
+	    w->phase == FRONT_STOPS && w->super->child[PROC_FRONT].link != NULL;
 	struct pollfd p[] = {
 		{ .fd = w->signals, .events = POLLIN },
-		{ .fd = hears ? link_fd(w->super->front.link) : -1,
+		{ .fd = hears ? link_fd(w->super->child[PROC_FRONT].link) : -1,
 		    .events = POLLIN },
 	};
 	uint32_t left = mono_left_ms(w->until, clock_mono());

@@ -22,8 +22,8 @@ super_free(struct super *s)
 {
 	if (s == NULL)
 		return;
-	child_end(&s->front);
-	child_end(&s->vault);
+	child_end(&s->child[PROC_FRONT]);
+	child_end(&s->child[PROC_VAULT]);
 	listener_close(&s->callers);
 	listener_close(&s->operators);
 	listener_close(&s->http);
@@ -197,8 +197,9 @@ start_vault(struct super *s)
 
 	TRY(size_arena(s, &arena));
 	TRY(spawn(&s->programs, PROC_VAULT, user_of(s, PROC_VAULT), s->log,
-	    &s->vault));
-	return load_vault(s->vault.link, s->plan, s->files, arena, &s->loaded);
+	    &s->child[PROC_VAULT]));
+	return load_vault(s->child[PROC_VAULT].link, s->plan, s->files, arena,
+	    &s->loaded);
 }
 
 enum vh_err

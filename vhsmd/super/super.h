@@ -17,7 +17,7 @@ struct super {
 	struct listener callers, operators, http;
 	char http_address[SUPER_ADDRESS_MAX]; /* "" without HTTP */
 	int cert_fd, key_fd;                  /* TLS of HTTP; -1: none */
-	struct child vault, front;
+	struct child child[PROCS];
 	uint32_t generation; /* of front */
 	struct loaded loaded;
 	char log[16]; /* FORMAT,LEVEL */
