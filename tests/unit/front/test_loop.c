@@ -1,0 +1,526 @@
+/* The loop from outside: clients on its sockets, the test as its vault. */
+#include "front/loop.h"
+
+#include <criterion/criterion.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "world.h"
+
+static const char *
+token_of(struct client *c)
+{
+	static char text[1000]; /* one at a time */
+	struct slice t = c->f.f.at[VH_F_TOKEN];
+
+	(void)snprintf(text, sizeof text, "%.*s", (int)t.len,
+	    (const char *)t.p);
+	return text;
+}
+
+/* The head of every token of the Ed25519 key, and a dot. */
+static struct slice
+head_of(struct world *w)
+{
+	const struct dkey *key = directory_get(w->front->directory,
+	    slice_text(key_kid(KEY_ED25519)));
+
+	return dkey_preset(key)->head;
+}
+
+Test(loop, a_signature_goes_to_the_vault_and_comes_back_as_a_token)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct frame q;
+	char want[1000];
+
+	client_sign(c, 7, "hello");
+	world_turn(w);
+	cr_assert(vault_next(w, &q));
+	cr_expect_eq(q.op, VH_OP_VSIGN);
+	cr_expect(slice_is(q.f.at[VH_F_KID], key_kid(KEY_ED25519)));
+	cr_expect_eq(fields_u32(&q.f, VH_F_ALG_ID), VH_ALG_EDDSA);
+	cr_expect_gt(q.deadline_ms, 0);
+	(void)snprintf(want, sizeof want, "%.*s.aGVsbG8", (int)head_of(w).len,
+	    (const char *)head_of(w).p);
+	cr_expect(slice_is(q.f.at[VH_F_DATA], want));
+	cr_expect_not(client_read(c));
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_OK);
+	cr_expect_eq(c->f.id, 7);
+	cr_expect_eq(c->sp_id, 7);
+	(void)strcat(want, ".c2lnbmVk");
+	cr_expect_str_eq(token_of(c), want);
+	cr_expect(slice_is(c->f.f.at[VH_F_ALG], "EdDSA"));
+	cr_expect(slice_is(c->f.f.at[VH_F_KID], key_kid(KEY_ED25519)));
+	cr_expect_gt(c->f.f.at[VH_F_JWK].len, 0);
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, answers_leave_in_the_order_in_which_they_come)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct frame q;
+	uint64_t ids[10];
+
+	for (uint32_t i = 0; i < 10; i++)
+		client_sign(c, i, "x");
+	world_turn(w);
+	for (size_t i = 0; i < 10; i++) {
+		cr_assert(vault_next(w, &q));
+		ids[i] = q.id;
+	}
+	for (size_t i = 10; i-- > 0;)
+		vault_answer(w, ids[i], VH_OP_VSIGN, VH_OK);
+	world_turn(w);
+	for (uint32_t i = 10; i-- > 0;) {
+		cr_assert(client_read(c));
+		cr_expect_eq(c->f.id, i);
+		cr_expect_eq(c->sp_id, i);
+	}
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, an_error_of_the_vault_is_the_callers)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct frame q;
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	cr_assert(vault_next(w, &q));
+	vault_answer(w, q.id, q.op, VH_EBUSY);
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EBUSY);
+	cr_expect_eq(c->f.op, VH_OP_SIGN);
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, an_answer_nobody_waits_for_is_dropped)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct frame q;
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	cr_assert(vault_next(w, &q));
+	vault_answer(w, q.id + 1, q.op, VH_OK);
+	vault_answer(w, q.id + (UINT64_C(1) << 32), q.op, VH_OK);
+	vault_answer(w, 0, q.op, VH_OK);
+	world_turn(w);
+	cr_expect_not(client_read(c));
+	cr_expect_eq(w->shared->counts[COUNT_LATE], 3);
+	vault_answer(w, q.id, q.op, VH_OK);
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_expect(client_read(c));
+	cr_expect_not(client_read(c));
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, a_request_past_its_deadline_is_answered_without_the_vault)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct buf *b = client_ask(VH_OP_SIGN, 3, 1);
+	struct frame q;
+
+	frame_put_text(b, VH_F_DATA, "x");
+	client_send(c, 3, b);
+	while (pendings_count(w->front->pendings) == 0)
+		loop_round(w->front, -1);
+	while (pendings_count(w->front->pendings) > 0)
+		loop_round(w->front, -1);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EDEADLINE);
+	cr_assert(vault_next(w, &q));
+	cr_expect_eq(q.deadline_ms, 1);
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_expect_not(client_read(c));
+	client_free(c);
+	world_free(w);
+}
+
+static void
+few_per_uid(struct settings *s)
+{
+	s->per_principal = 3;
+}
+
+Test(loop, past_its_share_a_uid_is_refused_at_once)
+{
+	struct world *w = world_new(key_directory(), few_per_uid);
+	struct client *a = client_new(w, 0), *b = client_new(w, 0);
+	struct client *operator= client_new(w, 1);
+
+	client_sign(a, 1, "x");
+	client_sign(a, 2, "x");
+	client_sign(b, 3, "x");
+	world_turn(w);
+	cr_expect_not(client_read(a));
+	client_sign(b, 4, "x");
+	client_sign(operator, 5, "x");
+	world_turn(w);
+	cr_assert(client_read(b));
+	cr_expect_eq(b->f.err, VH_EBUSY);
+	cr_expect_eq(b->f.id, 4);
+	cr_expect_not(client_read(operator), "operators have no such bound");
+	client_free(a);
+	client_free(b);
+	client_free(operator);
+	world_free(w);
+}
+
+Test(loop, hanging_up_does_not_give_places_back)
+{
+	struct world *w = world_new(key_directory(), few_per_uid);
+	struct client *a = client_new(w, 0), *b;
+	struct frame q[3];
+
+	for (uint32_t i = 0; i < 3; i++)
+		client_sign(a, i, "x");
+	world_turn(w);
+	client_free(a);
+	world_turn(w);
+	b = client_new(w, 0);
+	client_sign(b, 9, "x");
+	world_turn(w);
+	cr_assert(client_read(b));
+	cr_expect_eq(b->f.err, VH_EBUSY);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert(vault_next(w, &q[i]));
+		vault_answer(w, q[i].id, q[i].op, VH_OK);
+	}
+	world_turn(w);
+	cr_expect_eq(pendings_count(w->front->pendings), 0);
+	client_sign(b, 10, "x");
+	world_turn(w);
+	cr_expect_not(client_read(b));
+	client_free(b);
+	world_free(w);
+}
+
+static void
+many_per_uid(struct settings *s)
+{
+	s->per_principal = 1000;
+}
+
+Test(loop, a_connection_waits_when_it_has_its_share_in_flight)
+{
+	struct world *w = world_new(key_directory(), many_per_uid);
+	struct client *c = client_new(w, 0);
+	struct frame q;
+	size_t seen = 0, answered = 0;
+
+	for (uint32_t i = 0; i < 3 * CONN_IN_FLIGHT; i++) {
+		client_sign(c, i, "x");
+		if (i % 16 == 0)
+			world_turn(w);
+	}
+	world_turn(w);
+	while (vault_next(w, &q) && ++seen < CONN_IN_FLIGHT)
+		vault_answer(w, q.id, q.op, VH_OK);
+	cr_expect_eq(seen, CONN_IN_FLIGHT);
+	cr_expect_not(vault_next(w, &q), "no more until answers have gone");
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	while (vault_next(w, &q)) {
+		vault_answer(w, q.id, q.op, VH_OK);
+		world_turn(w);
+	}
+	while (client_read(c))
+		answered += c->f.err == VH_OK;
+	cr_expect_eq(answered, 3 * CONN_IN_FLIGHT);
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, another_protocol_is_hung_up_on)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+
+	world_turn(w);
+	client_send_raw(c, slice_text("GET / HTTP/1.0\r\n\r\n"));
+	world_turn(w);
+	cr_expect(client_is_closed(c));
+	cr_expect_eq(w->shared->counts[COUNT_MALFORMED], 1);
+	cr_expect_eq(w->front->conns.count, 0);
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, a_bad_frame_is_answered_and_the_connection_goes_on)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct buf *b = client_ask(VH_OP_SIGN, 5, 0);
+
+	client_send(c, 5, b); /* no DATA */
+	b = buf_new(100);
+	buf_put_text(b, "no frame, but as long as the head of one");
+	client_send(c, 6, b);
+	client_send(c, 7, client_ask(60000, 7, 0));
+	client_send(c, 8, client_ask(VH_OP_VLIST, 8, 0));
+	client_send(c, 9, client_ask(VH_OP_DRAIN, 9, 0));
+	world_turn(w);
+	static const struct {
+		uint32_t sp_id;
+		enum vh_err err;
+	} want[] = { { 5, VH_EFIELD }, { 6, VH_EPARSE }, { 7, VH_EOP },
+		{ 8, VH_EFORBIDDEN }, { 9, VH_EFORBIDDEN } };
+
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		cr_assert(client_read(c));
+		cr_expect_eq(c->sp_id, want[i].sp_id);
+		cr_expect_eq(c->f.err, want[i].err, "%u", want[i].sp_id);
+	}
+	client_sign(c, 10, "x");
+	world_turn(w);
+	cr_expect_eq(pendings_count(w->front->pendings), 1);
+	client_free(c);
+	world_free(w);
+}
+
+static void
+small_payload(struct settings *s)
+{
+	s->payload = 1000;
+}
+
+Test(loop, what_is_too_large_is_answered_and_the_connection_goes_on)
+{
+	static char big[1001], huge[150000];
+	struct world *w = world_new(key_directory(), small_payload);
+	struct client *c = client_new(w, 0);
+
+	memset(big, 'x', sizeof big);
+	memset(huge, 'x', sizeof huge - 1);
+	struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
+
+	frame_put(b, VH_F_DATA, slice_of(big, sizeof big));
+	client_send(c, 1, b);
+	b = client_ask(VH_OP_SIGN, 2, 0);
+	for (int i = 0; i < 8; i++)
+		frame_put(b, 1000, slice_of(huge, sizeof huge));
+	for (size_t at = 0; at < b->len; at += 65536) {
+		uint8_t head[SP_HEAD + SP_ID];
+
+		frame_close(b, 0);
+		sp_head(head, b->len, 2);
+		if (at == 0)
+			client_send_raw(c, slice_of(head, sizeof head));
+		client_send_raw(c,
+		    slice_of(b->p + at,
+			b->len - at < 65536 ? b->len - at : 65536));
+		world_turn(w);
+	}
+	buf_free(b);
+	client_sign(c, 3, "x");
+	world_turn(w);
+	for (uint32_t id = 1; id <= 2; id++) {
+		cr_assert(client_read(c));
+		cr_expect_eq(c->f.id, id);
+		cr_expect_eq(c->f.err, VH_ETOOBIG);
+	}
+	cr_expect_eq(pendings_count(w->front->pendings), 1);
+	client_free(c);
+	world_free(w);
+}
+
+static void
+two_connections(struct settings *s)
+{
+	s->connections = 2;
+}
+
+Test(loop, connections_past_the_bound_are_closed_at_once)
+{
+	struct world *w = world_new(key_directory(), two_connections);
+	struct client *a = client_new(w, 0), *b = client_new(w, 0);
+	struct client *c = client_new(w, 0), *operator= client_new(w, 1);
+
+	world_turn(w);
+	cr_expect(client_is_closed(c));
+	cr_expect_not(client_is_closed(a));
+	cr_expect_not(client_is_closed(operator));
+	cr_expect_eq(w->shared->counts[COUNT_REFUSED], 1);
+	client_free(b);
+	client_free(c);
+	world_turn(w);
+	b = client_new(w, 0);
+	world_turn(w);
+	cr_expect_not(client_is_closed(b), "a place has become free");
+	client_free(a);
+	client_free(b);
+	client_free(operator);
+	world_free(w);
+}
+
+Test(loop, a_drain_is_answered_when_work_has_ended)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0), *operator= client_new(w, 1);
+	struct frame q;
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	client_send(operator, 2, client_ask(VH_OP_DRAIN, 2, 0));
+	world_turn(w);
+	cr_expect_not(client_read(operator));
+	cr_expect_not(shared_is_ready(w->shared));
+	client_sign(c, 3, "x");
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EDRAINING);
+	cr_assert(vault_next(w, &q));
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_OK);
+	cr_assert(client_read(operator));
+	cr_expect(slice_is(operator->f.f.at[VH_F_JSON],
+	    "{\"draining\":true,\"in_flight\":0}"));
+	struct buf *b = client_ask(VH_OP_DRAIN, 4, 0);
+
+	frame_put_u32(b, VH_F_OFF, 1);
+	client_send(operator, 4, b);
+	world_turn(w);
+	cr_assert(client_read(operator));
+	cr_expect(slice_is(operator->f.f.at[VH_F_JSON],
+	    "{\"draining\":false,\"in_flight\":0}"));
+	cr_expect(shared_is_ready(w->shared));
+	client_free(c);
+	client_free(operator);
+	world_free(w);
+}
+
+/* A message to the loop from the supervisor. */
+static void
+send_stop(struct world *w)
+{
+	AUTO(buf_free) struct buf *b = buf_new(100);
+
+	frame_close(b, frame_request(b, VH_OP_FSTOP, 9, 5000));
+	cr_assert_eq(link_send(w->super, buf_slice(b), -1), VH_OK);
+}
+
+Test(loop, stop_finishes_what_is_in_flight)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	struct frame q, answer;
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	send_stop(w);
+	world_turn(w);
+	cr_expect_not(w->front->done);
+	client_sign(c, 2, "x");
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EDRAINING);
+	cr_assert(vault_next(w, &q));
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_OK);
+	cr_expect(w->front->done);
+	cr_expect_eq(loop_run(w->front), 0);
+	cr_assert_eq(link_wait(w->super, 1000, &answer), VH_OK);
+	cr_expect_eq(answer.op, VH_OP_FSTOP);
+	cr_expect_eq(answer.id, 9);
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, without_vault_all_in_flight_is_lost)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	link_free(TAKE(w->vault));
+	cr_expect_neq(loop_run(w->front), 0);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_ELOST);
+	cr_expect_not(shared_is_ready(w->shared));
+	client_free(c);
+	world_free(w);
+}
+
+Test(loop, without_supervisor_it_ends)
+{
+	struct world *w = world_new(key_directory(), NULL);
+
+	link_free(TAKE(w->super));
+	cr_expect_neq(loop_run(w->front), 0);
+	world_free(w);
+}
+
+/* Whatever a client sends: an answer or the end of its connection, and others
+ * are served. */
+Test(loop, mutated_messages_hurt_nobody_else)
+{
+	struct world *w = world_new(key_directory(), many_per_uid);
+	struct client *good = client_new(w, 0);
+	AUTO(buf_free) struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
+	AUTO(buf_free) struct buf *all = buf_new(10000);
+	uint8_t head[SP_HEAD + SP_ID];
+	struct frame q;
+	uint64_t state = 42;
+
+	frame_put_text(b, VH_F_ALG, "EdDSA");
+	frame_put_text(b, VH_F_HEADER, "{\"x\":[1,2]}");
+	frame_put_text(b, VH_F_DATA, "payload");
+	frame_close(b, 0);
+	sp_head(head, b->len, 1);
+	buf_put(all, slice_of(head, sizeof head));
+	buf_put(all, buf_slice(b));
+	for (int i = 0; i < 2000; i++) {
+		struct client *c = client_new(w, 0);
+		AUTO(buf_free) struct buf *bad = buf_new(10000);
+
+		buf_put(bad, buf_slice(all));
+		for (int k = 0; k < 3; k++) {
+			state = state * 6364136223846793005u + 1;
+			bad->p[(state >> 33) % bad->len] =
+			    (uint8_t)(state >> 24);
+		}
+		client_send_raw(c, buf_slice(bad));
+		loop_round(w->front, 0);
+		loop_round(w->front, 0);
+		while (vault_next(w, &q))
+			vault_answer(w, q.id, q.op, VH_OK);
+		loop_round(w->front, 0);
+		client_free(c);
+		loop_round(w->front, 0);
+	}
+	client_sign(good, 5, "x");
+	world_turn(w);
+	cr_assert(vault_next(w, &q));
+	vault_answer(w, q.id, q.op, VH_OK);
+	world_turn(w);
+	cr_assert(client_read(good));
+	cr_expect_eq(good->f.err, VH_OK);
+	world_turn(w);
+	cr_expect_eq(w->front->conns.count, 1);
+	cr_expect_eq(pendings_count(w->front->pendings), 0);
+	cr_expect_eq(w->front->work, 0);
+	client_free(good);
+	world_free(w);
+}
