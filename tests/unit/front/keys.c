@@ -23,10 +23,14 @@ static const char *const jwks[TEST_KEYS] = {
 	    "\"y\":"
 	    "\"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUda"
 	    "QkAgDPrwQrJmbnX9cwlGfP-HqHZR1\"}",
-	[KEY_ED25519] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
-			"\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPdHURo\"}",
+	[KEY_ED25519] =
+	    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+	    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
 	[KEY_X25519] = "{\"kty\":\"OKP\",\"crv\":\"X25519\","
 		       "\"x\":\"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08\"}",
+	[KEY_X25519_B] =
+	    "{\"kty\":\"OKP\",\"crv\":\"X25519\","
+	    "\"x\":\"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo\"}",
 };
 
 const char *
@@ -90,6 +94,7 @@ key_directory(void)
 		[KEY_P521] = { VH_USE_ENC, 0, "p521", NULL },
 		[KEY_ED25519] = { VH_USE_SIG, 0, "ed25519", NULL },
 		[KEY_X25519] = { VH_USE_ENC, 0, "x25519", NULL },
+		[KEY_X25519_B] = { VH_USE_ENC, 0, "x25519b", NULL },
 	};
 	struct directory *d = directory_new();
 

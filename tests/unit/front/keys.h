@@ -11,10 +11,12 @@ enum test_key {
 	KEY_P521,
 	KEY_ED25519,
 	KEY_X25519,
+	KEY_X25519_B,
 	TEST_KEYS
 };
 
-/* The JWK: RFC 7515 A.2 and A.3, RFC 7520 3.1, RFC 8037 A.2 and A.6. */
+/* The JWK: RFC 7515 A.2 and A.3, RFC 7520 3.1, RFC 8037 A.2 and A.6
+ * (B: its epk). */
 const char *key_jwk(enum test_key which);
 /* Its thumbprint. */
 const char *key_kid(enum test_key which);
@@ -30,8 +32,8 @@ struct buf *key_fields(enum test_key which, const struct key_says *says);
 /* Adds it to d. */
 void key_add(struct directory *d, enum test_key which,
     const struct key_says *says);
-/* The RSA key, Ed25519 and P-256 to sign, P-521 and X25519 to decrypt; closed.
- * Names: "rsa", "p256" and so on. */
+/* The RSA key, Ed25519 and P-256 to sign, P-521 and both X25519 to decrypt;
+ * closed.  Names: "rsa", "p256" and so on. */
 struct directory *key_directory(void);
 
 #endif
