@@ -27,6 +27,7 @@ enum when {
 	NOT_EXEC, /* protection without PROT_EXEC */
 	NEW_USER, /* into a user namespace, where root is cheap */
 	THREAD_NAME,
+	QUERY,        /* changes nothing; ASan asks before a thread ends */
 	ITSELF,       /* a signal to this process: abort() */
 	UNADDRESSED,  /* over a connection */
 	STATUS_FLAGS, /* O_NONBLOCK and the like */
@@ -46,6 +47,7 @@ static const struct condition {
 	{ NEW_USER, 1,
 	    { { 0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER } } },
 	{ THREAD_NAME, 1, { { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } } },
+	{ QUERY, 1, { { 0, SCMP_CMP_EQ, 0, 0 } } },
 	{ ITSELF, 1, { { 0, SCMP_CMP_EQ, 0 /* getpid() */, 0 } } },
 	{ UNADDRESSED, 1, { { 4, SCMP_CMP_EQ, 0, 0 } } },
 	{ STATUS_FLAGS, 1, { { 1, SCMP_CMP_EQ, F_GETFL, 0 } } },

@@ -89,7 +89,7 @@ set_log(const struct config_log *log)
 }
 
 static void
-say_ready(const struct super *s)
+say_ready(const struct super *s, bool deleted)
 {
 	const char *operators = s->plan->operators;
 
@@ -100,7 +100,9 @@ say_ready(const struct super *s)
 	    KV("keys", s->loaded.keys),
 	    KV("protection", (const char *)s->loaded.protection),
 	    KV("separation", s->separate ? "full" : "reduced"));
-	notify("READY=1\nSTATUS=serving");
+	notify(deleted ? "READY=1\nSTATUS=serving"
+		       : "READY=1\nSTATUS=serving; a key file could not be "
+			 "deleted, see the log");
 }
 
 static int
@@ -128,9 +130,9 @@ serve(const struct options *o, struct buf *why)
 	/* All keys are live.  From here an orderly stop is the only one. */
 	if (run_block_signals() != VH_OK)
 		return EXIT_FAILURE;
-	if (!keyfiles_delete(s->files))
-		notify("STATUS=a key file could not be deleted, see the log");
-	say_ready(s);
+	bool deleted = keyfiles_delete(s->files);
+
+	say_ready(s, deleted);
 	return run_super(s);
 }
 

@@ -61,6 +61,7 @@ forbidden[] = {
 	    { 0, 0, PROT_READ | PROT_EXEC } },
 	{ "pkey_mprotect", SYS_pkey_mprotect, { 0, 0, 0, (unsigned long)-2 } },
 	{ "prctl dumpable", SYS_prctl, { PR_SET_DUMPABLE, 1 } },
+	{ "sigaltstack to set", SYS_sigaltstack, { 1, 0 } },
 	{ "prctl pdeathsig", SYS_prctl, { PR_SET_PDEATHSIG, 9 } },
 	{ "seccomp", SYS_seccomp, { 99, 0, 0 } },
 	{ "setuid", SYS_setresuid,
@@ -124,6 +125,7 @@ static const struct try allowed[] = {
 	{ "close", SYS_close, { (unsigned long)-1 } },
 	{ "fstat", SYS_fstat, { (unsigned long)-1, 0 } },
 	{ "sched_yield", SYS_sched_yield, { 0 } },
+	{ "sigaltstack to ask", SYS_sigaltstack, { 0, 0 } },
 	{ "prctl name", SYS_prctl, { PR_SET_NAME, 0 } },
 };
 
