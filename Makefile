@@ -16,7 +16,7 @@ CFLAGS_ := -std=gnu2x $(OPT) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -pthrea
 LDFLAGS_ := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # --- layers: where they live, and the only layers each may include ----------
-layers := wire jose keyspec base super front vault libvhsm cli
+layers := wire jose keyspec base super front vault peer libvhsm cli
 dir-wire    := proto/wire
 dir-jose    := proto/jose
 dir-keyspec := keyspec
@@ -24,6 +24,7 @@ dir-base    := vhsmd/base
 dir-super   := vhsmd/super
 dir-front   := vhsmd/front
 dir-vault   := vhsmd/vault
+dir-peer    := vhsmd/peer
 dir-libvhsm := client/libvhsm
 dir-cli     := client/cli
 dir-client  := client
@@ -35,6 +36,7 @@ see-base    := wire base
 see-super   := wire keyspec base super
 see-front   := wire jose base front
 see-vault   := wire base vault
+see-peer    := wire jose base peer
 see-libvhsm := wire client
 see-cli     := wire client
 
@@ -46,6 +48,7 @@ pkg-base    := libseccomp libcrypto
 pkg-super   :=
 pkg-front   := libmicrohttpd jansson libcrypto
 pkg-vault   := libcrypto jansson libsodium
+pkg-peer    := jansson libcrypto
 pkg-libvhsm :=
 pkg-cli     := jansson
 
@@ -53,6 +56,7 @@ pkg-cli     := jansson
 needs-super := keyspec base wire
 needs-front := jose base wire
 needs-vault := base wire
+needs-peer  := jose base wire
 needs-cli   := libvhsm wire
 
 programs := vhsmd vhsmd-front vhsmd-vault vhsm
