@@ -50,7 +50,8 @@ enum vhsm_error {
 	VHSM_ECONFIG = 21,   /* the URL is not acceptable */
 	VHSM_ELOST = 22,     /* the connection broke; outcome unknown */
 	VHSM_ENODAEMON = 23, /* nobody listens at the socket */
-	VHSM_EDUPLICATE = 24 /* already present with other attributes */
+	VHSM_EDUPLICATE = 24, /* already present with other attributes */
+	VHSM_EINACTIVE = 25   /* the key is published and does not sign yet */
 };
 
 enum vhsm_op {
