@@ -10,7 +10,8 @@
 #include "wire/base.h"
 
 /* Once, before the first use of libcrypto or jansson, by the main thread.
- * VH_EIO, logged with the limit to raise, when pages cannot be had or locked. */
+ * VH_EIO, logged with the limit to raise, when pages cannot be had or locked.
+ */
 enum vh_err arena_open(size_t bytes);
 /* Makes libcrypto and jansson allocate here.  VH_EINTERNAL when libcrypto has
  * allocated before. */
