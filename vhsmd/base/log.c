@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,6 +132,23 @@ log_init(const char *process, enum log_form format, enum log_level most)
 	config.process = process;
 	config.format = format;
 	config.most = most;
+}
+
+void
+log_init_inherited(const char *process)
+{
+	static const char *const formats[] = { "logfmt", "json" };
+	struct slice rest = slice_text(getenv("VHSM_LOG")), word;
+
+	config.process = process;
+	while (slice_next_item(&rest, &word)) {
+		for (unsigned i = 0; i < ARRAY_LEN(formats); i++)
+			if (slice_is(word, formats[i]))
+				config.format = (enum log_form)i;
+		for (unsigned i = 0; i < ARRAY_LEN(level_names); i++)
+			if (slice_is(word, level_names[i]))
+				config.most = (enum log_level)i;
+	}
 }
 
 void

@@ -51,7 +51,7 @@ main(void)
 {
 	struct frame q;
 
-	log_init("vault", LOG_LOGFMT, LOG_NOTICE);
+	log_init_inherited("vault");
 	if (sandbox_begin(true) != VH_OK)
 		return EXIT_FAILURE;
 	struct link *super = link_new(SUPER_FD, FRAME_MAX);
