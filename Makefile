@@ -51,6 +51,8 @@ pkg-vault   := libcrypto jansson libsodium
 pkg-peer    := jansson libcrypto
 pkg-libvhsm :=
 pkg-cli     := jansson
+# Those that Debian ships without a .pc file.
+lib-peer    := -lnng
 
 # Layers a program links besides its own, in link order.
 needs-super := keyspec base wire
@@ -94,7 +96,7 @@ $(BUILD)/bin/$(1): $(BUILD)/obj/$(layer-$(1))/main.o \
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $$@ $$^ \
-	    $$(call libs,$$(call pkgs-of,$(layer-$(1)) $(needs-$(layer-$(1)))))
+	    $$(call libs,$$(call pkgs-of,$(layer-$(1)) $(needs-$(layer-$(1))))) $(lib-$(layer-$(1)))
 endef
 $(foreach p,$(programs),$(eval $(call program-rules,$(p))))
 
@@ -129,7 +131,7 @@ $(BUILD)/test/unit-$(1): $(patsubst tests/unit/$(1)/%.c,$(BUILD)/obj/unit-$(1)/%
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $$@ $$^ \
-	    $$(call libs,criterion $$(call pkgs-of,$(1) $(needs-$(1)) $(unit-needs-$(1)))) $(unit-libs-$(1))
+	    $$(call libs,criterion $$(call pkgs-of,$(1) $(needs-$(1)) $(unit-needs-$(1)))) $(unit-libs-$(1)) $(lib-$(1))
 endef
 unit-needs-jose    := wire
 unit-needs-keyspec := wire
