@@ -1,9 +1,10 @@
 /* One connection.  Bytes are read into one buffer that all share; whole
  * messages are handled where they lie, and only what is incomplete or must wait
  * is copied.  A connection waits while it has CONN_IN_FLIGHT requests under way
- * or answers it does not take; it yields after a costly request, so that one
- * round of the loop stays short.  A closed one is only marked: events of the
- * same round may still point to it. */
+ * or answers it does not take.  Costly requests (verification) run while a
+ * round has time for them; then connections queue for their turns, so that
+ * others' requests never wait for more than a round's share.  A closed
+ * connection is only marked: events of the same round may still point to it. */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -24,7 +25,7 @@ out_left(const struct conn *c)
 static bool
 may_go_on(const struct conn *c)
 {
-	return !c->dead && !c->yields && c->in_flight < CONN_IN_FLIGHT &&
+	return !c->dead && c->in_flight < CONN_IN_FLIGHT &&
 	       out_left(c) < CONN_OUT_PAUSE;
 }
 
@@ -88,39 +89,64 @@ note_greeting(struct front *f, struct conn *c)
 static void
 mark_ready(struct front *f, struct conn *c)
 {
-	if (c->ready || c->dead)
+	if (c->ready || c->queued || c->dead)
 		return;
 	c->ready = true;
 	DL_APPEND2(f->conns.ready, c, ready_prev, ready_next);
 }
 
-void
-conn_work(struct front *f, struct conn *c, struct slice bytes)
+static void
+queue(struct front *f, struct conn *c)
 {
-	c->yields = false;
-	c->waits = false;
-	while (may_go_on(c)) {
-		struct slice message;
-		enum vh_err err = stream_next(&c->in, &bytes, &message);
+	c->queued = true;
+	DL_APPEND2(f->conns.queued, c, ready_prev, ready_next);
+}
 
-		note_greeting(f, c);
-		if (err != VH_OK && err != VH_ETOOBIG) {
-			conn_close(f, c, COUNT_MALFORMED, "malformed");
-			return;
-		}
-		if (message.len == 0)
-			break;
-		request_take(f, c, message, err == VH_ETOOBIG);
+/* Whether a costly request may run without queueing. */
+static bool
+has_time(const struct front *f)
+{
+	return f->conns.queued == NULL && f->costly_ns < f->costly_max;
+}
+
+/* Handles one message of bytes; false when there is none to be handled now. */
+static bool
+step(struct front *f, struct conn *c, struct slice *bytes, bool *turn)
+{
+	struct slice message;
+	enum vh_err err = stream_next(&c->in, bytes, &message);
+
+	note_greeting(f, c);
+	if (err != VH_OK && err != VH_ETOOBIG) {
+		conn_close(f, c, COUNT_MALFORMED, "malformed");
+		return false;
 	}
+	if (message.len == 0)
+		return false;
+	if (err == VH_OK && request_is_costly(message)) {
+		if (!*turn && !has_time(f)) {
+			stream_unread(&c->in, bytes, message);
+			queue(f, c);
+			return false;
+		}
+		*turn = false;
+	}
+	request_take(f, c, message, err == VH_ETOOBIG);
+	return true;
+}
+
+void
+conn_work(struct front *f, struct conn *c, struct slice bytes, bool turn)
+{
+	while (may_go_on(c) && step(f, c, &bytes, &turn))
+		continue;
 	if (c->dead)
 		return;
 	if (stream_keep(&c->in, bytes) != VH_OK) {
 		conn_close(f, c, COUNT_SLOW, "memory");
 		return;
 	}
-	c->waits = !may_go_on(c) && stream_has(&c->in);
-	if (c->waits && c->yields)
-		mark_ready(f, c);
+	c->waits = c->queued || (!may_go_on(c) && stream_has(&c->in));
 	if (!c->waits && (c->events & EPOLLIN) == 0)
 		conn_watch(f, c);
 	weigh(f, c);
@@ -136,7 +162,7 @@ conn_read(struct front *f, struct conn *c)
 	if (n <= 0)
 		conn_close(f, c, COUNTS, NULL);
 	else
-		conn_work(f, c, slice_of(f->conns.bytes, (size_t)n));
+		conn_work(f, c, slice_of(f->conns.bytes, (size_t)n), false);
 }
 
 void
@@ -154,9 +180,8 @@ conn_ready(struct front *f, struct source *s, uint32_t events)
 		return;
 	if (c->waits)
 		conn_watch(f, c); /* later, when it goes on */
-	else if (f->costly_ns < FRONT_COSTLY_NS)
+	else
 		conn_read(f, c);
-	/* Else the round is over; what it sent is still there in the next. */
 }
 
 void
@@ -227,6 +252,8 @@ conn_close(struct front *f, struct conn *c, enum count which,
 		DL_DELETE2(f->conns.greeting, c, greet_prev, greet_next);
 	if (c->ready)
 		DL_DELETE2(f->conns.ready, c, ready_prev, ready_next);
+	if (c->queued)
+		DL_DELETE2(f->conns.queued, c, ready_prev, ready_next);
 	if (c->events & EPOLLOUT)
 		f->conns.blocked--;
 	pendings_orphan(c->pendings);

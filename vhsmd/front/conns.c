@@ -165,16 +165,21 @@ void
 conns_resume(struct front *f)
 {
 	struct conn *last =
-	    f->conns.ready == NULL ? NULL : f->conns.ready->ready_prev;
+	    f->conns.queued == NULL ? NULL : f->conns.queued->ready_prev;
 	struct conn *c = NULL;
 
-	/* Those that yield again come after last: their turn is next round. */
-	while (f->conns.ready != NULL && c != last &&
-	       f->costly_ns < FRONT_COSTLY_NS) {
-		c = f->conns.ready;
+	while ((c = f->conns.ready) != NULL) {
 		DL_DELETE2(f->conns.ready, c, ready_prev, ready_next);
 		c->ready = false;
-		conn_work(f, c, slice_of(NULL, 0));
+		conn_work(f, c, slice_of(NULL, 0), false);
+	}
+	/* Who queues again comes after last: its turn is in the next round. */
+	while (last != NULL && (c = f->conns.queued) != NULL) {
+		DL_DELETE2(f->conns.queued, c, ready_prev, ready_next);
+		c->queued = false;
+		conn_work(f, c, slice_of(NULL, 0), true);
+		if (c == last || f->costly_ns >= f->costly_max)
+			break;
 	}
 }
 
@@ -238,7 +243,7 @@ conns_wait_ms(const struct front *f)
 	const struct conns *s = &f->conns;
 	int wait = s->blocked > 0 ? 1000 : -1;
 
-	if (s->ready != NULL)
+	if (s->ready != NULL || s->queued != NULL)
 		return 0;
 	if (s->deaf)
 		wait = sooner(wait, (int)mono_left_ms(s->deaf_until, f->now));

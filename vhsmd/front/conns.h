@@ -39,16 +39,16 @@ struct conn {
 	struct pending *pendings;
 	struct mono_ns since; /* accepted; later: answers last moved */
 	size_t weight;
-	uint32_t events;          /* that epoll watches */
-	bool greeting;            /* on the list of those without hello */
-	bool dead;                /* closed; freed at the end of the round */
-	bool dirty;               /* answers were appended */
-	bool waits;               /* its bytes wait until answers have gone */
-	bool ready;               /* on the list of those to go on */
-	bool yields;              /* had its share of this round */
-	struct conn *prev, *next; /* all */
+	uint32_t events; /* that epoll watches */
+	bool greeting;   /* on the list of those without hello */
+	bool dead;       /* closed; freed at the end of the round */
+	bool dirty;      /* answers were appended */
+	bool waits;      /* its bytes wait: for answers to go, or its turn */
+	bool ready;      /* on the list of those that can go on */
+	bool queued;     /* on the list of those whose next is costly */
+	struct conn *prev, *next;             /* all */
 	struct conn *greet_prev, *greet_next; /* without hello, oldest first */
-	struct conn *ready_prev, *ready_next;
+	struct conn *ready_prev, *ready_next; /* of ready or of queued */
 	struct conn *dirty_next, *dead_next;
 };
 
@@ -66,7 +66,7 @@ struct conns {
 	size_t listener_count;
 	bool deaf; /* listeners are off until deaf_until */
 	struct mono_ns deaf_until;
-	struct conn *all, *greeting, *ready, *dirty, *dead;
+	struct conn *all, *greeting, *ready, *queued, *dirty, *dead;
 	size_t count, blocked, weight;
 	uint8_t *bytes; /* CONN_READ, for all */
 };
@@ -83,7 +83,8 @@ void conn_close(struct front *f, struct conn *c, enum count which,
 /* Notes that answers were appended to c->out. */
 void conn_touch(struct front *f, struct conn *c);
 
-/* Goes on with connections whose bytes waited, within the round's share. */
+/* Goes on with connections whose bytes waited: all that need no turn, then one
+ * turn each while the round's share of costly work lasts, at least one. */
 void conns_resume(struct front *f);
 /* Writes what was appended, frees what was closed. */
 void conns_end_round(struct front *f);
@@ -98,8 +99,9 @@ void conns_close_all(struct front *f);
 
 /* --- conn.c, for conns.c --- */
 void conn_ready(struct front *f, struct source *s, uint32_t events);
-/* Handles the messages in what it held back and in bytes. */
-void conn_work(struct front *f, struct conn *c, struct slice bytes);
+/* Handles the messages in what it held back and in bytes.  turn: a costly one
+ * may run now. */
+void conn_work(struct front *f, struct conn *c, struct slice bytes, bool turn);
 void conn_flush(struct front *f, struct conn *c);
 /* Watches for what it now waits for. */
 void conn_watch(struct front *f, struct conn *c);

@@ -32,6 +32,7 @@ front_new(struct settings *settings, struct shared *shared)
 	f->settings = settings;
 	f->shared = shared;
 	f->status = 1;
+	f->costly_max = FRONT_COSTLY_NS;
 	f->now = clock_mono();
 	randombytes_buf(&f->random, sizeof f->random);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -88,7 +89,6 @@ front_random(struct front *f)
 bool
 front_is_full(const struct front *f, size_t bytes)
 {
-	return pendings_full(f->pendings) ||
-	       pendings_weight(f->pendings) + bytes > FRONT_KEPT_MAX ||
+	return pendings_weight(f->pendings) + bytes > FRONT_KEPT_MAX ||
 	       buf_slice(link_out(f->vault)).len + bytes > FRONT_VAULT_OUT_MAX;
 }

@@ -19,7 +19,7 @@
 #define FRONT_KEPT_MAX (256u << 20)
 /* Bytes that wait for the vault to read them: past it requests are busy. */
 #define FRONT_VAULT_OUT_MAX (64u << 20)
-/* Costly work (verification) of one round of the loop. */
+/* Costly work (verification) of one round of the loop, at first. */
 #define FRONT_COSTLY_NS 2000000u
 
 struct front {
@@ -43,7 +43,8 @@ struct front {
 	struct vault_stats *stats; /* as they come */
 	size_t work;               /* SIGN, DECRYPT, ENCRYPT in flight */
 	size_t drains;             /* DRAIN requests that wait */
-	uint64_t costly_ns;        /* spent in this round */
+	uint64_t costly_ns;        /* spent on costly requests in this round */
+	uint64_t costly_max;       /* that a round has for them */
 	bool vault_writes;         /* EPOLLOUT is on for the vault */
 	bool stats_asked;          /* HTTP's question is on its way */
 	bool stopping;             /* FSTOP came */
@@ -63,7 +64,7 @@ AUTO_FREE(struct front, front_free)
 
 /* For spreading load, not for secrets. */
 uint64_t front_random(struct front *f);
-/* Whether one more request with that many bytes must be refused. */
+/* Whether there is no memory for a request that takes so many bytes. */
 bool front_is_full(const struct front *f, size_t bytes);
 
 #endif

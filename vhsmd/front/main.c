@@ -39,25 +39,25 @@ raise_descriptors(void)
 		    KV("limit", (unsigned long)limit.rlim_cur));
 }
 
+/* *out stays NULL when there is nothing to run. */
 static enum vh_err
 start(struct link **super, struct given *given, struct shared *shared,
     struct http **http, struct front **out)
 {
-	AUTO(front_free) struct front *f = NULL;
 	struct settings *settings = NULL;
 	uint64_t id;
 
 	TRY(start_receive(*super, given, &settings, &id));
-	struct link *link = *super; /* f's, once there is one */
 	enum vh_err err =
-	    start_front(TAKE(*super), given, settings, shared, http, &f);
+	    start_front(super, given, settings, shared, http, out);
 
-	if (err != VH_OK)
+	if (err != VH_OK) {
+		/* It is an error already. */
+		(void)start_answer(*super, id, err, NULL);
 		return err;
+	}
 	TRY(sandbox_enter(SANDBOX_NET));
-	TRY(start_answer(link, id, VH_OK, f->settings));
-	*out = TAKE(f);
-	return VH_OK;
+	return start_answer((*out)->super, id, VH_OK, (*out)->settings);
 }
 
 static int

@@ -148,7 +148,7 @@ try_next(struct front *f, struct pending *p)
 	AUTO(jwe_free) struct jwe *jwe = NULL;
 
 	TRY(jwe_parse(buf_slice(p->kept), &jwe, NULL));
-	if (front_is_full(f, p->kept->len) && !pendings_full(f->pendings))
+	if (front_is_full(f, p->kept->len))
 		return VH_EBUSY;
 	p->tried++;
 	ask_vault(f, p, jwe);

@@ -10,13 +10,15 @@
 
 #include "front/ops.h"
 
+#define FRAME_OP 4 /* where the head of a frame has its op */
+
 static const struct op {
 	enum vh_err (*begin)(struct front *f, struct request *q);
 	enum vh_err (*answer)(struct front *f, struct pending *p,
 	    const struct frame *vault, bool *again);
 	bool pends;  /* replies later */
 	bool work;   /* uses keys of the vault: not while draining */
-	bool costly; /* keeps the loop busy: one a connection and round */
+	bool costly; /* keeps the loop busy */
 } ops[] = {
 	[VH_OP_SIGN] = { sign_begin, sign_answer, true, true, false },
 	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false },
@@ -96,8 +98,19 @@ run_costly(struct front *f, const struct op *op, struct request *q)
 	enum vh_err err = op->begin(f, q);
 
 	f->costly_ns += clock_mono().ns - start.ns;
-	q->to.conn->yields = true;
 	return err;
+}
+
+bool
+request_is_costly(struct slice message)
+{
+	const uint8_t *op = message.p + SP_HEAD + SP_ID + FRAME_OP;
+
+	if (message.len < SP_HEAD + SP_ID + FRAME_HEAD)
+		return false;
+	size_t number = (size_t)op[0] << 8 | op[1];
+
+	return number < ARRAY_LEN(ops) && ops[number].costly;
 }
 
 void

@@ -15,6 +15,9 @@ struct request {
 	struct frame frame;
 };
 
+/* Whether a whole SP message asks for work that takes the loop long. */
+bool request_is_costly(struct slice message);
+
 /* Handles one SP message of a connection.  cut: only its first STREAM_CUT bytes
  * are there, for it was too long. */
 void request_take(struct front *f, struct conn *c, struct slice message,

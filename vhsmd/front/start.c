@@ -122,10 +122,11 @@ open_vault(struct front *f, struct given *g)
 }
 
 static enum vh_err
-publish(struct front *f)
+publish(struct front *f, struct given *g)
 {
 	AUTO(buf_free) struct buf *text = buf_new(JWKS_TEXT_MAX);
 
+	(void)g;
 	directory_put_jwks(text, f->directory);
 	TRY(buf_end(text));
 	struct published *p = published_new(buf_slice(text));
@@ -134,6 +135,20 @@ publish(struct front *f)
 		return VH_ENOMEM;
 	shared_published_set(f->shared, p);
 	return VH_OK;
+}
+
+static enum vh_err
+read_policy(struct front *f, struct given *g)
+{
+	(void)g;
+	return policy_parse(f->settings->principals, &f->policy);
+}
+
+static enum vh_err
+watch(struct front *f, struct given *g)
+{
+	(void)g;
+	return loop_watch(f);
 }
 
 static enum vh_err
@@ -146,6 +161,31 @@ listen_all(struct front *f, struct given *g)
 		TRY(conns_listen(f, take_int(&g->operators), VH_WHO_OPERATOR,
 		    CONN_OPERATORS));
 	return VH_OK;
+}
+
+static const struct {
+	const char *name;
+	enum vh_err (*run)(struct front *f, struct given *g);
+} steps[] = {
+	{ "principals", read_policy },
+	{ "keys", open_vault },
+	{ "publish", publish },
+	{ "loop", watch },
+	{ "sockets", listen_all },
+};
+
+static enum vh_err
+run_steps(struct front *f, struct given *g)
+{
+	enum vh_err err = VH_OK;
+
+	for (size_t i = 0; err == VH_OK && i < ARRAY_LEN(steps); i++) {
+		err = steps[i].run(f, g);
+		if (err != VH_OK)
+			LOG(ERROR, "not-started", KV("step", steps[i].name),
+			    KV_ERR(err));
+	}
+	return err;
 }
 
 /* TLS when there are files for it. */
@@ -164,22 +204,23 @@ open_http(const struct front *f, struct given *g, struct http **http)
 }
 
 enum vh_err
-start_front(struct link *super, struct given *g, struct settings *settings,
+start_front(struct link **super, struct given *g, struct settings *settings,
     struct shared *shared, struct http **http, struct front **out)
 {
 	AUTO(front_free) struct front *f = front_new(settings, shared);
 
-	if (f == NULL) {
-		link_free(super);
+	if (f == NULL)
 		return VH_ENOMEM;
+	f->super = *super;
+	enum vh_err err = run_steps(f, g);
+
+	if (err == VH_OK)
+		err = open_http(f, g, http);
+	if (err != VH_OK) {
+		f->super = NULL; /* still the caller's */
+		return err;
 	}
-	f->super = super;
-	TRY(policy_parse(f->settings->principals, &f->policy));
-	TRY(open_vault(f, g));
-	TRY(publish(f));
-	TRY(loop_watch(f));
-	TRY(listen_all(f, g));
-	TRY(open_http(f, g, http));
+	*super = NULL;
 	*out = TAKE(f);
 	return VH_OK;
 }

@@ -19,9 +19,11 @@ void given_close(struct given *g);
 enum vh_err start_receive(struct link *super, struct given *g,
     struct settings **settings, uint64_t *id);
 
-/* Makes front of it: reads the key list, publishes it, starts HTTP, listens.
- * Takes over super and settings and what it uses of g, also on failure. */
-enum vh_err start_front(struct link *super, struct given *g,
+/* Makes front of it: reads the key list, publishes it, listens, starts HTTP.
+ * Takes over settings and what it uses of g, also on failure, and *super (which
+ * is then NULL) on success; *http stops before *out is freed.  A failure is
+ * logged. */
+enum vh_err start_front(struct link **super, struct given *g,
     struct settings *settings, struct shared *shared, struct http **http,
     struct front **out);
 

@@ -160,3 +160,13 @@ stream_next(struct stream *s, struct slice *bytes, struct slice *message)
 	s->skip = total - need;
 	return total > need ? VH_ETOOBIG : VH_OK;
 }
+
+void
+stream_unread(struct stream *s, struct slice *bytes, struct slice message)
+{
+	if (s->held != NULL && s->at > 0 &&
+	    message.p + message.len == s->held->p + s->at)
+		s->at -= message.len;
+	else
+		*bytes = slice_of(message.p, message.len + bytes->len);
+}

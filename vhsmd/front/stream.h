@@ -29,6 +29,10 @@ void stream_end(struct stream *s);
 enum vh_err stream_next(struct stream *s, struct slice *bytes,
     struct slice *message);
 
+/* Takes the message that stream_next just returned back, to be returned again:
+ * it was whole, and bytes is what stream_next left. */
+void stream_unread(struct stream *s, struct slice *bytes, struct slice message);
+
 /* Keeps all of bytes for later calls, which then come with none.  VH_ENOMEM. */
 enum vh_err stream_keep(struct stream *s, struct slice bytes);
 /* Whether such bytes wait. */

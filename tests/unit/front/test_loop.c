@@ -472,6 +472,144 @@ Test(loop, without_supervisor_it_ends)
 	world_free(w);
 }
 
+static void
+pass_ms(struct world *w, uint64_t ms)
+{
+	w->front->now = mono_after_ms(w->front->now, ms);
+	conns_tick(w->front);
+	conns_end_round(w->front);
+}
+
+Test(loop, who_sends_no_hello_is_hung_up_on)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *good = client_new(w, 0);
+	struct client *silent = client_connect(w, 0);
+	struct client *slow = client_connect(w, 0);
+
+	client_send_raw(slow, slice_of("\0SP", 3));
+	world_turn(w);
+	cr_expect_leq(conns_wait_ms(w->front), CONN_HELLO_MS);
+	pass_ms(w, CONN_HELLO_MS);
+	cr_expect(client_is_closed(silent));
+	cr_expect(client_is_closed(slow));
+	cr_expect_not(client_is_closed(good));
+	cr_expect_eq(w->shared->counts[COUNT_SLOW], 2);
+	cr_expect_eq(conns_wait_ms(w->front), -1);
+	client_free(good);
+	client_free(silent);
+	client_free(slow);
+	world_free(w);
+}
+
+/* Asks for the key list until the socket takes no more. */
+static void
+flood(struct world *w, struct client *c)
+{
+	AUTO(buf_free) struct buf *b = client_ask(VH_OP_KEYS, 1, 0);
+	AUTO(buf_free) struct buf *m = buf_new(1000);
+	uint8_t head[SP_HEAD + SP_ID];
+	ssize_t n;
+
+	frame_close(b, 0);
+	sp_head(head, b->len, 1);
+	buf_put(m, slice_of(head, sizeof head));
+	buf_put(m, buf_slice(b));
+	for (int i = 0; i < 100000; i++) {
+		n = send(c->fd, m->p, m->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0)
+			break;
+		cr_assert_eq((size_t)n, m->len);
+		if (i % 64 == 0)
+			world_turn(w);
+	}
+	cr_expect_lt(n, 0, "front stops reading");
+}
+
+Test(loop, who_takes_no_answers_is_neither_read_nor_kept)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *greedy = client_new(w, 0), *good = client_new(w, 0);
+
+	flood(w, greedy);
+	cr_expect_lt(w->front->conns.weight, 4 * CONN_OUT_PAUSE);
+	client_send(good, 1, client_ask(VH_OP_KEYS, 1, 0));
+	world_turn(w);
+	cr_expect(client_read(good), "others are served");
+	pass_ms(w, CONN_STALL_MS);
+	cr_expect(client_is_closed(greedy));
+	cr_expect_not(client_is_closed(good));
+	cr_expect_eq(w->front->conns.blocked, 0);
+	client_free(greedy);
+	client_free(good);
+	world_free(w);
+}
+
+Test(loop, who_takes_answers_late_gets_them_all)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 0);
+	size_t before, after = 0;
+
+	flood(w, c);
+	do {
+		before = after;
+		world_turn(w);
+		while (client_read(c))
+			after++;
+	} while (after > before);
+	cr_expect_gt(after, 1000);
+	cr_expect_eq(w->front->conns.blocked, 0);
+	cr_expect_not(client_is_closed(c));
+	client_free(c);
+	world_free(w);
+}
+
+static void
+send_verify(struct client *c, uint32_t id)
+{
+	struct buf *b = client_ask(VH_OP_VERIFY, id, 0);
+
+	frame_put_text(b, VH_F_TOKEN, "x");
+	client_send(c, id, b);
+}
+
+Test(loop, costly_requests_take_turns_and_others_do_not_wait)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *a = client_new(w, 0), *b = client_new(w, 0);
+	struct client *c = client_new(w, 0);
+
+	w->front->costly_max = 0; /* one turn a round */
+	world_turn(w);
+	for (uint32_t i = 0; i < 3; i++) {
+		send_verify(a, i);
+		send_verify(b, i);
+	}
+	client_sign(a, 8, "x");
+	client_sign(c, 9, "x");
+	loop_round(w->front, 0);
+	cr_expect_eq(pendings_count(w->front->pendings), 1, "c did not wait");
+	cr_expect_eq(conns_wait_ms(w->front), 0);
+	for (int round = 0; round < 5; round++)
+		loop_round(w->front, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert(client_read(a));
+		cr_expect_eq(a->f.id, i);
+		cr_assert(client_read(b));
+		cr_expect_eq(b->f.id, i);
+	}
+	cr_expect_eq(pendings_count(w->front->pendings), 2);
+	cr_expect_neq(conns_wait_ms(w->front), 0);
+	send_verify(a, 4);
+	client_free(b);
+	world_turn(w);
+	cr_expect(client_read(a), "it is read again");
+	client_free(a);
+	client_free(c);
+	world_free(w);
+}
+
 /* Whatever a client sends: an answer or the end of its connection, and others
  * are served. */
 Test(loop, mutated_messages_hurt_nobody_else)

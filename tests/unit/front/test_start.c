@@ -143,8 +143,8 @@ Test(start, without_vault_there_is_no_front)
 
 	send_start(&r, "node a\n");
 	cr_assert_eq(receive(&r), VH_OK);
-	cr_expect_eq(start_front(TAKE(r.front), &r.given, TAKE(r.settings),
-			 shared, &http, &f),
+	cr_expect_eq(start_front(&r.front, &r.given, TAKE(r.settings), shared,
+			 &http, &f),
 	    VH_ECONFIG);
 	cr_expect_null(f);
 	cr_expect_null(http);

@@ -120,6 +120,32 @@ Test(stream, kept_bytes_come_before_new_ones)
 	}
 }
 
+Test(stream, an_unread_message_comes_again)
+{
+	AUTO(buf_free) struct buf *all = sample();
+
+	for (size_t cut = 0; cut <= all->len; cut++) {
+		struct stream s = { .max = MAX };
+		struct slice piece[2] = { slice_of(all->p, cut),
+			slice_of(all->p + cut, all->len - cut) };
+		size_t count = 0;
+
+		for (size_t i = 0; i < 2; i++) {
+			struct slice m;
+
+			cr_assert_eq(stream_next(&s, &piece[i], &m), VH_OK);
+			if (m.len > 0) {
+				stream_unread(&s, &piece[i], m);
+				cr_assert_eq(stream_keep(&s, piece[i]), VH_OK);
+				piece[i].len = 0;
+			}
+			feed(&s, piece[i], &count);
+		}
+		cr_expect_eq(count, ARRAY_LEN(sizes), "cut at %zu", cut);
+		stream_end(&s);
+	}
+}
+
 Test(stream, whole_messages_are_not_copied)
 {
 	AUTO(buf_free) struct buf *all = sample();

@@ -84,12 +84,11 @@ world_turn(struct world *w)
 }
 
 struct client *
-client_new(struct world *w, int who)
+client_connect(struct world *w, int who)
 {
 	struct client *c = calloc(1, sizeof *c);
 	struct sockaddr_un to;
 	socklen_t len = sizeof to;
-	uint8_t hello[SP_HELLO];
 
 	cr_assert_eq(getsockname(w->listener[who], (struct sockaddr *)&to,
 			 &len),
@@ -98,6 +97,15 @@ client_new(struct world *w, int who)
 	cr_assert_eq(connect(c->fd, (const struct sockaddr *)&to, len), 0);
 	c->in = buf_new(FRAME_MAX);
 	c->last = buf_new(FRAME_MAX);
+	return c;
+}
+
+struct client *
+client_new(struct world *w, int who)
+{
+	struct client *c = client_connect(w, who);
+	uint8_t hello[SP_HELLO];
+
 	sp_hello(hello, SP_REQ);
 	client_send_raw(c, slice_of(hello, sizeof hello));
 	return c;

@@ -30,7 +30,8 @@ void world_free(struct world *w);
 /* A few rounds: all that is there is handled. */
 void world_turn(struct world *w);
 
-/* Connects and sends the hello; who: 0 callers, 1 operators. */
+/* Connects; client_new also sends the hello.  who: 0 callers, 1 operators. */
+struct client *client_connect(struct world *w, int who);
 struct client *client_new(struct world *w, int who);
 void client_free(struct client *c);
 /* Sends bytes as they are. */
