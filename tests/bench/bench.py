@@ -28,6 +28,7 @@ keys:
   - {name: ec-enc, generate: {kty: EC, crv: P-256}, use: enc}
   - {name: big, generate: {kty: RSA, bits: 4096}, use: sig, alg: RS512}
 """
+CONFIG = "limits: {per_principal: 1024}\n"
 # JOSE alg, argument of openssl speed, its key, column of private operations.
 LIMITS = [
     ("RS256", "rsa2048", "rsa", 0),
@@ -99,7 +100,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=int, default=3)
     seconds = options.parse_args().seconds
-    with tempfile.TemporaryDirectory() as folder, Node(SPEC, folder=folder) as node:
+    with tempfile.TemporaryDirectory() as folder, Node(SPEC, CONFIG, folder=folder) as node:
         rows = throughput(node, seconds)
         lone = lone_caller(node, seconds)
         flooded = flood(node, seconds)

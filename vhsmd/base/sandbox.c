@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -106,6 +107,10 @@ sandbox_begin(bool with_parent)
 {
 	const struct rlimit none = { 0, 0 };
 
+	/* A thread's own arena of malloc reads /proc/sys/vm/overcommit_memory
+	 * when it shrinks, which the profiles do not allow. */
+	if (mallopt(M_ARENA_MAX, 1) != 1)
+		return refuse("one-malloc-arena", EINVAL);
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return refuse("core-limit", errno);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
