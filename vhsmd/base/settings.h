@@ -1,4 +1,4 @@
-/* Settings that the supervisor hands to front: "name value" lines. */
+/* Settings that the supervisor hands to front and peer: "name value" lines. */
 #ifndef BASE_SETTINGS_H
 #define BASE_SETTINGS_H
 
