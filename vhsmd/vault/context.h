@@ -32,6 +32,12 @@ enum vh_err crypto_key(const struct store *s, const struct frame *q,
 enum vh_err crypto_slot(struct crypto *c, const struct key *key,
     const struct alg *alg, const struct key_slot **out);
 
+/* The same for one use, on any worker, and the caller's: a key's own slots are
+ * those of the workers of its lane. */
+enum vh_err crypto_slot_new(const struct crypto *c, const struct key *key,
+    const struct alg *alg, struct key_slot *out);
+void crypto_slot_clear(struct key_slot *slot);
+
 /* Sets OAEP with the row's digest, MGF1 the same (RFC 7518, 4.3). */
 bool crypto_set_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c,
     const struct alg *alg);

@@ -245,16 +245,25 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 	return slot->pkey != NULL && ready[alg->kind](slot->pkey, c, alg);
 }
 
-static enum vh_err
-slot_make(struct key_slot *slot, const struct crypto *c, const struct key *key,
-    const struct alg *alg)
+void
+crypto_slot_clear(struct key_slot *slot)
 {
-	if (slot_fill(slot, c, key, alg)) {
-		slot->alg = alg;
+	EVP_MD_CTX_free(slot->md);
+	EVP_PKEY_CTX_free(slot->pkey);
+	*slot = (struct key_slot){ 0 };
+}
+
+enum vh_err
+crypto_slot_new(const struct crypto *c, const struct key *key,
+    const struct alg *alg, struct key_slot *out)
+{
+	struct key_slot slot = { .alg = alg };
+
+	if (slot_fill(&slot, c, key, alg)) {
+		*out = slot;
 		return VH_OK;
 	}
-	EVP_MD_CTX_free(TAKE(slot->md));
-	EVP_PKEY_CTX_free(TAKE(slot->pkey));
+	crypto_slot_clear(&slot);
 	ERR_clear_error();
 	return VH_EINTERNAL;
 }
@@ -272,7 +281,7 @@ crypto_slot(struct crypto *c, const struct key *key, const struct alg *alg,
 
 	for (size_t i = 0; i < KEY_SLOTS; i++, slot++) {
 		if (slot->alg == NULL)
-			TRY(slot_make(slot, c, key, alg));
+			TRY(crypto_slot_new(c, key, alg, slot));
 		if (slot->alg == alg) {
 			*out = slot;
 			return VH_OK;

@@ -18,7 +18,8 @@ AUTO_FREE(struct crypto, crypto_free)
  * what was appended is meaningless and the caller cuts it off.  (Their prefix
  * is not the module's: libsodium has a crypto_sign.)
  *
- * VSIGN: the signature of DATA by key KID with ALG_ID.  VH_ENOKEY, VH_EALG. */
+ * VSIGN: the signature of DATA by key KID with ALG_ID.  VH_ENOKEY, VH_EALG,
+ * VH_EINACTIVE; VH_EFIELD for data that begins as proofs do (sign.h). */
 enum vh_err op_sign(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VDECRYPT: unwraps the CEK with key KID, opens the ciphertext, answers DATA.

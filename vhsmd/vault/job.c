@@ -16,6 +16,20 @@ static const struct {
 	{ VH_OP_VENCRYPT, op_encrypt },
 };
 
+/* What the node says as a node. */
+typedef enum vh_err (*statement)(struct record *, struct crypto *,
+    const struct frame *, struct buf *);
+
+static const struct {
+	enum vh_op op;
+	statement run;
+} statements[] = {
+	{ VH_OP_VRECORD, op_record },
+	{ VH_OP_VHELLO, op_hello },
+	{ VH_OP_VREVOKE, op_revoke },
+	{ VH_OP_VACTIVATE, op_activate },
+};
+
 struct job *
 job_new(struct outlet *from, struct slice message, const struct frame *q,
     enum lane lane, struct mono_ns now)
@@ -43,38 +57,43 @@ job_free(struct job *job)
 	free(job);
 }
 
-static operation
-operation_of(uint16_t op)
+static enum vh_err
+operate(const struct frame *q, struct crypto *crypto, const struct desk *desk,
+    struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(operations); i++)
-		if (operations[i].op == op)
-			return operations[i].run;
-	return NULL;
+		if (operations[i].op == q->op)
+			return operations[i].run(crypto, desk->store, q, out);
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+		if (statements[i].op == q->op && desk->record != NULL)
+			return statements[i].run(desk->record, crypto, q, out);
+	return VH_EOP;
 }
 
-static void
-answer(const struct frame *q, struct crypto *crypto, const struct store *store,
-    enum vh_err *err, struct buf *out)
+enum vh_err
+job_do(const struct frame *q, struct crypto *crypto, const struct desk *desk,
+    struct buf *out)
 {
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);
-	operation run = operation_of(q->op);
+	enum vh_err err = operate(q, crypto, desk, out);
 
-	*err = run == NULL ? VH_EOP : run(crypto, store, q, out);
-	if (*err == VH_OK)
-		*err = buf_end(out);
-	if (*err == VH_OK) {
+	if (err == VH_OK)
+		err = buf_end(out);
+	if (err == VH_OK) {
 		frame_close(out, start);
-		return;
+		return VH_OK;
 	}
 	out->err = VH_OK; /* what failed is cut off */
 	buf_trim(out, start);
-	frame_put_error(out, q->op, q->id, *err, NULL);
+	frame_put_error(out, q->op, q->id, err, NULL);
+	return err;
 }
 
 void
-job_run(const struct job *job, struct crypto *crypto, const struct store *store,
-    struct stats *stats, struct buf *out)
+job_run(const struct job *job, struct crypto *crypto, const struct desk *desk,
+    struct buf *out)
 {
+	struct stats *stats = desk->stats;
 	struct frame q;
 	struct mono_ns start = clock_mono();
 	enum vh_err err = frame_parse(slice_of(job->bytes, job->len), &q);
@@ -86,7 +105,7 @@ job_run(const struct job *job, struct crypto *crypto, const struct store *store,
 		frame_put_error(out, q.op, q.id, VH_EDEADLINE, NULL);
 		return;
 	}
-	answer(&q, crypto, store, &err, out);
+	err = job_do(&q, crypto, desk, out);
 	registers_clear();
 	struct mono_ns end = clock_mono();
 	uint32_t alg = fields_u32(&q.f, VH_F_ALG_ID);

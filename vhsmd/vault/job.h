@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "vault/crypto.h"
 #include "vault/outlet.h"
+#include "vault/record.h"
 #include "vault/stats.h"
 
 struct job {
@@ -17,15 +18,26 @@ struct job {
 	uint8_t bytes[]; /* the frame */
 };
 
+/* What all jobs of this vault work with. */
+struct desk {
+	const struct store *store;
+	struct record *record; /* NULL: no cluster */
+	struct stats *stats;
+};
+
 /* A copy of the frame in q, which message holds.  NULL when out of memory. */
 struct job *job_new(struct outlet *from, struct slice message,
     const struct frame *q, enum lane lane, struct mono_ns now);
 void job_free(struct job *job);
 AUTO_FREE(struct job, job_free)
 
+/* Does what q asks and appends the answer frame to out; whose error is returned
+ * too.  VH_EOP for what is nobody's work. */
+enum vh_err job_do(const struct frame *q, struct crypto *crypto,
+    const struct desk *desk, struct buf *out);
 /* Does the work and appends the answer frame to out; counts it.  Work whose
  * deadline has passed is answered VH_EDEADLINE and not started. */
 void job_run(const struct job *job, struct crypto *crypto,
-    const struct store *store, struct stats *stats, struct buf *out);
+    const struct desk *desk, struct buf *out);
 
 #endif

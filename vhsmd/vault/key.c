@@ -110,6 +110,7 @@ key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
 	TRY(pub_thumbprint(&key->pub, key->kid));
 	TRY(set_terms(key, terms, workers));
 	key->lane = lane_of_pub(&key->pub);
+	key->state = VH_KEY_ACTIVE;
 	*out = TAKE(key);
 	return VH_OK;
 }
@@ -157,6 +158,7 @@ key_put(struct buf *b, const struct key *key)
 	frame_put_u32(b, VH_F_USE_ID, key->use);
 	frame_put_u32(b, VH_F_ALG_ID, key->pin == NULL ? 0 : key->pin->id);
 	pub_put_fields(b, &key->pub);
+	frame_put_u32(b, VH_F_STATE, key->state);
 	if (key->name != NULL)
 		frame_put_text(b, VH_F_NAME, key->name);
 	if (key->allow != NULL)

@@ -25,7 +25,7 @@ struct key_terms {
 	struct slice name, allow; /* borrowed */
 };
 
-/* Immutable once in the store, but for the slots. */
+/* Immutable once in the store, but for the slots and the state. */
 struct key {
 	char kid[VH_KID_SIZE + 1];
 	enum vh_use use;
@@ -34,12 +34,15 @@ struct key {
 	struct pub pub;        /* points into numbers */
 	struct buf *numbers;
 	enum lane lane;
+	_Atomic enum vh_key_state state; /* any thread reads and sets it */
 	EVP_PKEY *pkey;         /* lives in the arena, as all of libcrypto */
 	struct key_slot *slots; /* [worker * KEY_SLOTS + i] */
 	size_t workers;
 };
 
-/* Takes over pkey, also on failure, after checking it: kty and size known,
+/* A key starts ACTIVE; with a cluster record_new takes that back.
+ *
+ * Takes over pkey, also on failure, after checking it: kty and size known,
  * RSA at least 2048 bits with a sound e, point on its curve, private and public
  * part a pair; terms->use given and fit for the key, terms->pin fit for both.
  * VH_EKEY, VH_EALG, VH_ENOMEM; *why then gets one line that says what is wrong
@@ -60,7 +63,7 @@ enum lane lane_of_pub(const struct pub *pub);
 const char *lane_name(enum lane lane);
 
 /* Appends the nested fields of a KEY: KID, USE_ID, ALG_ID (0: not pinned), the
- * public key, and NAME, ALLOW when set. */
+ * public key, STATE, and NAME, ALLOW when set. */
 void key_put(struct buf *b, const struct key *key);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "vault/check.h"
 #include "vault/import.h"
 #include "vault/registers.h"
 
@@ -86,6 +87,35 @@ load_generate(struct load *l, const struct frame *q, struct buf *out)
 	answer(l, q, first, generate(l, &q->f, why), why, out);
 }
 
+static enum vh_err
+identify(struct load *l, const struct fields *f, int fd, struct buf *why)
+{
+	const struct identity_terms terms = { .node = f->at[VH_F_NODE],
+		.address = f->at[VH_F_ADDRESS],
+		.version = f->at[VH_F_VERSION],
+		.chain = f->at[VH_F_CHAIN],
+		.keep_ms = fields_u64(f, VH_F_KEEP_MS) };
+
+	if (fd < 0)
+		return VH_EFIELD;
+	if (l->identity != NULL)
+		return REFUSE(why, VH_EDUPLICATE,
+		    "this node has an identity already");
+	return identity_new(fd, &terms, clock_wall(), l->crypto, &l->identity,
+	    why);
+}
+
+void
+load_identity(struct load *l, const struct frame *q, int fd, struct buf *out)
+{
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	enum vh_err err = identify(l, &q->f, fd, why);
+
+	if (fd >= 0)
+		(void)close(fd); /* read to its end; nothing to lose */
+	answer(l, q, store_count(l->store), err, why, out);
+}
+
 bool
 load_commit(struct load *l, const struct frame *q, struct buf *out)
 {
@@ -96,6 +126,9 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	for (size_t i = 0;
 	     err == VH_OK && (key = store_at(l->store, i)) != NULL; i++)
 		err = crypto_selftest(l->crypto, key, why);
+	if (err == VH_OK && l->identity != NULL)
+		err = record_new(l->identity, l->store, clock_wall(), l->crypto,
+		    &l->record, why);
 	answer(l, q, store_count(l->store), err, why, out);
 	return err == VH_OK;
 }

@@ -2,12 +2,15 @@
 #ifndef VAULT_LOAD_H
 #define VAULT_LOAD_H
 
-#include "vault/crypto.h"
+#include "vault/record.h"
 
 struct load {
 	struct store *store;
 	struct crypto *crypto;
 	size_t workers; /* contexts each key needs */
+	/* Of a cluster's node; NULL until VIDENTITY, VCOMMIT. */
+	struct identity *identity;
+	struct record *record;
 };
 
 /* Each answers one request of the supervisor into out: the fields of its
@@ -17,7 +20,12 @@ struct load {
 void load_file(struct load *l, const struct frame *q, int fd, struct buf *out);
 /* VGENERATE: makes COUNT keys; answers a KEY for each. */
 void load_generate(struct load *l, const struct frame *q, struct buf *out);
-/* VCOMMIT: every key passes its self-test; answers COUNT.  Whether all did. */
+/* VIDENTITY: who this node is in its cluster; its record key is in the file fd
+ * (closed here).  Once.  Answers COUNT, the keys so far, without it. */
+void load_identity(struct load *l, const struct frame *q, int fd,
+    struct buf *out);
+/* VCOMMIT: every key passes its self-test, and with an identity there is a
+ * record; answers COUNT.  Whether all went well. */
 bool load_commit(struct load *l, const struct frame *q, struct buf *out);
 
 #endif

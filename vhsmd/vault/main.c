@@ -25,6 +25,7 @@ start(struct link *super, const struct frame *q)
 	if (workers < 2 || workers > WORKERS_MAX)
 		return VH_EFIELD;
 	TRY(arena_open(fields_u64(f, VH_F_ARENA)));
+	TRY(sandbox_drop_capabilities()); /* that was what they were for */
 	TRY(arena_adopt_libraries());
 	json_object_seed(0); /* now: it opens /dev/urandom */
 	struct serve *s = serve_new(super, fields_u32(f, VH_F_PAYLOAD));

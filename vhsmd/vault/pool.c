@@ -36,8 +36,7 @@ struct pool {
 	size_t workers;
 	struct queue lane[LANES];
 	struct worker *worker; /* [lane * workers + index]; 0 is the intake */
-	const struct store *store;
-	struct stats *stats;
+	const struct desk *desk;
 	pthread_barrier_t ready, open;
 	void *(*intake)(void *);
 	void *intake_arg;
@@ -90,8 +89,7 @@ run_jobs(struct worker *w, struct job *job)
 	while (job != NULL) {
 		struct job *next = job->next;
 
-		job_run(job, w->crypto, w->pool->store, w->pool->stats,
-		    w->answers);
+		job_run(job, w->crypto, w->pool->desk, w->answers);
 		if (next == NULL || next->from != job->from ||
 		    buf_slice(w->answers).len >= GATHER)
 			send_answers(w, job->from);
@@ -212,10 +210,9 @@ pool_crypto(struct pool *p)
 }
 
 void
-pool_serve(struct pool *p, const struct store *store, struct stats *stats)
+pool_serve(struct pool *p, const struct desk *desk)
 {
-	p->store = store;
-	p->stats = stats;
+	p->desk = desk;
 }
 
 enum vh_err
@@ -226,7 +223,7 @@ pool_submit(struct pool *p, struct job *job)
 	pthread_mutex_lock(&q->lock);
 	if (q->depth == q->limit) {
 		pthread_mutex_unlock(&q->lock);
-		p->stats->lane[job->lane].busy++;
+		p->desk->stats->lane[job->lane].busy++;
 		return VH_EBUSY;
 	}
 	*q->tail = job;

@@ -24,8 +24,9 @@ void pool_open(struct pool *p);
 
 /* The intake's own. */
 struct crypto *pool_crypto(struct pool *p);
-/* Once, by the intake, before the first pool_submit. */
-void pool_serve(struct pool *p, const struct store *store, struct stats *stats);
+/* Once, by the intake, before the first pool_submit; desk stays the caller's,
+ * who may fill it until then. */
+void pool_serve(struct pool *p, const struct desk *desk);
 
 /* The intake: queues a job and takes it over; VH_EBUSY (counted) when the lane
  * is full: the job is then still the caller's. */

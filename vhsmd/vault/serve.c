@@ -13,15 +13,28 @@
 #include "vault/load.h"
 #include "vault/report.h"
 
-#define OUTLETS    4
 #define ROOM       (64u << 10) /* of a frame beside its payload */
 #define ANSWER_MAX (8u << 20)
+
+/* Who asks, by place. */
+enum { SUPER, FRONT, PEER, OUTLETS };
+
+static const struct {
+	enum vh_role role; /* as GIVE names it; 0: there from the start */
+	enum vh_who who;
+	const char *name;
+} places[OUTLETS] = {
+	[SUPER] = { 0, VH_WHO_SUPER, "supervisor" },
+	[FRONT] = { VH_ROLE_FRONT, VH_WHO_FRONT, "front" },
+	[PEER] = { VH_ROLE_PEER, VH_WHO_PEER, "peer" },
+};
 
 struct serve {
 	struct pool *pool;
 	struct load load;
 	struct stats stats;
-	struct outlet *outlet[OUTLETS]; /* 0: the supervisor; NULL: vacant */
+	struct desk desk;
+	struct outlet *outlet[OUTLETS]; /* NULL: vacant */
 	size_t max_frame;
 	struct buf *answer;
 	bool committed, blocked;
@@ -38,10 +51,10 @@ serve_new(struct link *super, size_t payload)
 	s->max_frame = FRAME_HEAD + payload + payload / 2 + ROOM;
 	s->answer = buf_new(ANSWER_MAX);
 	s->load.store = store_new();
-	s->outlet[0] = outlet_of_link(super, VH_WHO_SUPER);
+	s->outlet[SUPER] = outlet_of_link(super, VH_WHO_SUPER);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->answer == NULL || s->load.store == NULL ||
-	    s->outlet[0] == NULL || s->wake_fd < 0)
+	    s->outlet[SUPER] == NULL || s->wake_fd < 0)
 		return NULL; /* the process ends: nothing to free */
 	return s;
 }
@@ -63,38 +76,68 @@ serve_use(struct serve *s, struct pool *pool)
 	s->pool = pool;
 	s->load.crypto = pool_crypto(pool);
 	s->load.workers = pool_workers(pool);
-	pool_serve(pool, s->load.store, &s->stats);
+	s->desk = (struct desk){ .store = s->load.store, .stats = &s->stats };
+	pool_serve(pool, &s->desk);
 }
 
 static void
 drop_outlet(struct serve *s, size_t i, const char *why)
 {
-	LOG(NOTICE, "link-closed", KV("reason", why),
+	LOG(NOTICE, "link-closed", KV("with", places[i].name),
+	    KV("reason", why),
 	    KV("generation", outlet_generation(s->outlet[i])));
 	outlet_shut(s->outlet[i]);
 	outlet_free(s->outlet[i]);
 	s->outlet[i] = NULL;
 }
 
-/* GIVE: the link to a new front, which replaces the one before. */
-static enum vh_err
-take_front(struct serve *s, const struct frame *q, int fd)
+static size_t
+place_of(uint32_t role)
 {
-	if (fd < 0 || fields_u32(&q->f, VH_F_ROLE) != VH_ROLE_FRONT ||
-	    !s->committed)
-		return VH_EFIELD;
-	for (size_t i = 1; i < OUTLETS; i++)
-		if (s->outlet[i] != NULL)
-			drop_outlet(s, i, "replaced");
-	s->outlet[1] = outlet_new(fd, s->max_frame, VH_WHO_FRONT,
-	    fields_u32(&q->f, VH_F_GENERATION));
-	return s->outlet[1] == NULL ? VH_ENOMEM : VH_OK;
+	for (size_t i = 0; i < OUTLETS; i++)
+		if (places[i].role != 0 && (uint32_t)places[i].role == role)
+			return i;
+	return OUTLETS;
 }
+
+/* GIVE: the link to a new front or peer, which replaces the one before. */
+static enum vh_err
+take_link(struct serve *s, const struct frame *q, int fd)
+{
+	size_t i = place_of(fields_u32(&q->f, VH_F_ROLE));
+
+	/* A peer has nothing to ask of a vault that is in no cluster. */
+	if (fd < 0 || i == OUTLETS || !s->committed ||
+	    (i == PEER && s->desk.record == NULL)) {
+		if (fd >= 0)
+			(void)close(fd); /* nothing was sent */
+		return VH_EFIELD;
+	}
+	if (s->outlet[i] != NULL)
+		drop_outlet(s, i, "replaced");
+	s->outlet[i] = outlet_new(fd, i == PEER ? ROOM : s->max_frame,
+	    places[i].who, fields_u32(&q->f, VH_F_GENERATION));
+	return s->outlet[i] == NULL ? VH_ENOMEM : VH_OK;
+}
+
+/* Not by key: what the node says as a node.  A record may take long. */
+static const struct {
+	enum vh_op op;
+	enum lane lane;
+} op_lanes[] = {
+	{ VH_OP_VRECORD, LANE_NORMAL },
+	{ VH_OP_VHELLO, LANE_FAST },
+	{ VH_OP_VREVOKE, LANE_FAST },
+};
 
 static enum lane
 lane_of(const struct serve *s, const struct frame *q)
 {
 	struct pub pub;
+
+	for (size_t i = 0; i < ARRAY_LEN(op_lanes); i++)
+		if (op_lanes[i].op == q->op)
+			return op_lanes[i].lane;
 	const struct key *key = store_get(s->load.store, q->f.at[VH_F_KID]);
 
 	if (key != NULL)
@@ -118,12 +161,19 @@ submit(struct serve *s, struct outlet *from, struct slice message,
 		frame_put_error(s->answer, q->op, q->id, err, NULL);
 }
 
+static void
+commit(struct serve *s, const struct frame *q)
+{
+	s->committed = load_commit(&s->load, q, s->answer);
+	s->desk.record = s->load.record;
+}
+
 /* While the node starts; afterwards only GIVE. */
 static void
 handle_super(struct serve *s, const struct frame *q, int fd)
 {
 	if (q->op == VH_OP_GIVE)
-		frame_put_error(s->answer, q->op, q->id, take_front(s, q, fd),
+		frame_put_error(s->answer, q->op, q->id, take_link(s, q, fd),
 		    NULL);
 	else if (s->committed)
 		frame_put_error(s->answer, q->op, q->id, VH_EFORBIDDEN, NULL);
@@ -131,8 +181,10 @@ handle_super(struct serve *s, const struct frame *q, int fd)
 		load_file(&s->load, q, fd, s->answer);
 	else if (q->op == VH_OP_VGENERATE)
 		load_generate(&s->load, q, s->answer);
+	else if (q->op == VH_OP_VIDENTITY)
+		load_identity(&s->load, q, fd, s->answer);
 	else if (q->op == VH_OP_VCOMMIT)
-		s->committed = load_commit(&s->load, q, s->answer);
+		commit(s, q);
 	else
 		frame_put_error(s->answer, q->op, q->id, VH_EOP, NULL);
 }
@@ -155,6 +207,9 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 		report_stats(s->pool, s->load.store, &s->stats, &q, s->answer);
 	else if (q.op == VH_OP_VLIST)
 		report_list(s->load.store, &q, s->answer);
+	else if (q.op == VH_OP_VACTIVATE)
+		(void)job_do(&q, s->load.crypto, &s->desk,
+		    s->answer); /* which carries the error */
 	else if (outlet_who(o) == VH_WHO_SUPER)
 		handle_super(s, &q, link_take_fd(outlet_link(o)));
 	else
@@ -194,7 +249,7 @@ read_links(struct serve *s, const struct pollfd *p)
 
 		if (err == VH_OK || s->outlet[i] == NULL)
 			continue;
-		if (i == 0) {
+		if (i == SUPER) {
 			LOG(NOTICE, "stopped", KV_ERR(err));
 			_exit(err == VH_ELOST ? EXIT_SUCCESS : EXIT_FAILURE);
 		}

@@ -113,6 +113,31 @@ sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
 }
 
 enum vh_err
+sign_bytes_once(const struct crypto *c, const struct key *key,
+    const struct alg *alg, struct slice data, uint8_t *signature)
+{
+	struct key_slot slot;
+
+	if (alg->use != VH_USE_SIG)
+		return VH_EINTERNAL;
+	TRY(crypto_slot_new(c, key, alg, &slot));
+	bool done =
+	    sign_with(c, &slot, alg, data, signature, sign_size(key, alg));
+
+	crypto_slot_clear(&slot);
+	ERR_clear_error();
+	return done ? VH_OK : VH_EINTERNAL;
+}
+
+static bool
+is_proof(struct slice data)
+{
+	const size_t len = strlen(SIGN_PROOF);
+
+	return data.len >= len && slice_is(slice_of(data.p, len), SIGN_PROOF);
+}
+
+enum vh_err
 op_sign(struct crypto *c, const struct store *s, const struct frame *q,
     struct buf *answer)
 {
@@ -120,6 +145,10 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 	struct key *key;
 
 	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
+	if (key->state != VH_KEY_ACTIVE)
+		return VH_EINACTIVE;
+	if (is_proof(q->f.at[VH_F_DATA]))
+		return VH_EFIELD;
 	size_t size = sign_size(key, alg);
 
 	frame_put_head(answer, VH_F_SIGNATURE, size);

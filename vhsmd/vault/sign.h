@@ -11,4 +11,13 @@ size_t sign_size(const struct key *key, const struct alg *alg);
 enum vh_err sign_bytes(struct crypto *c, const struct key *key,
     const struct alg *alg, struct slice data, uint8_t *signature);
 
+/* The same on any worker, whatever the key's lane, at the cost of contexts of
+ * its own. */
+enum vh_err sign_bytes_once(const struct crypto *c, const struct key *key,
+    const struct alg *alg, struct slice data, uint8_t *signature);
+
+/* How the text begins by which a key proves that its node holds it.  VSIGN
+ * signs no such data: who may use a key may not vouch for it. */
+#define SIGN_PROOF "vhsm-proof|"
+
 #endif
