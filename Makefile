@@ -50,7 +50,7 @@ pkg-front   := libmicrohttpd jansson libcrypto
 pkg-vault   := libcrypto jansson libsodium
 pkg-peer    := jansson libcrypto
 pkg-libvhsm :=
-pkg-cli     := jansson
+pkg-cli     := jansson libcrypto
 # Those that Debian ships without a .pc file.
 lib-peer    := -lnng
 

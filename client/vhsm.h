@@ -61,7 +61,9 @@ enum vhsm_op {
 	VHSM_ENCRYPT = 4,
 	VHSM_KEYS = 5,
 	VHSM_STATUS = 6,
-	VHSM_DRAIN = 16 /* on the operators' socket only */
+	VHSM_CLUSTER = 7,
+	VHSM_DRAIN = 16, /* on the operators' socket only; so is the next */
+	VHSM_REVOKE = 17
 };
 
 /* A connection to one daemon.  Any number of threads may use it at once. */
@@ -126,7 +128,7 @@ struct vhsm_answer {
 	const char *jwk;    /* its public key */
 	const char *header; /* protected header of the token, JSON */
 	const char *jwks;   /* KEYS: JWK Set */
-	const char *json;   /* STATUS, DRAIN: a report */
+	const char *json;   /* STATUS, CLUSTER, DRAIN, REVOKE: a report */
 };
 
 /* "key not found": static text, one line without full stop. */
@@ -159,7 +161,7 @@ VHSM_API void vhsm_set_timeout_ms(struct vhsm *h, uint32_t ms);
  *
  * On VHSM_OK this member of the answer is not NULL:
  *   sign, encrypt: token                keys: jwks
- *   decrypt, verify: data, even empty   status, drain: json */
+ *   decrypt, verify: data, even empty   status, cluster, drain, revoke: json */
 VHSM_API enum vhsm_error vhsm_sign(struct vhsm *h,
     const struct vhsm_selector *key, const void *payload, size_t len,
     const struct vhsm_sign_options *options, struct vhsm_answer **out);
@@ -176,8 +178,13 @@ VHSM_API enum vhsm_error vhsm_encrypt(struct vhsm *h,
 VHSM_API enum vhsm_error vhsm_keys(struct vhsm *h,
     const struct vhsm_selector *key, struct vhsm_answer **out);
 VHSM_API enum vhsm_error vhsm_status(struct vhsm *h, struct vhsm_answer **out);
+/* The nodes of the cluster, as this one sees them. */
+VHSM_API enum vhsm_error vhsm_cluster(struct vhsm *h, struct vhsm_answer **out);
 /* off not 0: take it back. */
 VHSM_API enum vhsm_error vhsm_drain(struct vhsm *h, int off,
+    struct vhsm_answer **out);
+/* Takes a key out of every node's JWK Set, for good. */
+VHSM_API enum vhsm_error vhsm_revoke(struct vhsm *h, const char *kid,
     struct vhsm_answer **out);
 /* Any of the above, as a request. */
 VHSM_API enum vhsm_error vhsm_call(struct vhsm *h,

@@ -8,7 +8,7 @@
 #define SELECTOR (O(KID) | O(NAME) | O(ALG) | O(KTY) | O(CRV) | O(USE))
 #define ALWAYS   (O(SOCKET) | O(JSON) | O(TIMEOUT) | O(HELP) | O(VERSION))
 
-enum option_type { TEXT, COUNT, FLAG };
+enum option_type { TEXT, COUNT, FLAG, LIST };
 
 static const struct option {
 	const char *name;
@@ -23,8 +23,8 @@ static const struct option {
 };
 
 static const struct verb verbs[] = {
-#define VH_VERB(name, run, options, operand, what)                             \
-	{ name, run, options, operand, what },
+#define VH_VERB(name, run, options, operand, least, most, what)                \
+	{ name, run, options, operand, least, most, what },
 #include "client/cli/verbs.def"
 };
 
@@ -51,6 +51,24 @@ verb_by_name(const char *name)
 	return NULL;
 }
 
+/* Whether name is the group's first word and one more. */
+static bool
+is_in_group(const char *name, const char *group)
+{
+	size_t len = strlen(group);
+
+	return strncmp(name, group, len) == 0 && name[len] == ' ';
+}
+
+bool
+verb_is_group(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (is_in_group(verbs[i].name, name))
+			return true;
+	return false;
+}
+
 /* Starts an error line; the caller ends it. */
 static FILE *
 complain(const struct parser *p)
@@ -58,6 +76,8 @@ complain(const struct parser *p)
 	fputs("vhsm: ", p->err);
 	if (p->out->verb != NULL)
 		fprintf(p->err, "%s: ", p->out->verb->name);
+	else if (p->out->group != NULL)
+		fprintf(p->err, "%s: ", p->out->group);
 	return p->err;
 }
 
@@ -138,11 +158,28 @@ number_of(const char *text, uint32_t *out)
 }
 
 static bool
+add_word(struct words *w, const char *word)
+{
+	if (w->n == WORDS_MAX)
+		return false;
+	w->at[w->n++] = word;
+	return true;
+}
+
+static bool
 set_option(struct parser *p, const struct option *o, const char *value)
 {
 	char *member = (char *)p->out + o->offset;
 	uint32_t number;
 
+	if (o->type == LIST &&
+	    !add_word((struct words *)(void *)member, value)) {
+		fprintf(complain(p), "--%s may be given %d times\n", o->name,
+		    WORDS_MAX);
+		return false;
+	}
+	if (o->type == LIST)
+		return true;
 	if (o->type == FLAG) {
 		memcpy(member, &(bool){ true }, sizeof(bool));
 	} else if (o->type == TEXT) {
@@ -198,23 +235,37 @@ take_short(struct parser *p, const char *typed)
 }
 
 static bool
+take_verb(struct parser *p, const char *word)
+{
+	struct args *a = p->out;
+	char name[64];
+
+	if (a->group == NULL && verb_is_group(word)) {
+		a->group = word;
+		return true;
+	}
+	(void)snprintf(name, sizeof name, "%s%s%s",
+	    a->group == NULL ? "" : a->group, a->group == NULL ? "" : " ",
+	    word);
+	a->verb = verb_by_name(name);
+	if (a->verb == NULL)
+		fprintf(complain(p), "unknown verb %s; see vhsm help%s%s\n",
+		    word, a->group == NULL ? "" : " ",
+		    a->group == NULL ? "" : a->group);
+	return a->verb != NULL;
+}
+
+static bool
 take_word(struct parser *p, const char *word)
 {
 	struct args *a = p->out;
 
-	if (a->verb == NULL) {
-		a->verb = verb_by_name(word);
-		if (a->verb == NULL)
-			fprintf(complain(p), "unknown verb %s; see vhsm help\n",
-			    word);
-		return a->verb != NULL;
-	}
-	if (a->verb->operand == NULL || a->operand != NULL) {
-		fprintf(complain(p), "superfluous argument %s\n", word);
-		return false;
-	}
-	a->operand = word;
-	return true;
+	if (a->verb == NULL)
+		return take_verb(p, word);
+	if (a->operands.n < a->verb->most && add_word(&a->operands, word))
+		return true;
+	fprintf(complain(p), "superfluous argument %s\n", word);
+	return false;
 }
 
 static bool
@@ -241,8 +292,16 @@ args_parse(int argc, char **argv, FILE *err, struct args *out)
 	while (p.at < argc)
 		if (!take_next(&p))
 			return false;
-	if (out->verb == NULL && !out->help && !out->version) {
-		fputs("vhsm: which verb? see vhsm help\n", err);
+	if (out->help || out->version)
+		return true;
+	if (out->verb == NULL) {
+		fprintf(complain(&p), "which verb? see vhsm help%s%s\n",
+		    out->group == NULL ? "" : " ",
+		    out->group == NULL ? "" : out->group);
+		return false;
+	}
+	if (out->operands.n < out->verb->least) {
+		fprintf(complain(&p), "%s is missing\n", out->verb->operand);
 		return false;
 	}
 	return true;
@@ -269,26 +328,41 @@ print_options(FILE *to, uint32_t mask)
 	}
 }
 
-void
-args_usage(FILE *to, const struct verb *verb)
+static void
+print_verb(FILE *to, const struct verb *verb)
 {
-	if (verb != NULL) {
-		fprintf(to, "usage: vhsm %s [options]%s%s\n%s\n", verb->name,
-		    verb->operand == NULL ? "" : " ",
-		    verb->operand == NULL ? "" : verb->operand, verb->what);
-		if (verb->options != 0)
-			fputs("\noptions:\n", to);
-		print_options(to, verb->options);
-		fputs("\noptions of all verbs:\n", to);
-		print_options(to, ALWAYS);
-		return;
-	}
-	fputs("usage: vhsm [-s URL] [--json] VERB [options] [FILE|-]\n\n"
-	      "verbs:\n",
-	    to);
+	fprintf(to, "usage: vhsm %s [options]%s%s\n%s\n", verb->name,
+	    verb->operand == NULL ? "" : " ",
+	    verb->operand == NULL ? "" : verb->operand, verb->what);
+	if (verb->options != 0)
+		fputs("\noptions:\n", to);
+	print_options(to, verb->options);
+}
+
+static void
+print_verbs(FILE *to, const char *group)
+{
+	if (group == NULL)
+		fputs("usage: vhsm [-s URL] [--json] VERB [options] "
+		      "[FILE|-]\n\nverbs:\n",
+		    to);
+	else
+		fprintf(to, "usage: vhsm %s VERB [options]\n\nverbs:\n", group);
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].what);
+		if (group == NULL || is_in_group(verbs[i].name, group))
+			fprintf(to, "  %-14s %s\n", verbs[i].name,
+			    verbs[i].what);
+}
+
+void
+args_usage(FILE *to, const struct verb *verb, const char *group)
+{
+	if (verb != NULL)
+		print_verb(to, verb);
+	else
+		print_verbs(to, group);
 	fputs("\noptions of all verbs:\n", to);
 	print_options(to, ALWAYS);
-	fputs("\nvhsm VERB --help tells more about a verb.\n", to);
+	if (verb == NULL)
+		fputs("\nvhsm VERB --help tells more about a verb.\n", to);
 }

@@ -13,6 +13,8 @@
 #define EXIT_USAGE    2
 #define EXIT_NODAEMON 3
 
+#define WORDS_MAX 64 /* of operands, and of an option that may repeat */
+
 enum option_id {
 #define VH_OPTION(sym, name, letter, type, member, value, what) OPTION_##sym,
 #include "client/cli/options.def"
@@ -22,25 +24,42 @@ enum option_id {
 struct args;
 
 struct verb {
-	const char *name;
+	const char *name; /* a second word stands behind a space */
 	int (*run)(const struct args *a); /* gives the exit status */
 	uint32_t options;                 /* bits by enum option_id */
-	const char *operand;              /* NULL: takes none */
+	const char *operand;              /* what usage calls it; NULL: none */
+	uint32_t least, most;             /* operands */
 	const char *what;
+};
+
+struct words {
+	uint32_t n;
+	const char *at[WORDS_MAX];
 };
 
 struct args {
 	const struct verb *verb; /* NULL only with help or version */
-	const char *operand;     /* NULL when absent */
+	const char *group;       /* first word of verbs with two; or NULL */
+	struct words operands;
 	struct vhsm_selector key;
-	const char *socket, *header, *typ, *enc, *jwk, *jwks;
-	bool json, help, version, off;
+	const char *socket, *header, *typ, *enc, *jwk, *jwks, *title, *ca, *out;
+	struct words sans;
+	bool json, help, version, off, dev;
 	uint32_t timeout, clients, batch, seconds, payload; /* 0: absent */
 };
 
 /* Verbs in table order, NULL past the end; by exact name, NULL for none. */
 const struct verb *verb_at(size_t i);
 const struct verb *verb_by_name(const char *name);
+/* Whether it is the first word of verbs with two. */
+bool verb_is_group(const char *name);
+
+/* The only or first operand; NULL when there is none. */
+static inline const char *
+args_operand(const struct args *a)
+{
+	return a->operands.n == 0 ? NULL : a->operands.at[0];
+}
 
 /* Takes the command line apart.  Options may stand before and behind the verb,
  * and be cut short as long as they are unique among those of the verb; of one
@@ -48,7 +67,7 @@ const struct verb *verb_by_name(const char *name);
  * wrong; out borrows from argv. */
 bool args_parse(int argc, char **argv, FILE *err, struct args *out);
 
-/* Prints how the program, or one verb, is used. */
-void args_usage(FILE *to, const struct verb *verb);
+/* Prints how one verb is used; without one the verbs of a group, or all. */
+void args_usage(FILE *to, const struct verb *verb, const char *group);
 
 #endif

@@ -5,13 +5,19 @@
 int
 verb_help(const struct args *a)
 {
-	const struct verb *verb =
-	    a->operand == NULL ? NULL : verb_by_name(a->operand);
+	const struct words *words = &a->operands;
+	const struct verb *verb = NULL;
+	char name[64] = "";
 
-	if (a->operand != NULL && verb == NULL) {
-		fprintf(stderr, "vhsm: help: unknown verb %s\n", a->operand);
+	if (words->n > 0)
+		(void)snprintf(name, sizeof name, "%s%s%s", words->at[0],
+		    words->n == 1 ? "" : " ",
+		    words->n == 1 ? "" : words->at[1]);
+	verb = verb_by_name(name);
+	if (verb == NULL && words->n > 0 && !verb_is_group(name)) {
+		fprintf(stderr, "vhsm: help: unknown verb %s\n", name);
 		return EXIT_USAGE;
 	}
-	args_usage(stdout, verb);
+	args_usage(stdout, verb, words->n == 0 ? NULL : name);
 	return output_end(a);
 }

@@ -14,7 +14,7 @@ main(int argc, char **argv)
 		return output_end(&a);
 	}
 	if (a.help) {
-		args_usage(stdout, a.verb);
+		args_usage(stdout, a.verb, a.group);
 		return output_end(&a);
 	}
 	return a.verb->run(&a);

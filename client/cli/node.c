@@ -1,4 +1,4 @@
-/* status, keys, drain. */
+/* status, keys, drain, revoke, cluster status. */
 #include "client/cli/report.h"
 #include "client/cli/session.h"
 #include "client/cli/verbs.h"
@@ -57,6 +57,38 @@ verb_drain(const struct args *a)
 	if (h == NULL)
 		return EXIT_USAGE;
 	enum vhsm_error err = vhsm_drain(h, a->off, &answer);
+
+	if (err != VHSM_OK)
+		return fail_answer(a, err, answer);
+	return show_report(a, answer->json);
+}
+
+int
+verb_revoke(const struct args *a)
+{
+	AUTO(session_close) struct vhsm *h = session_open_operator(a);
+	AUTO(answer_free) struct vhsm_answer *answer = NULL;
+	struct args asked = *a;
+
+	if (h == NULL)
+		return EXIT_USAGE;
+	asked.key.kid = args_operand(a);
+	enum vhsm_error err = vhsm_revoke(h, asked.key.kid, &answer);
+
+	if (err != VHSM_OK)
+		return fail_answer(&asked, err, answer);
+	return show_report(a, answer->json);
+}
+
+int
+verb_cluster_status(const struct args *a)
+{
+	AUTO(session_close) struct vhsm *h = session_open(a);
+	AUTO(answer_free) struct vhsm_answer *answer = NULL;
+
+	if (h == NULL)
+		return EXIT_USAGE;
+	enum vhsm_error err = vhsm_cluster(h, &answer);
 
 	if (err != VHSM_OK)
 		return fail_answer(a, err, answer);

@@ -57,7 +57,8 @@ show_payload(const struct args *a, const struct vhsm_answer *answer)
 int
 verb_sign(const struct args *a)
 {
-	AUTO(buf_free) struct buf *in = input_read(a, a->operand, VH_DATA_MAX);
+	AUTO(buf_free)
+	struct buf *in = input_read(a, args_operand(a), VH_DATA_MAX);
 
 	if (in == NULL)
 		return EXIT_FAILED;
@@ -82,7 +83,7 @@ verb_verify(const struct args *a)
 		if (jwks == NULL)
 			return EXIT_FAILED;
 	}
-	in = input_read_text(a, a->operand, VH_TOKEN_MAX);
+	in = input_read_text(a, args_operand(a), VH_TOKEN_MAX);
 	if (in == NULL)
 		return EXIT_FAILED;
 	return run(a,
@@ -107,7 +108,7 @@ verb_encrypt(const struct args *a)
 		if (jwk == NULL)
 			return EXIT_FAILED;
 	}
-	in = input_read(a, a->operand, VH_DATA_MAX);
+	in = input_read(a, args_operand(a), VH_DATA_MAX);
 	if (in == NULL)
 		return EXIT_FAILED;
 	return run(a,
@@ -126,7 +127,7 @@ int
 verb_decrypt(const struct args *a)
 {
 	AUTO(buf_free)
-	struct buf *in = input_read_text(a, a->operand, VH_TOKEN_MAX);
+	struct buf *in = input_read_text(a, args_operand(a), VH_TOKEN_MAX);
 
 	if (in == NULL)
 		return EXIT_FAILED;

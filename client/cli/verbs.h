@@ -11,6 +11,13 @@ int verb_verify(const struct args *a);
 int verb_encrypt(const struct args *a);
 int verb_decrypt(const struct args *a);
 int verb_drain(const struct args *a);
+int verb_revoke(const struct args *a);
+int verb_cluster_status(const struct args *a);
+int verb_cluster_init(const struct args *a);
+int verb_cluster_csr(const struct args *a);
+int verb_cluster_sign(const struct args *a);
+int verb_cluster_issue(const struct args *a);
+int verb_cluster_revoke(const struct args *a);
 int verb_bench(const struct args *a);
 int verb_help(const struct args *a);
 

@@ -35,7 +35,9 @@ static const struct promise {
 	{ VHSM_ENCRYPT, VH_F_TOKEN },
 	{ VHSM_KEYS, VH_F_JWKS },
 	{ VHSM_STATUS, VH_F_JSON },
+	{ VHSM_CLUSTER, VH_F_JSON },
 	{ VHSM_DRAIN, VH_F_JSON },
+	{ VHSM_REVOKE, VH_F_JSON },
 };
 
 static struct block *

@@ -13,7 +13,9 @@ _Static_assert((int)VHSM_VERIFY == (int)VH_OP_VERIFY, "vhsm.h: ops");
 _Static_assert((int)VHSM_ENCRYPT == (int)VH_OP_ENCRYPT, "vhsm.h: ops");
 _Static_assert((int)VHSM_KEYS == (int)VH_OP_KEYS, "vhsm.h: ops");
 _Static_assert((int)VHSM_STATUS == (int)VH_OP_STATUS, "vhsm.h: ops");
+_Static_assert((int)VHSM_CLUSTER == (int)VH_OP_CLUSTER, "vhsm.h: ops");
 _Static_assert((int)VHSM_DRAIN == (int)VH_OP_DRAIN, "vhsm.h: ops");
+_Static_assert((int)VHSM_REVOKE == (int)VH_OP_REVOKE, "vhsm.h: ops");
 
 const char *
 vhsm_strerror(enum vhsm_error error)
@@ -109,10 +111,27 @@ vhsm_status(struct vhsm *h, struct vhsm_answer **out)
 }
 
 enum vhsm_error
+vhsm_cluster(struct vhsm *h, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_CLUSTER, NULL, NULL, 0);
+
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
 vhsm_drain(struct vhsm *h, int off, struct vhsm_answer **out)
 {
 	struct vhsm_request q = request_for(VHSM_DRAIN, NULL, NULL, 0);
 
 	q.off = off;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_revoke(struct vhsm *h, const char *kid, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_REVOKE, NULL, NULL, 0);
+
+	q.key.kid = kid;
 	return vhsm_call(h, &q, out);
 }

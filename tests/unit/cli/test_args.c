@@ -61,7 +61,7 @@ Test(args, options_stand_before_and_behind_the_verb)
 	cr_expect_str_eq(p.args.key.kid, "k");
 	cr_expect_str_eq(p.args.key.alg, "ES256,RS256");
 	cr_expect_eq(p.args.timeout, 250);
-	cr_expect_str_eq(p.args.operand, "file");
+	cr_expect_str_eq(args_operand(&p.args), "file");
 	cr_expect_null(p.args.key.name);
 	parsed_end(&p);
 }
@@ -80,10 +80,10 @@ Test(args, a_single_dash_and_what_follows_two_are_operands)
 	struct parsed p = parse(WORDS("sign", "-")), q;
 
 	cr_assert(p.ok);
-	cr_expect_str_eq(p.args.operand, "-");
+	cr_expect_str_eq(args_operand(&p.args), "-");
 	q = parse(WORDS("sign", "--", "--json"));
 	cr_assert(q.ok);
-	cr_expect_str_eq(q.args.operand, "--json");
+	cr_expect_str_eq(args_operand(&q.args), "--json");
 	cr_expect(!q.args.json);
 	parsed_end(&p);
 	parsed_end(&q);
@@ -173,8 +173,8 @@ Test(args, usage_names_every_verb_and_its_options)
 	size_t size = 0;
 	FILE *to = open_memstream(&text, &size);
 
-	args_usage(to, NULL);
-	args_usage(to, verb_by_name("encrypt"));
+	args_usage(to, NULL, NULL);
+	args_usage(to, verb_by_name("encrypt"), NULL);
 	fclose(to);
 	for (size_t i = 0; verb_at(i) != NULL; i++)
 		cr_expect_not_null(strstr(text, verb_at(i)->name));
