@@ -103,20 +103,33 @@ given(const struct node *n, const char *outer, const char *inner)
 	return mapping == NULL ? NULL : node_get(mapping, inner);
 }
 
-/* One user for both would let front read the vault's memory by ptrace. */
+/* One user for two would let one read the other's memory by ptrace. */
 static enum vh_err
 check_users(const struct reading *r, const struct node *n,
     const struct config_users *users)
 {
-	const struct node *at = given(n, "users", "front");
+	const struct {
+		const char *key, *name;
+	} all[] = {
+		{ "vault", users->vault },
+		{ "front", users->front },
+		{ "peer", users->peer },
+	};
 
-	if (strcmp(users->vault, users->front) != 0)
-		return VH_OK;
-	if (at == NULL)
-		at = given(n, "users", "vault");
-	return refuse(r, at->at,
-	    "%s: found %s for both vault and front, expected two users",
-	    at->key, shown(at).text);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(all[i].name, all[k].name) != 0)
+				continue;
+			const struct node *at = given(n, "users", all[i].key);
+
+			if (at == NULL)
+				at = given(n, "users", all[k].key);
+			return refuse(r, at->at,
+			    "%s: found %s for both %s and %s, expected two "
+			    "users",
+			    at->key, shown(at).text, all[k].key, all[i].key);
+		}
+	return VH_OK;
 }
 
 enum vh_err

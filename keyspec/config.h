@@ -9,6 +9,8 @@
 
 #define CONFIG_PRINCIPALS_MAX 256
 #define CONFIG_ACCOUNTS_MAX   64 /* of one list uids or gids */
+#define CONFIG_SEEDS_MAX      64
+#define CONFIG_REVOKERS_MAX   256
 
 enum config_log_format { LOG_FORMAT_LOGFMT = 1, LOG_FORMAT_JSON };
 enum config_log_level { LOG_FROM_ERROR = 1, LOG_FROM_NOTICE, LOG_FROM_DEBUG };
@@ -39,6 +41,21 @@ struct config_http {
 	uint64_t timeout; /* ms */
 };
 
+struct config_record {
+	char *cert, *key;
+};
+
+/* All NULL but for the lists: no cluster.  Else all but crl are there. */
+struct config_cluster {
+	char *listen;       /* cluster_address() gives ADDR:PORT */
+	char *advertise;    /* see advertise_ok() */
+	struct texts seeds; /* see seed_of_text() */
+	char *ca, *crl;
+	struct config_tls tls;
+	struct config_record record;
+	struct texts revokers; /* node names; empty: every node */
+};
+
 struct config_principal {
 	struct place at;
 	char *name;
@@ -67,13 +84,14 @@ struct config_log {
 /* Names or numbers of the users that root's node drops to; never the same,
  * never root. */
 struct config_users {
-	char *vault, *front;
+	char *vault, *front, *peer;
 };
 
 struct config {
 	struct config_node node;
 	struct config_listen listen;
 	struct config_http http;
+	struct config_cluster cluster;
 	struct config_principals principals;
 	struct config_limits limits;
 	struct config_log log;

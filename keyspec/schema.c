@@ -12,6 +12,8 @@
 #define WORKERS(a, b)    BOUNDED(WORKERS, a, b)
 #define ALLOW(a, b)      BOUNDED(ALLOW, a, b)
 #define ACCOUNTS(a, b)   BOUNDED(ACCOUNTS, a, b)
+#define SEEDS(a, b)      BOUNDED(SEEDS, a, b)
+#define NODES(a, b)      BOUNDED(NODES, a, b)
 #define MAP(name)        .type = VALUE_MAP, .map = SCOPE_##name
 #define INLINE(name)     .type = VALUE_INLINE, .map = SCOPE_##name
 #define MODE             .type = VALUE_MODE
@@ -29,6 +31,8 @@
 #define CREDENTIAL       .type = VALUE_CREDENTIAL
 #define SOCKET           .type = VALUE_SOCKET
 #define ADDRESS          .type = VALUE_ADDRESS
+#define CLUSTER_URL      .type = VALUE_CLUSTER_URL
+#define ADVERTISE        .type = VALUE_ADVERTISE
 #define ACCOUNT          .type = VALUE_ACCOUNT
 #define PLAIN_ACCOUNT    .type = VALUE_PLAIN_ACCOUNT
 #define KEYS             .type = VALUE_KEYS
@@ -135,6 +139,9 @@ put_expected(struct buf *b, const struct row *row)
 		put_choices(b, type);
 	else if (type->number_put != NULL)
 		put_bounds(b, row);
+	else if (row->hi != 0 && row->lo == 0)
+		buf_format(b, "a list of at most %u entries, each %s",
+		    (unsigned)row->hi, type->expect);
 	else if (row->hi != 0)
 		buf_format(b, "a list of %u to %u entries, each %s",
 		    (unsigned)row->lo, (unsigned)row->hi, type->expect);

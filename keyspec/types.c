@@ -387,6 +387,8 @@ static const struct handler inline_handler = {
 		.by = &texts_handler, .text_ok = (ok), .expect = (what)        \
 	}
 
+#define NODE_TEXT                                                              \
+	"at most 64 letters, digits and _.- that begin with a letter or digit"
 #define SOCKET_TEXT "ipc:///PATH, the path absolute and at most 107 bytes long"
 
 static const struct type types[] = {
@@ -413,9 +415,7 @@ static const struct type types[] = {
 	[VALUE_LABEL] = TEXT(label_ok,
 	    "at most 64 printable ASCII characters without space, comma, "
 	    "quote or backslash"),
-	[VALUE_NODE] = TEXT(node_name_ok,
-	    "at most 64 letters, digits and _.- that begin with a letter or "
-	    "digit"),
+	[VALUE_NODE] = TEXT(node_name_ok, NODE_TEXT),
 	[VALUE_PATH] = TEXT(path_ok, "the path of a file"),
 	[VALUE_VARIABLE] = TEXT(variable_ok,
 	    "the name of an environment variable (letters, digits and _)"),
@@ -424,12 +424,22 @@ static const struct type types[] = {
 	[VALUE_SOCKET] = TEXT(socket_ok, SOCKET_TEXT),
 	[VALUE_ADDRESS] =
 	    TEXT(address_ok, "ADDRESS:PORT, as 127.0.0.1:7640 or [::1]:7640"),
+	[VALUE_CLUSTER_URL] = TEXT(cluster_url_ok,
+	    "tls+tcp://ADDRESS:PORT, as tls+tcp://0.0.0.0:7600 or "
+	    "tls+tcp://[::]:7600"),
+	[VALUE_ADVERTISE] = TEXT(advertise_ok,
+	    "HOST:PORT that other nodes reach, as a.example:7600 or "
+	    "192.0.2.1:7600"),
 	[VALUE_ACCOUNT] = TEXT(account_ok, "the name or number of a group"),
 	[VALUE_PLAIN_ACCOUNT] = TEXT(plain_account_ok,
 	    "the name or number of a user other than root"),
 	[VALUE_ALLOW] = TEXTS(principal_ok,
 	    "a principal: NAME, uid:N, NODE/NAME or NODE/uid:N"),
 	[VALUE_ACCOUNTS] = TEXTS(account_ok, "a name or a number"),
+	[VALUE_SEEDS] =
+	    TEXTS(seed_ok, "HOST:PORT or dns:NAME:PORT, as b.example:7600 or "
+			   "dns:vhsmd.svc:7600"),
+	[VALUE_NODES] = TEXTS(node_name_ok, NODE_TEXT),
 	[VALUE_MAP] = { .by = &map_handler,
 	    .expect = "a mapping",
 	    .block = true },

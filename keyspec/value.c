@@ -349,6 +349,123 @@ address_ok(const char *text)
 	return address_of_text(text, &address, &len);
 }
 
+/* One label of a DNS name (RFC 1123, 2.1); also with _, as many networks have.
+ */
+static bool
+label_of_name_ok(const char *label, size_t len)
+{
+	return len >= 1 && len <= 63 && label[0] != '-' &&
+	       label[len - 1] != '-' &&
+	       strspn(label, LETTERS DIGITS "_-") >= len;
+}
+
+static bool
+host_name_ok(const char *name)
+{
+	const char *label = name;
+
+	for (;;) {
+		size_t len = strcspn(label, ".");
+
+		if (!label_of_name_ok(label, len))
+			return false;
+		if (label[len] == '\0')
+			break;
+		label += len + 1;
+	}
+	/* Such as 10.0.0.300: no top-level domain is a number. */
+	return label[strspn(label, DIGITS)] != '\0';
+}
+
+/* Fills out->host from the len characters before the last colon. */
+static bool
+take_host(const char *text, size_t len, struct host_port *out)
+{
+	struct in6_addr address;
+	bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+
+	if (bracketed) {
+		text++;
+		len -= 2;
+	}
+	if (len == 0 || len > VH_HOST_MAX)
+		return false;
+	memcpy(out->host, text, len);
+	out->host[len] = '\0';
+	if (bracketed)
+		return inet_pton(AF_INET6, out->host, &address) == 1;
+	out->is_name = inet_pton(AF_INET, out->host, &address) != 1;
+	return !out->is_name || host_name_ok(out->host);
+}
+
+bool
+host_port_of_text(const char *text, struct host_port *out)
+{
+	const char *colon = strrchr(text, ':');
+	struct host_port found = { 0 };
+	uint64_t port;
+
+	if (colon == NULL || !number_of_text(colon + 1, 0, UINT16_MAX, &port) ||
+	    !take_host(text, (size_t)(colon - text), &found))
+		return false;
+	found.port = (uint16_t)port;
+	*out = found;
+	return true;
+}
+
+bool
+advertise_ok(const char *text)
+{
+	struct host_port found;
+	struct in6_addr v6;
+
+	if (!host_port_of_text(text, &found))
+		return false;
+	if (inet_pton(AF_INET6, found.host, &v6) == 1)
+		return !IN6_IS_ADDR_UNSPECIFIED(&v6);
+	return strcmp(found.host, "0.0.0.0") != 0;
+}
+
+bool
+seed_of_text(const char *text, struct seed *out)
+{
+	struct seed found = { 0 };
+
+	/* A host may be called dns: then there is one colon. */
+	found.many =
+	    strncmp(text, "dns:", 4) == 0 && strchr(text + 4, ':') != NULL;
+	if (!host_port_of_text(found.many ? text + 4 : text, &found.at) ||
+	    found.at.port == 0 || (found.many && !found.at.is_name))
+		return false;
+	*out = found;
+	return true;
+}
+
+bool
+seed_ok(const char *text)
+{
+	struct seed seed;
+
+	return seed_of_text(text, &seed);
+}
+
+const char *
+cluster_address(const char *url)
+{
+	const char *const scheme = "tls+tcp://";
+
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
+		return NULL;
+	url += strlen(scheme);
+	return address_ok(url) ? url : NULL;
+}
+
+bool
+cluster_url_ok(const char *url)
+{
+	return cluster_address(url) != NULL;
+}
+
 enum vh_err
 path_beside(const char *file, const char *path, char **out)
 {

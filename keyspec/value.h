@@ -11,6 +11,7 @@
 #define VH_PRINCIPAL_MAX   64
 #define VH_NODE_NAME_MAX   64
 #define VH_SOCKET_PATH_MAX 107                  /* sun_path without its NUL */
+#define VH_HOST_MAX        120                  /* of HOST in HOST:PORT */
 #define VH_ID_MAX          UINT32_C(4294967294) /* (uid_t)-1 means none */
 
 /* A list of texts it owns. */
@@ -71,6 +72,35 @@ bool socket_ok(const char *url);
 bool address_of_text(const char *text, struct sockaddr_storage *out,
     socklen_t *len);
 bool address_ok(const char *text);
+
+/* HOST:PORT: a DNS name, an IPv4 address, or an IPv6 one in brackets, and a
+ * port. */
+struct host_port {
+	char host[VH_HOST_MAX + 1]; /* an IPv6 address without its brackets */
+	bool is_name;               /* of DNS, not an address */
+	uint16_t port;
+};
+
+/* False, and *out untouched, for anything else. */
+bool host_port_of_text(const char *text, struct host_port *out);
+
+/* By which others reach a node: HOST:PORT, where HOST is not the address that
+ * stands for all (0.0.0.0); port 0 is for the one that it listens at. */
+bool advertise_ok(const char *text);
+
+/* A seed: HOST:PORT, one node, or dns:NAME:PORT, all that the name stands for;
+ * the port is not 0. */
+struct seed {
+	struct host_port at;
+	bool many; /* dns: */
+};
+bool seed_of_text(const char *text, struct seed *out);
+bool seed_ok(const char *text);
+
+/* ADDR:PORT in tls+tcp://ADDR:PORT, as address_of_text takes it, borrowed from
+ * url; NULL unless it is that. */
+const char *cluster_address(const char *url);
+bool cluster_url_ok(const char *url);
 
 /* path as it is when absolute, else in the folder of file; the caller frees
  * it.  VH_ENOMEM, or VH_ETOOBIG when no path may be that long. */

@@ -35,6 +35,8 @@ Test(config, an_empty_text_gives_all_defaults)
 	cr_expect_eq(c->log.level, LOG_FROM_NOTICE);
 	cr_expect_str_eq(c->users.vault, "vhsm-vault");
 	cr_expect_str_eq(c->users.front, "vhsm-front");
+	cr_expect_str_eq(c->users.peer, "vhsm-peer");
+	cr_expect_null(c->cluster.listen);
 	cr_expect_null(c->keys);
 }
 
@@ -66,6 +68,36 @@ Test(config, every_key_reaches_its_field)
 	cr_expect_str_eq(c->principals.at[0].gids.at[2], "www-data");
 	cr_expect_str_eq(c->principals.at[0].uids.at[0], "root");
 	cr_expect_eq(c->principals.at[0].at.line, 12);
+}
+
+Test(config, every_key_of_a_cluster_reaches_its_field)
+{
+	AUTO(buf_free)
+	struct buf *text = tree_file("tests/golden/config/cluster-all.yaml");
+	AUTO(config_free) struct config *c = parsed(buf_slice(text));
+
+	cr_expect_str_eq(c->cluster.listen, "tls+tcp://[::]:0");
+	cr_expect_str_eq(c->cluster.advertise, "[2001:db8::1]:0");
+	cr_assert_eq(c->cluster.seeds.count, 5);
+	cr_expect_str_eq(c->cluster.seeds.at[3], "dns:_vhsm._tcp.svc:65535");
+	cr_expect_str_eq(c->cluster.ca, "ca.crt");
+	cr_expect_str_eq(c->cluster.crl, "ca.crl");
+	cr_expect_str_eq(c->cluster.tls.cert, "tls.crt");
+	cr_expect_str_eq(c->cluster.tls.key, "tls.key");
+	cr_expect_str_eq(c->cluster.record.cert, "record.crt");
+	cr_expect_str_eq(c->cluster.record.key, "record.key");
+	cr_assert_eq(c->cluster.revokers.count, 2);
+	cr_expect_str_eq(c->cluster.revokers.at[1], "1b.x_y-z");
+	cr_expect_str_eq(c->users.peer, "7");
+}
+
+Test(config, no_prefix_and_no_flipped_bit_of_a_cluster_does_harm,
+    .timeout = 300)
+{
+	AUTO(buf_free)
+	struct buf *text = tree_file("tests/golden/config/cluster-all.yaml");
+
+	expect_sane_near(TEXT_CONFIG, buf_slice(text));
 }
 
 Test(config, no_prefix_and_no_flipped_bit_does_harm, .timeout = 300)

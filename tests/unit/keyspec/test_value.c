@@ -262,3 +262,98 @@ Test(value, lists_of_texts_own_what_they_hold)
 	texts_drop(&list);
 	cr_expect(list.at == NULL && list.count == 0);
 }
+
+Test(value, a_host_is_a_name_or_an_address)
+{
+	struct host_port at;
+
+	cr_assert(host_port_of_text("a.example:7600", &at));
+	cr_expect_str_eq(at.host, "a.example");
+	cr_expect(at.is_name);
+	cr_expect_eq(at.port, 7600);
+	cr_assert(host_port_of_text("192.0.2.1:0", &at));
+	cr_expect_str_eq(at.host, "192.0.2.1");
+	cr_expect_not(at.is_name);
+	cr_expect_eq(at.port, 0);
+	cr_assert(host_port_of_text("[2001:db8::1]:65535", &at));
+	cr_expect_str_eq(at.host, "2001:db8::1");
+	cr_expect_not(at.is_name);
+	cr_expect_eq(at.port, 65535);
+}
+
+Test(value, what_is_no_host_and_port_is_refused_and_leaves_nothing)
+{
+	static const char *const bad[] = { "", ":", ":1", "a", "a:", "a:x",
+		"a:65536", "a:01", "a:-1", "a: 1", "a b:1", "a..b:1", ".a:1",
+		"a.:1", "-a:1", "a-:1", "a/b:1", "a:b:1", "::1:1", "[::1]",
+		"[]:1", "[1.2.3.4]:1", "[::1:1", "[::1%lo]:1", "1.2.3:1",
+		"1.2.3.256:1", "a,b:1", "a=b:1", "http://a:1" };
+	struct host_port at = { .port = 9 };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_not(host_port_of_text(bad[i], &at), "%s", bad[i]);
+	cr_expect_eq(at.port, 9);
+}
+
+Test(value, a_host_has_bounds)
+{
+	for (size_t n = 63; n <= 64; n++) {
+		char text[256] = "";
+		struct host_port at;
+
+		memset(text, 'a', n);
+		memcpy(text + n, ".b:1", 5);
+		cr_expect_eq(host_port_of_text(text, &at), n == 63, "%zu", n);
+	}
+	for (size_t n = VH_HOST_MAX; n <= VH_HOST_MAX + 1; n++) {
+		char text[256] = "";
+		struct host_port at;
+
+		memset(text, 'a', n);
+		text[60] = '.';
+		memcpy(text + n, ":1", 3);
+		cr_expect_eq(host_port_of_text(text, &at), n == VH_HOST_MAX,
+		    "%zu", n);
+	}
+}
+
+Test(value, a_node_is_advertised_by_an_address_of_its_own)
+{
+	cr_expect(advertise_ok("a:0"));
+	cr_expect(advertise_ok("127.0.0.1:1"));
+	cr_expect(advertise_ok("[::1]:1"));
+	cr_expect_not(advertise_ok("0.0.0.0:1"));
+	cr_expect_not(advertise_ok("[::]:1"));
+	cr_expect_not(advertise_ok("a"));
+}
+
+Test(value, a_seed_is_one_node_or_many)
+{
+	struct seed seed;
+
+	cr_assert(seed_of_text("b.example:7600", &seed));
+	cr_expect_not(seed.many);
+	cr_expect_str_eq(seed.at.host, "b.example");
+	cr_assert(seed_of_text("dns:vhsmd.svc:7600", &seed));
+	cr_expect(seed.many);
+	cr_expect_str_eq(seed.at.host, "vhsmd.svc");
+	cr_assert(seed_of_text("dns:7600", &seed));
+	cr_expect_not(seed.many);
+	cr_expect_str_eq(seed.at.host, "dns");
+	cr_expect_not(seed_ok("b.example:0"));
+	cr_expect_not(seed_ok("dns:192.0.2.1:7600"));
+	cr_expect_not(seed_ok("dns:[::1]:7600"));
+	cr_expect_not(seed_ok("dns:a:b:1"));
+	cr_expect_not(seed_ok(""));
+}
+
+Test(value, a_cluster_listens_at_a_number)
+{
+	cr_expect_str_eq(cluster_address("tls+tcp://0.0.0.0:7600"),
+	    "0.0.0.0:7600");
+	cr_expect_str_eq(cluster_address("tls+tcp://[::]:0"), "[::]:0");
+	cr_expect_null(cluster_address("tcp://0.0.0.0:7600"));
+	cr_expect_null(cluster_address("tls+tcp://a:7600"));
+	cr_expect_null(cluster_address("tls+tcp://"));
+	cr_expect_null(cluster_address("0.0.0.0:7600"));
+}
