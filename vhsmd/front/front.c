@@ -7,10 +7,11 @@
 
 #define WHY_MAX 1000 /* below what the field WHY takes */
 
-/* The vault bounds each of its lanes by settings.queue itself; here is room for
- * all of them and for what is on its way. */
+/* The vault bounds each of its lanes by settings.queue itself and says so at
+ * once.  Here is room for all of them and for many requests whose BUSY is on
+ * its way, so that those of a full lane never take the places of another's. */
 #define LANES_ROOM   4
-#define SPARE_PLACES 64
+#define SPARE_PLACES 4096
 
 static size_t
 places(const struct settings *s)

@@ -82,27 +82,10 @@ run(struct shared *shared)
 	return loop_run(f);
 }
 
-/* VHSM_LOG is "FORMAT,LEVEL", from the supervisor. */
-static void
-open_log(void)
-{
-	struct slice rest = slice_text(getenv("VHSM_LOG")), format, level;
-	enum log_level most = LOG_NOTICE;
-
-	if (!slice_next_item(&rest, &format))
-		format = rest;
-	if (slice_next_item(&rest, &level)) {
-		most = slice_is(level, "error") ? LOG_ERROR : most;
-		most = slice_is(level, "debug") ? LOG_DEBUG : most;
-	}
-	log_init("front", slice_is(format, "json") ? LOG_JSON : LOG_LOGFMT,
-	    most);
-}
-
 int
 main(void)
 {
-	open_log();
+	log_init_inherited("front");
 	if (sandbox_begin(true) != VH_OK || prepare_libraries() != VH_OK)
 		return EXIT_FAILURE;
 	raise_descriptors();

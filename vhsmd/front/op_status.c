@@ -42,12 +42,13 @@ report(const struct front *f)
 {
 	const struct settings *s = f->settings;
 	uint64_t up = (f->now.ns - f->shared->started.ns) / 1000000000;
-	json_t *json = json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:I, s:I, "
-				 "s:I, s:I, s:I, s:o, s:o}",
+	json_t *json = json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:s, s:I, "
+				 "s:I, s:I, s:I, s:I, s:o, s:o}",
 	    "node", s->node, "version", s->version, "uptime_s", (json_int_t)up,
 	    "ready", shared_is_ready(f->shared), "draining",
 	    (bool)f->shared->draining, "protection", f->stats->protection,
-	    "arena_bytes", (json_int_t)f->stats->arena, "arena_free_bytes",
+	    "separation", s->separation, "arena_bytes",
+	    (json_int_t)f->stats->arena, "arena_free_bytes",
 	    (json_int_t)f->stats->unused, "keys",
 	    (json_int_t)directory_count(f->directory), "connections",
 	    (json_int_t)f->conns.count, "in_flight", (json_int_t)f->work,

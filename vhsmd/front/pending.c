@@ -9,7 +9,8 @@
  * because the one it came from has ended; a look then finds the true one. */
 struct pendings {
 	struct pending *slots, *live, *free_list;
-	size_t count, used, kept_max, weight;
+	size_t count, fresh; /* slots; those that were ever used */
+	size_t used, kept_max, weight;
 	struct mono_ns soonest;
 };
 
@@ -25,11 +26,6 @@ pendings_new(size_t count, size_t kept_max)
 		return NULL;
 	t->count = count;
 	t->kept_max = kept_max;
-	for (size_t i = 0; i < count; i++) {
-		/* Generation 0 never names a slot: an id of 0 finds none. */
-		t->slots[i].generation = 1;
-		LL_PREPEND(t->free_list, &t->slots[i]);
-	}
 	return TAKE(t);
 }
 
@@ -38,7 +34,7 @@ pendings_free(struct pendings *t)
 {
 	if (t == NULL)
 		return;
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; i < t->fresh; i++)
 		buf_free(t->slots[i].kept);
 	free(t->slots);
 	free(t);
@@ -57,19 +53,38 @@ clear_kept(struct pending *p)
 	}
 }
 
+/* A free slot, in no list; NULL when all are taken. */
+static struct pending *
+slot_take(struct pendings *t)
+{
+	struct pending *p = t->free_list;
+
+	if (p != NULL) {
+		LL_DELETE(t->free_list, p);
+		return p;
+	}
+	if (t->fresh == t->count)
+		return NULL;
+	p = &t->slots[t->fresh++];
+	/* Generation 0 never names a slot: an id of 0 finds none. */
+	p->generation = 1;
+	return p;
+}
+
 struct pending *
 pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
     struct mono_ns deadline)
 {
-	struct pending *p = t->free_list;
+	struct pending *p = slot_take(t);
 
 	if (p == NULL)
 		return NULL;
 	if (p->kept == NULL)
 		p->kept = buf_new(t->kept_max);
-	if (p->kept == NULL)
+	if (p->kept == NULL) {
+		LL_PREPEND(t->free_list, p);
 		return NULL;
-	LL_DELETE(t->free_list, p);
+	}
 	p->to = *to;
 	p->quota = NULL;
 	p->started = now;
@@ -109,7 +124,7 @@ pending_find(const struct pendings *t, uint64_t id)
 {
 	size_t i = (uint32_t)id;
 
-	if (i >= t->count || !t->slots[i].live ||
+	if (i >= t->fresh || !t->slots[i].live ||
 	    t->slots[i].generation != (uint32_t)(id >> 32))
 		return NULL;
 	return &t->slots[i];
@@ -121,10 +136,10 @@ pendings_count(const struct pendings *t)
 	return t->used;
 }
 
-bool
-pendings_full(const struct pendings *t)
+size_t
+pendings_left(const struct pendings *t)
 {
-	return t->free_list == NULL;
+	return t->count - t->used;
 }
 
 struct pending *

@@ -7,7 +7,7 @@
 #include "front/directory.h"
 #include "front/quota.h"
 
-#define PENDING_MAX   65536
+#define PENDING_MAX   (1u << 20)
 #define PENDING_TRIES 8 /* keys tried for a JWE without kid */
 
 struct conn;
@@ -41,7 +41,8 @@ struct pending {
 
 struct pendings;
 
-/* count slots, at most PENDING_MAX; kept_max bounds each `kept`. */
+/* count slots, at most PENDING_MAX; kept_max bounds each `kept`.  A slot takes
+ * memory when it is first used. */
 struct pendings *pendings_new(size_t count, size_t kept_max);
 void pendings_free(struct pendings *t);
 AUTO_FREE(struct pendings, pendings_free)
@@ -58,7 +59,8 @@ uint64_t pending_id(const struct pendings *t, const struct pending *p);
 struct pending *pending_find(const struct pendings *t, uint64_t id);
 
 size_t pendings_count(const struct pendings *t);
-bool pendings_full(const struct pendings *t);
+/* Slots that are free. */
+size_t pendings_left(const struct pendings *t);
 /* Oldest first; NULL past the newest. */
 struct pending *pendings_first(const struct pendings *t);
 

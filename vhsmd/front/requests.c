@@ -10,7 +10,8 @@
 
 #include "front/ops.h"
 
-#define FRAME_OP 4 /* where the head of a frame has its op */
+#define FRAME_OP        4  /* where the head of a frame has its op */
+#define RESERVED_PLACES 64 /* of the table, for what is not work */
 
 static const struct op {
 	enum vh_err (*begin)(struct front *f, struct request *q);
@@ -66,7 +67,11 @@ check_state(const struct front *f, const struct op *op)
 {
 	if (f->stopping || (op->work && f->shared->draining))
 		return VH_EDRAINING;
-	return op->pends && pendings_full(f->pendings) ? VH_EBUSY : VH_OK;
+	/* Work leaves places, so that reports and drains always work. */
+	size_t spare = op->work ? RESERVED_PLACES : 0;
+
+	return op->pends && pendings_left(f->pendings) <= spare ? VH_EBUSY
+								: VH_OK;
 }
 
 static enum vh_err

@@ -213,6 +213,46 @@ Test(loop, hanging_up_does_not_give_places_back)
 }
 
 static void
+shortest_queue(struct settings *s)
+{
+	s->queue = 1;
+}
+
+Test(loop, the_table_is_never_narrower_than_what_the_vault_turns_away)
+{
+	struct world *w = world_new(key_directory(), shortest_queue);
+
+	cr_expect_geq(pendings_left(w->front->pendings), 4096);
+	world_free(w);
+}
+
+Test(loop, a_table_full_of_work_has_room_for_reports)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c = client_new(w, 1);
+	struct frame q;
+
+	pendings_free(w->front->pendings);
+	w->front->pendings = pendings_new(64 + 2, VH_TOKEN_MAX);
+	for (uint32_t i = 0; i < 3; i++)
+		client_sign(c, i, "x");
+	world_turn(w);
+	for (int i = 0; i < 2; i++)
+		cr_assert(vault_next(w, &q));
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EBUSY);
+	client_send(c, 4, client_ask(VH_OP_STATUS, 4, 0));
+	client_send(c, 5, client_ask(VH_OP_KEYS, 5, 0));
+	world_turn(w);
+	cr_assert(vault_next(w, &q));
+	cr_expect_eq(q.op, VH_OP_VSTATS);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_OK);
+	client_free(c);
+	world_free(w);
+}
+
+static void
 many_per_uid(struct settings *s)
 {
 	s->per_principal = 1000;

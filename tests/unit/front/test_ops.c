@@ -486,6 +486,8 @@ Test(ops, status_reports_the_node_and_its_vault)
 	    "memfd_secret");
 	cr_expect_eq(json_integer_value(json_object_get(json, "keys")),
 	    TEST_KEYS);
+	cr_expect_str_eq(json_string_value(json_object_get(json, "separation")),
+	    "reduced");
 	cr_expect(json_is_true(json_object_get(json, "ready")));
 	json_decref(json);
 	stage_end(&s);
