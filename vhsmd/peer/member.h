@@ -164,7 +164,9 @@ struct member_action {
 	char name[MEMBER_NAME_MAX + 1];
 	char address[MEMBER_ADDRESS_MAX + 1];
 	uint32_t timeout_ms;
-	struct slice bytes; /* borrowed until the next call with m */
+	/* Borrowed until the next call with m.  A REPLY without bytes (out of
+	 * memory) is to be sent as an error. */
+	struct slice bytes;
 };
 
 /* The next thing to send; false when there is none.  An ASK must be followed

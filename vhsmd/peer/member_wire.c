@@ -122,6 +122,14 @@ update_ok(const struct update *u)
 	       (u->by.len == 0 || message_name_ok(u->by));
 }
 
+/* Nobody says of itself that it is suspect or dead. */
+static bool
+sender_ok(const struct update *u)
+{
+	return update_ok(u) &&
+	       (u->state == MEMBER_ALIVE || u->state == MEMBER_LEFT);
+}
+
 static bool
 rd_update(struct rd *r, struct update *u)
 {
@@ -192,7 +200,7 @@ message_parse(struct slice bytes, struct message *out)
 	/* The table, what the receiver is told of itself, and a target. */
 	if (r.bad || count == 0 || count > MEMBER_MAX + 4)
 		return VH_EPARSE;
-	if (!rd_update(&r, &m.sender) || !update_ok(&m.sender))
+	if (!rd_update(&r, &m.sender) || !sender_ok(&m.sender))
 		return VH_EPARSE;
 	m.rest = slice_of(r.p, (size_t)(r.end - r.p));
 	for (uint64_t i = 1; i < count; i++)
