@@ -216,3 +216,17 @@ def test_as_root_each_process_has_a_user_of_its_own():
         assert len(set(users.values())) == 3, users
         assert uids  # /proc of a process that is not dumpable belongs to root
         assert node.events("ready")[0]["separation"] == "full"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root's right to lock memory")
+def test_as_root_a_limit_on_locked_memory_that_cannot_be_raised_is_none():
+    prefix = ("setpriv", "--bounding-set=-sys_resource", "prlimit", "--memlock=65536:65536")
+    with Node(SPEC, http=False, prefix=prefix) as node:
+        with open(f"/proc/{node.pids()['vhsmd-vault']}/status") as f:
+            status = dict(line.split(":", 1) for line in f)
+        with open(f"/proc/{node.pids()['vhsmd-vault']}/limits") as f:
+            (limit,) = [line.split()[-2] for line in f if line.startswith("Max locked memory")]
+        assert limit == "65536"
+        for caps in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[caps], 16) == 0, caps
+        assert node.cli("sign", "--name", "ec", input=b"x").returncode == 0

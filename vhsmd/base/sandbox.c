@@ -130,13 +130,13 @@ sandbox_begin(bool with_parent)
 }
 
 static enum vh_err
-drop_capabilities(void)
+set_capabilities(uint32_t these)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {
-		{ 0 }
+	const struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {
+		{ these, these, these }
 	};
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
@@ -147,22 +147,65 @@ drop_capabilities(void)
 }
 
 enum vh_err
-sandbox_become(unsigned uid, unsigned gid)
+sandbox_drop_capabilities(void)
 {
-	if (geteuid() != 0)
-		return VH_OK;
+	return set_capabilities(0);
+}
+
+static bool
+may_lock_memory(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {
+		{ 0 }
+	};
+
+	return syscall(SYS_capget, &head, sets) == 0 &&
+	       (sets[0].effective >> CAP_IPC_LOCK & 1) != 0;
+}
+
+/* Only an ambient capability outlives the exec of a user other than root. */
+static enum vh_err
+keep_locking(void)
+{
+	TRY(set_capabilities(1u << CAP_IPC_LOCK));
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_IPC_LOCK, 0, 0) !=
+	    0)
+		return refuse("keep-locking", errno);
+	return VH_OK;
+}
+
+static enum vh_err
+become(unsigned uid, unsigned gid, bool locks)
+{
 	if (uid == 0 || gid == 0)
 		return refuse("user", EINVAL);
 	if (setgroups(0, NULL) != 0)
 		return refuse("groups", errno);
 	if (setresgid(gid, gid, gid) != 0)
 		return refuse("group", errno);
+	if (locks && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return refuse("keep-capabilities", errno);
 	if (setresuid(uid, uid, uid) != 0)
 		return refuse("user", errno);
-	TRY(drop_capabilities());
+	TRY(locks ? keep_locking() : sandbox_drop_capabilities());
 	if (setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0)
 		return refuse("stay-dropped", EPERM);
 	return VH_OK;
+}
+
+enum vh_err
+sandbox_become(unsigned uid, unsigned gid)
+{
+	return geteuid() == 0 ? become(uid, gid, false) : VH_OK;
+}
+
+enum vh_err
+sandbox_become_locker(unsigned uid, unsigned gid)
+{
+	return geteuid() == 0 ? become(uid, gid, may_lock_memory()) : VH_OK;
 }
 
 /* A negative number other than libseccomp's error is a call that this machine

@@ -23,6 +23,13 @@ enum vh_err sandbox_begin(bool with_parent);
 /* Drops to uid and gid, all groups and capabilities gone, for good; nothing
  * when not root.  uid and gid are not 0.  VH_EIO, logged. */
 enum vh_err sandbox_become(unsigned uid, unsigned gid);
+/* The same, but CAP_IPC_LOCK stays, if this process has it, and outlives exec:
+ * for a process that locks more memory than RLIMIT_MEMLOCK lets it, and then
+ * calls sandbox_drop_capabilities. */
+enum vh_err sandbox_become_locker(unsigned uid, unsigned gid);
+/* The last capabilities gone, for good.  While the process has one thread.
+ * VH_EIO, logged. */
+enum vh_err sandbox_drop_capabilities(void);
 
 /* Closes the sandbox for all threads of the process: from here a system call
  * outside the profile kills the process.  Whatever opens a file on first use

@@ -1,8 +1,10 @@
 #include "super/limits.h"
 
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* RLIM_INFINITY is the largest number there is. */
 static uint64_t
@@ -22,15 +24,42 @@ raise_limit(__rlimit_resource_t which, uint64_t need)
 	return setrlimit(which, &more) == 0 ? now.rlim_max : now.rlim_cur;
 }
 
+/* Whether a page can be locked while nothing may be: CAP_IPC_LOCK does that,
+ * but not the one of a container's root in a user namespace. */
+static bool
+is_exempt(void)
+{
+	const size_t page = 4096;
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &now) != 0)
+		return false;
+	const struct rlimit nothing = { 0, now.rlim_max };
+	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || setrlimit(RLIMIT_MEMLOCK, &nothing) != 0)
+		return false;
+	bool locked = mlock(p, page) == 0;
+
+	(void)munmap(p, page); /* unlocks it as well */
+	return setrlimit(RLIMIT_MEMLOCK, &now) == 0 && locked;
+}
+
+/* Root's vault keeps that capability until it has locked; of another user's,
+ * only an ambient one reaches a child. */
+static bool
+hands_exemption_on(void)
+{
+	return geteuid() == 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET,
+				     CAP_IPC_LOCK, 0, 0) == 1;
+}
+
 bool
 limits_allow_locked(uint64_t bytes)
 {
-	/* Of the capabilities only an ambient one reaches a child of a process
-	 * that is not root; root's child gives all up before it locks. */
-	bool exempt = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK,
-			  0, 0) == 1;
-
-	return raise_limit(RLIMIT_MEMLOCK, bytes) >= bytes || exempt;
+	return raise_limit(RLIMIT_MEMLOCK, bytes) >= bytes ||
+	       (hands_exemption_on() && is_exempt());
 }
 
 uint64_t

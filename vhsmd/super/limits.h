@@ -4,8 +4,8 @@
 
 #include "wire/base.h"
 
-/* Whether a child will be able to lock so many bytes, after raising the limit
- * as far as this process may. */
+/* Whether the vault will be able to lock so many bytes, after raising the limit
+ * as far as this process may; spawn lets it keep the capability it takes. */
 bool limits_allow_locked(uint64_t bytes);
 /* The limit that stands in the way, for a message. */
 uint64_t limits_locked(void);

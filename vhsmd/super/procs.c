@@ -5,9 +5,9 @@
 #define TO(name) (1u << PROC_##name)
 
 static const struct proc_row rows[] = {
-#define VH_PROC(name, binary, user, fixed, again, talks_to)                    \
+#define VH_PROC(name, binary, user, fixed, again, locks, talks_to)             \
 	[PROC_##name] = { binary, offsetof(struct config, users.user), fixed,  \
-		again, talks_to },
+		again, locks, talks_to },
 #include "super/procs.def"
 };
 

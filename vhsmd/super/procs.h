@@ -5,7 +5,7 @@
 #include "wire/base.h"
 
 enum proc {
-#define VH_PROC(name, binary, user, fixed, again, talks_to) PROC_##name,
+#define VH_PROC(name, binary, user, fixed, again, locks, talks_to) PROC_##name,
 #include "super/procs.def"
 	PROCS
 };
@@ -14,7 +14,7 @@ struct proc_row {
 	const char *binary;
 	size_t user; /* where its name stands in struct config */
 	unsigned fixed;
-	bool again;
+	bool again, locks;
 	unsigned talks_to; /* bits by enum proc */
 };
 

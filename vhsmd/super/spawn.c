@@ -154,9 +154,20 @@ struct birth {
 	int program, link_fd;
 	const char *binary;
 	const struct user *user;
+	bool locks;
 	const char *log;
 	pid_t parent;
 };
+
+static enum vh_err
+change_user(const struct birth *b)
+{
+	if (b->user == NULL)
+		return VH_OK;
+	if (b->locks)
+		return sandbox_become_locker(b->user->uid, b->user->gid);
+	return sandbox_become(b->user->uid, b->user->gid);
+}
 
 static const char *
 prepare(const struct birth *b)
@@ -170,8 +181,7 @@ prepare(const struct birth *b)
 	(void)umask(077);
 	if (chdir("/") != 0)
 		return "folder";
-	if (b->user != NULL &&
-	    sandbox_become(b->user->uid, b->user->gid) != VH_OK)
+	if (change_user(b) != VH_OK)
 		return "user";
 	/* After the change of user, which would clear it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
@@ -202,15 +212,16 @@ enum vh_err
 spawn(const struct programs *p, enum proc proc, const struct user *user,
     const char *log, struct child *out)
 {
-	const char *binary = proc_row(proc)->binary;
+	const struct proc_row *row = proc_row(proc);
+	const char *binary = row->binary;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return failed(binary, "socketpair", errno);
 	AUTO(fd_close) int ours = pair[0];
 	AUTO(fd_close) int theirs = pair[1];
-	const struct birth birth = { p->fd[proc], theirs, binary, user, log,
-		getpid() };
+	const struct birth birth = { p->fd[proc], theirs, binary, user,
+		row->locks, log, getpid() };
 	pid_t pid = fork();
 
 	if (pid == 0)

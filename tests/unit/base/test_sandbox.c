@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -459,6 +460,53 @@ Test(sandbox, who_became_another_user_cannot_come_back)
 			      open("/proc/1/mem", O_RDONLY) < 0
 			  ? 0
 			  : 97);
+	}
+	cr_expect_eq(status_of(pid), 0);
+}
+
+/* Bit sets of this process: permitted, effective, inheritable, of the first 32.
+ */
+static bool
+capabilities_are(uint32_t these)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	return syscall(SYS_capget, &head, sets) == 0 &&
+	       sets[0].permitted == these && sets[0].effective == these &&
+	       sets[1].permitted == 0 && sets[1].effective == 0;
+}
+
+Test(sandbox, who_locks_memory_keeps_that_right_alone_and_drops_it)
+{
+	const uint32_t lock = 1u << CAP_IPC_LOCK;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	pid_t pid = child();
+
+	if (pid == 0) {
+		struct __user_cap_header_struct head = {
+			.version = _LINUX_CAPABILITY_VERSION_3,
+		};
+		struct __user_cap_data_struct sets[2];
+		bool has = syscall(SYS_capget, &head, sets) == 0 &&
+			   (sets[0].effective & lock) != 0;
+
+		if (sandbox_become_locker(61731, 61731) != VH_OK ||
+		    getuid() != 61731 || setuid(0) == 0 ||
+		    !capabilities_are(has ? lock : 0) ||
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_IPC_LOCK,
+			0, 0) != (has ? 1 : 0))
+			_exit(98);
+		if (sandbox_drop_capabilities() != VH_OK ||
+		    !capabilities_are(0) ||
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_IPC_LOCK, 0,
+			0) == 0)
+			_exit(97);
+		_exit(0);
 	}
 	cr_expect_eq(status_of(pid), 0);
 }
