@@ -315,7 +315,7 @@ Test(key, a_composite_factor_is_refused)
 {
 	BN_CTX *bn = BN_CTX_new();
 	BIGNUM *a = prime(512), *b = prime(512), *p = BN_new(),
-	       *q = prime(1024);
+	       *q = prime(1026); /* 2048 bits at least */
 
 	BN_mul(p, a, b, bn);
 	BIGNUM *phi = phi_of(p, q);
