@@ -182,3 +182,62 @@ Test(args, usage_names_every_verb_and_its_options)
 	cr_expect_not_null(strstr(text, "-s, --socket URL"));
 	free(text);
 }
+
+Test(args, a_verb_may_have_two_words)
+{
+	struct parsed p = parse(WORDS("--json", "cluster", "issue", "a", "--ca",
+	    "x", "--san", "b", "--dev", "--san=c", "--out", "y"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_expect_str_eq(p.args.verb->name, "cluster issue");
+	cr_expect_str_eq(args_operand(&p.args), "a");
+	cr_expect_str_eq(p.args.ca, "x");
+	cr_expect_str_eq(p.args.out, "y");
+	cr_expect(p.args.dev);
+	cr_assert_eq(p.args.sans.n, 2);
+	cr_expect_str_eq(p.args.sans.at[0], "b");
+	cr_expect_str_eq(p.args.sans.at[1], "c");
+	parsed_end(&p);
+}
+
+Test(args, one_name_may_be_two_options)
+{
+	struct parsed p = parse(WORDS("cluster", "init", "--name", "CA", "d"));
+	struct parsed q = parse(WORDS("sign", "--name", "k"));
+
+	cr_assert(p.ok && q.ok);
+	cr_expect_str_eq(p.args.title, "CA");
+	cr_expect_null(p.args.key.name);
+	cr_expect_str_eq(q.args.key.name, "k");
+	cr_expect_null(q.args.title);
+	parsed_end(&p);
+	parsed_end(&q);
+}
+
+Test(args, the_second_word_is_needed_and_known)
+{
+	expect_complaint(WORDS("cluster"),
+	    "vhsm: cluster: which verb? see vhsm help cluster\n");
+	expect_complaint(WORDS("cluster", "cluster"),
+	    "vhsm: cluster: unknown verb cluster; see vhsm help cluster\n");
+	expect_complaint(WORDS("cluster", "init"),
+	    "vhsm: cluster init: DIR is missing\n");
+}
+
+Test(args, operands_are_counted)
+{
+	struct parsed p = parse(WORDS("cluster", "sign", "a", "--", "-b", "c"));
+	struct parsed help = parse(WORDS("revoke", "--help"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_expect_eq(p.args.operands.n, 3);
+	cr_expect_str_eq(p.args.operands.at[1], "-b");
+	cr_expect(help.ok);
+	expect_complaint(WORDS("revoke"), "vhsm: revoke: KID is missing\n");
+	expect_complaint(WORDS("revoke", "a", "b"),
+	    "vhsm: revoke: superfluous argument b\n");
+	expect_complaint(WORDS("cluster", "init", "a", "b"),
+	    "vhsm: cluster init: superfluous argument b\n");
+	parsed_end(&p);
+	parsed_end(&help);
+}
