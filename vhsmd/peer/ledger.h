@@ -153,6 +153,8 @@ const struct ledger_key *ledger_key(const struct ledger *l, const char *kid);
 bool ledger_has_active(const struct ledger *l);
 /* Whether some record shows this signing key active, and that still holds. */
 bool ledger_is_active(const struct ledger *l, const char *kid);
+/* Whether the key has a tombstone; at once, not at the next ledger_tick. */
+bool ledger_is_revoked(const struct ledger *l, const char *kid);
 
 /* Hash of the tombstones and of the evidence of earlier records, which no
  * member digest covers.  Differs from another node's: pull the rest from it,
