@@ -58,7 +58,9 @@ put_pem(struct buf *b, X509 *x)
 	char *text;
 
 	cr_assert_eq(PEM_write_bio_X509(bio, x), 1);
-	buf_put(b, slice_of(text, (size_t)BIO_get_mem_data(bio, &text)));
+	size_t len = (size_t)BIO_get_mem_data(bio, &text);
+
+	buf_put(b, slice_of(text, len));
 	BIO_free(bio);
 }
 
@@ -122,7 +124,8 @@ fd_with_key(EVP_PKEY *key)
 	cr_assert_eq(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL,
 			 NULL),
 	    1);
-	int fd = fd_with(slice_of(text, (size_t)BIO_get_mem_data(bio, &text)));
+	size_t len = (size_t)BIO_get_mem_data(bio, &text);
+	int fd = fd_with(slice_of(text, len));
 
 	BIO_free(bio);
 	return fd;
