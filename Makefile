@@ -163,8 +163,9 @@ $(BUILD)/test/plain/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/pages_p
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
 # Small programs of the tests: one C file each, on libc alone unless named here.
-tools := memory/scan sandbox/inject interop/nng_req bench/echo
+tools := memory/scan sandbox/inject interop/nng_req interop/mbed_verify bench/echo
 tool-libs-interop/nng_req := $(BUILD)/lib/wire.layer.a -lnng
+tool-libs-interop/mbed_verify := -lmbedx509 -lmbedcrypto
 tool-needs-interop/nng_req := $(BUILD)/lib/wire.layer.a
 define tool-rules
 $(BUILD)/test/$(notdir $(1)): tests/$(1).c $(tool-needs-$(1)) $(BUILD)/see/wire/.made
