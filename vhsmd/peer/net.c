@@ -340,11 +340,11 @@ net_url(const char *address, bool any_port, struct buf *url)
 	return buf_end(url);
 }
 
-uint64_t
+static uint64_t
 failures_below(nng_stat *stat)
 {
 	static const char *const names[] = { "auth", "reject", "timeout",
-		"protocol", "other" };
+		"proto", "other" };
 	uint64_t sum = 0;
 
 	for (stat = nng_stat_child(stat); stat != NULL;
@@ -353,6 +353,18 @@ failures_below(nng_stat *stat)
 			if (strcmp(nng_stat_name(stat), names[i]) == 0)
 				sum += nng_stat_value(stat);
 	return sum;
+}
+
+/* nng_stat_find_listener and its like find nothing in nng 1.5.2. */
+uint64_t
+failures_of(nng_stat *all, const char *kind, int id)
+{
+	for (nng_stat *stat = nng_stat_child(all); stat != NULL;
+	     stat = nng_stat_next(stat))
+		if (strcmp(nng_stat_name(stat), kind) == 0 &&
+		    nng_stat_value(stat) == (uint64_t)id)
+			return failures_below(stat);
+	return 0;
 }
 
 uint64_t

@@ -16,7 +16,7 @@
 #define NET_MESSAGE_MAX (VH_TOKEN_MAX + (1u << 20))
 #define NET_PIPES_MAX   2048 /* connections, both directions */
 #define NET_DIALS_MAX   256
-#define NET_ASKS_MAX    64  /* questions in flight on a dial */
+#define NET_ASKS_MAX    80  /* questions in flight on a dial */
 #define NET_REPLIES_MAX 256 /* questions to us not yet replied to */
 
 enum net_kind {

@@ -153,15 +153,6 @@ dial_start(struct dial *d, const char *url, const char *server_name)
 	return bad == 0 ? VH_OK : VH_EIO;
 }
 
-static uint64_t
-dial_failures(const struct dial *d, nng_stat *all)
-{
-	nng_stat *stat =
-	    d->dialling ? nng_stat_find_dialer(all, d->dialer) : NULL;
-
-	return stat == NULL ? 0 : failures_below(stat);
-}
-
 static void
 dial_end(struct dial *d)
 {
@@ -217,10 +208,9 @@ net_hang_up(struct net *n, uint32_t dial)
 	struct dial *d = dial_of(n, dial);
 	if (d == NULL)
 		return;
-	uint64_t before = failures_now(n, dials_failures);
-
+	n->out_past += failures_now(n, dials_failures);
 	dial_end(d);
-	n->out_past += before - failures_now(n, dials_failures);
+	n->out_past -= failures_now(n, dials_failures);
 }
 
 uint64_t
@@ -228,9 +218,13 @@ dials_failures(const struct net *n, nng_stat *all)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < NET_DIALS_MAX; i++)
-		if (n->dials[i] != NULL)
-			sum += dial_failures(n->dials[i], all);
+	for (size_t i = 0; i < NET_DIALS_MAX; i++) {
+		const struct dial *d = n->dials[i];
+
+		if (d != NULL && d->dialling)
+			sum += failures_of(all, "dialer",
+			    nng_dialer_id(d->dialer));
+	}
 	return sum;
 }
 

@@ -108,6 +108,7 @@ void dials_free(struct net *n);
 typedef uint64_t net_count_failures(const struct net *n, nng_stat *all);
 net_count_failures dials_failures, listener_failures;
 uint64_t failures_now(const struct net *n, net_count_failures *count);
-uint64_t failures_below(nng_stat *stat);
+/* Of the "listener" or "dialer" with that id. */
+uint64_t failures_of(nng_stat *all, const char *kind, int id);
 
 #endif

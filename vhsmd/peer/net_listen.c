@@ -229,8 +229,7 @@ net_set_tls(struct net *n, struct net_tls *tls)
 uint64_t
 listener_failures(const struct net *n, nng_stat *all)
 {
-	nng_stat *stat =
-	    n->listening ? nng_stat_find_listener(all, n->listener) : NULL;
-
-	return stat == NULL ? 0 : failures_below(stat);
+	return n->listening
+		   ? failures_of(all, "listener", nng_listener_id(n->listener))
+		   : 0;
 }

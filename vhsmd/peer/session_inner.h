@@ -76,6 +76,13 @@ struct sessions {
 	struct limit strangers; /* log lines they can cause */
 };
 
+void out_enter(struct out *o, enum out_state state, struct mono_ns now);
+/* Ends its connection; what waits goes on waiting. */
+void out_hang_up(struct sessions *s, struct out *o, struct mono_ns now);
+/* All that wait hear err; are asked; those out of time hear so. */
+void out_fail_waiting(struct sessions *s, struct out *o, enum vh_err err);
+void out_send_waiting(struct sessions *s, struct out *o, struct mono_ns now);
+void out_expire_waiting(struct sessions *s, struct out *o, struct mono_ns now);
 struct out *out_of_dial(struct sessions *s, uint32_t dial);
 void out_up(struct sessions *s, struct out *o, struct mono_ns now,
     uint32_t pipe);

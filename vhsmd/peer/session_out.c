@@ -1,4 +1,4 @@
-/* The dialer's side: connections we make. */
+/* The dialer's side: from an address to a connection bound to a node. */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -7,257 +7,6 @@
 
 #define HELLO_BIT  SESSION_ID_MAX /* in ids of questions: ours, with a ref */
 #define REFUSED_MS 1000           /* until the next try after a refusal */
-#define BUSY_MS    1000 /* one used this recently makes no room for another */
-
-/* --- the table --------------------------------------------------------------
- */
-
-struct out *
-out_of_dial(struct sessions *s, uint32_t dial)
-{
-	for (size_t k = 0; k < NET_DIALS_MAX; k++)
-		if (s->outs[k] != NULL && s->outs[k]->dial == dial)
-			return s->outs[k];
-	return NULL;
-}
-
-struct out *
-out_of_nonce(struct sessions *s, struct slice nonce)
-{
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
-		struct out *o = s->outs[k];
-
-		if (o != NULL && o->state == OUT_GREETING &&
-		    nonce.len == HELLO_NONCE &&
-		    sodium_memcmp(o->asked, nonce.p, HELLO_NONCE) == 0)
-			return o;
-	}
-	return NULL;
-}
-
-static struct out *
-out_find(struct sessions *s, const char *node, const char *address)
-{
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
-		struct out *o = s->outs[k];
-
-		if (o != NULL && strcmp(o->wanted, node) == 0 &&
-		    strcmp(o->address, address) == 0)
-			return o;
-	}
-	return NULL;
-}
-
-static void
-waiting_free(struct waiting *w)
-{
-	buf_free(w->frame);
-	free(w);
-}
-
-void
-out_free(struct out *o)
-{
-	if (o == NULL)
-		return;
-	while (o->first != NULL) {
-		struct waiting *w = o->first;
-
-		o->first = w->next;
-		waiting_free(w);
-	}
-	free(o);
-}
-
-static void
-enter(struct out *o, enum out_state state, struct mono_ns now)
-{
-	o->state = state;
-	o->since = now;
-}
-
-static void
-hang_up(struct sessions *s, struct out *o, struct mono_ns now)
-{
-	uint32_t dial = o->dial;
-
-	o->dial = 0;
-	o->pipe = 0;
-	o->ref = 0;
-	o->in_flight = 0;
-	enter(o, OUT_IDLE, now);
-	if (dial != 0)
-		net_hang_up(s->net, dial);
-}
-
-/* A place for one more: a free one, or the one unused for longest. */
-static size_t
-place(struct sessions *s, struct mono_ns now)
-{
-	size_t best = NET_DIALS_MAX;
-
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
-		struct out *o = s->outs[k];
-
-		if (o == NULL)
-			return k;
-		if (o->waits > 0 || o->in_flight > 0 ||
-		    !mono_passed(mono_after_ms(o->used, BUSY_MS), now))
-			continue;
-		if (best == NET_DIALS_MAX ||
-		    o->used.ns < s->outs[best]->used.ns)
-			best = k;
-	}
-	if (best < NET_DIALS_MAX) {
-		hang_up(s, s->outs[best], now);
-		out_free(TAKE(s->outs[best]));
-	}
-	return best;
-}
-
-static enum vh_err
-out_get(struct sessions *s, struct mono_ns now, const char *node,
-    const char *address, struct out **out)
-{
-	*out = out_find(s, node, address);
-	if (*out != NULL)
-		return VH_OK;
-	if (strlen(node) > SESSION_NODE_MAX ||
-	    strlen(address) > SESSION_ADDRESS_MAX)
-		return VH_EFIELD;
-	size_t k = place(s, now);
-
-	if (k == NET_DIALS_MAX)
-		return VH_EBUSY;
-	struct out *o = calloc(1, sizeof *o);
-
-	if (o == NULL)
-		return VH_ENOMEM;
-	memcpy(o->wanted, node, strlen(node) + 1);
-	memcpy(o->address, address, strlen(address) + 1);
-	o->used = now;
-	s->outs[k] = *out = o;
-	return VH_OK;
-}
-
-/* --- questions --------------------------------------------------------------
- */
-
-static void
-answer(struct sessions *s, const struct out *o, uint64_t id, enum vh_err err,
-    const struct frame *a)
-{
-	s->hooks.answered(s->hooks.context, id, err, o->node, a);
-}
-
-/* All that wait hear err. */
-static void
-fail_waiting(struct sessions *s, struct out *o, enum vh_err err)
-{
-	struct waiting *w = TAKE(o->first);
-
-	o->waits = 0;
-	while (w != NULL) {
-		struct waiting *next = w->next;
-
-		answer(s, o, w->id, err, NULL);
-		waiting_free(w);
-		w = next;
-	}
-}
-
-/* Sends over a bound connection. */
-static enum vh_err
-send_now(struct sessions *s, struct out *o, struct mono_ns now, uint64_t id,
-    uint32_t timeout_ms, struct slice frame)
-{
-	TRY(net_ask(s->net, o->dial, id, timeout_ms, frame));
-	o->in_flight++;
-	if (o->unheard_from.ns <= o->heard.ns)
-		o->unheard_from = now;
-	return VH_OK;
-}
-
-static enum vh_err
-wait_for(struct out *o, struct mono_ns now, uint64_t id, uint32_t timeout_ms,
-    struct slice frame)
-{
-	struct waiting **last = &o->first;
-
-	if (o->waits >= SESSION_WAITING_MAX)
-		return VH_EBUSY;
-	struct waiting *w = calloc(1, sizeof *w);
-
-	if (w == NULL)
-		return VH_ENOMEM;
-	w->id = id;
-	w->by = mono_after_ms(now, timeout_ms);
-	w->frame = buf_new(frame.len);
-	buf_put(w->frame, frame);
-	if (buf_end(w->frame) != VH_OK) {
-		waiting_free(w);
-		return VH_ENOMEM;
-	}
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = w;
-	o->waits++;
-	return VH_OK;
-}
-
-enum vh_err
-session_ask(struct sessions *s, struct mono_ns now, const char *node,
-    const char *address, uint64_t id, uint32_t timeout_ms, struct slice frame)
-{
-	struct out *o;
-
-	TRY(out_get(s, now, node, address, &o));
-	o->used = now;
-	if (o->state == OUT_READY)
-		return send_now(s, o, now, id, timeout_ms, frame);
-	s->hurry = s->hurry || o->state == OUT_IDLE;
-	return wait_for(o, now, id, timeout_ms, frame);
-}
-
-static void
-send_waiting(struct sessions *s, struct out *o, struct mono_ns now)
-{
-	while (o->first != NULL) {
-		struct waiting *w = o->first;
-		uint32_t left = mono_left_ms(w->by, now);
-		uint64_t id = w->id;
-		enum vh_err err = left == 0 ? VH_EDEADLINE
-					    : send_now(s, o, now, id, left,
-						  buf_slice(w->frame));
-
-		o->first = w->next;
-		o->waits--;
-		waiting_free(w);
-		if (err != VH_OK)
-			answer(s, o, id, err, NULL);
-	}
-}
-
-static void
-expire_waiting(struct sessions *s, struct out *o, struct mono_ns now)
-{
-	struct waiting **at = &o->first;
-
-	while (*at != NULL) {
-		struct waiting *w = *at;
-		uint64_t id = w->id;
-
-		if (!mono_passed(w->by, now)) {
-			at = &w->next;
-			continue;
-		}
-		*at = w->next;
-		o->waits--;
-		waiting_free(w);
-		answer(s, o, id, VH_EDEADLINE, NULL);
-		at = &o->first; /* whoever heard may have asked again */
-	}
-}
 
 /* --- connecting -------------------------------------------------------------
  */
@@ -265,9 +14,9 @@ expire_waiting(struct sessions *s, struct out *o, struct mono_ns now)
 static void
 back_off(struct sessions *s, struct out *o, struct mono_ns now, enum vh_err err)
 {
-	hang_up(s, o, now);
+	out_hang_up(s, o, now);
 	o->not_before = mono_after_ms(now, REFUSED_MS);
-	fail_waiting(s, o, err);
+	out_fail_waiting(s, o, err);
 }
 
 /* To whom the certificate has to belong. */
@@ -303,13 +52,13 @@ connect_now(struct sessions *s, struct out *o, struct mono_ns now)
 		back_off(s, o, now, VH_ELOST);
 		return;
 	}
-	enter(o, OUT_DIALLING, now);
+	out_enter(o, OUT_DIALLING, now);
 }
 
 void
 out_again(struct sessions *s, struct out *o, struct mono_ns now)
 {
-	hang_up(s, o, now);
+	out_hang_up(s, o, now);
 	if (o->waits > 0 ||
 	    !mono_passed(mono_after_ms(o->used, SESSION_DIAL_MS), now))
 		connect_now(s, o, now);
@@ -357,9 +106,9 @@ out_up(struct sessions *s, struct out *o, struct mono_ns now, uint32_t pipe)
 	o->pipe = pipe;
 	o->heard = now;
 	o->itself = false;
-	(void)nonce_make(o->nonce);
-	enter(o, OUT_GREETING, now);
-	say_hello(s, o, now, slice_of(o->nonce, NONCE_SIZE), slice_of(NULL, 0));
+	randombytes_buf(o->asked, HELLO_NONCE);
+	out_enter(o, OUT_GREETING, now);
+	say_hello(s, o, now, o->asked, slice_of(NULL, 0));
 }
 
 void
@@ -372,7 +121,7 @@ out_down(struct sessions *s, struct out *o, struct mono_ns now, uint32_t pipe)
 		LOG(DEBUG, "pipe-closed", KV("node", o->node));
 	o->pipe = 0;
 	o->ref = 0;
-	enter(o, OUT_DIALLING, now); /* as nng does */
+	out_enter(o, OUT_DIALLING, now); /* as nng does */
 }
 
 /* The seed is this node: from now on TLS says so, too. */
@@ -386,7 +135,7 @@ call_by_name(struct sessions *s, struct out *o, struct mono_ns now,
 		refuse_listener(s, o, now, "not a node name");
 		return;
 	}
-	hang_up(s, o, now);
+	out_hang_up(s, o, now);
 	memcpy(o->node, name, sizeof name);
 	connect_now(s, o, now);
 }
@@ -405,7 +154,7 @@ prove(struct sessions *s, struct out *o, struct mono_ns now)
 {
 	struct hello_talk talk = talk_of(s, o, slice_text(o->node));
 
-	enter(o, OUT_SIGNING, now);
+	out_enter(o, OUT_SIGNING, now);
 	o->ref = session_ref(s);
 	if (session_sign(s, o->ref, &talk, HELLO_DIALER) != VH_OK)
 		back_off(s, o, now, VH_EBUSY);
@@ -416,9 +165,9 @@ met_itself(struct sessions *s, struct out *o, struct mono_ns now)
 {
 	if (!o->itself)
 		s->hooks.namesake(s->hooks.context, o->address);
-	hang_up(s, o, now);
+	out_hang_up(s, o, now);
 	o->not_before = mono_after_ms(now, SESSION_IDLE_MS);
-	fail_waiting(s, o, VH_EDUPLICATE);
+	out_fail_waiting(s, o, VH_EDUPLICATE);
 }
 
 /* Whether the answer has all that a listener's has. */
@@ -479,7 +228,7 @@ out_signed(struct sessions *s, struct mono_ns now, uint64_t ref,
 			back_off(s, o, now, err);
 			return true;
 		}
-		enter(o, OUT_PROVING, now);
+		out_enter(o, OUT_PROVING, now);
 		say_hello(s, o, now, o->given, jws);
 		return true;
 	}
@@ -494,10 +243,10 @@ proved(struct sessions *s, struct out *o, struct mono_ns now, enum vh_err err)
 		return;
 	}
 	s->counts.opened++;
-	enter(o, OUT_READY, now);
+	out_enter(o, OUT_READY, now);
 	LOG(NOTICE, "peer-connected", KV("node", o->node),
 	    KV("address", o->address));
-	send_waiting(s, o, now);
+	out_send_waiting(s, o, now);
 }
 
 /* --- answers ----------------------------------------------------------------
@@ -596,7 +345,7 @@ out_stalled(struct sessions *s, struct out *o, struct mono_ns now)
 static void
 out_tick(struct sessions *s, struct out *o, struct mono_ns now)
 {
-	expire_waiting(s, o, now);
+	out_expire_waiting(s, o, now);
 	if (o->state == OUT_IDLE) {
 		if (o->waits > 0 && mono_passed(o->not_before, now))
 			connect_now(s, o, now);
@@ -620,7 +369,7 @@ outs_tick(struct sessions *s, struct mono_ns now)
 		if (o->waits > 0 || o->in_flight > 0 ||
 		    !mono_passed(mono_after_ms(o->used, SESSION_IDLE_MS), now))
 			continue;
-		hang_up(s, o, now);
+		out_hang_up(s, o, now);
 		out_free(TAKE(s->outs[k]));
 	}
 }

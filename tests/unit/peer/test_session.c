@@ -1,0 +1,433 @@
+#include "peer/session.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test_net_rig.h"
+
+static struct rig *
+node(struct pki *p, const char *name)
+{
+	char names[128];
+
+	(void)snprintf(names, sizeof names, "%s,localhost,127.0.0.1", name);
+	return rig_new(name,
+	    pki_tls(p, &(struct pki_terms){ .names = names, .serial = 2 }, p));
+}
+
+Test(session, two_nodes_ask_each_other_by_name)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	const struct rig_answer *r =
+	    rig_talk(all, a, "b", net_address(b->net), "one");
+
+	cr_expect_eq(r->err, VH_OK, "%s", err_name(r->err));
+	cr_expect_str_eq(r->text, "b:one");
+	cr_expect_str_eq(r->node, "b");
+	cr_expect_str_eq(b->asker, "a");
+	r = rig_talk(all, b, "a", net_address(a->net), "two");
+	cr_expect_str_eq(r->text, "a:two");
+	cr_expect_str_eq(a->asker, "b");
+}
+
+Test(session, a_seed_is_asked_without_knowing_its_name)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	const struct rig_answer *r =
+	    rig_talk(all, a, "", net_address(b->net), "hello");
+
+	cr_expect_eq(r->err, VH_OK, "%s", err_name(r->err));
+	cr_expect_str_eq(r->node, "b");
+	cr_expect_eq(sessions_counts(a->sessions)->opened, 1);
+}
+
+Test(session, many_questions_share_a_connection)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	uint64_t ids[SESSION_WAITING_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		ids[i] = rig_ask(a, "b", net_address(b->net), "x", 5000);
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		cr_expect_eq(rig_answer(all, a, ids[i])->err, VH_OK);
+	cr_expect_eq(sessions_counts(a->sessions)->opened, 1);
+}
+
+Test(session, more_questions_than_may_wait_are_refused_at_once)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	struct rig *all[] = { a, NULL };
+	AUTO(buf_free) struct buf *b = buf_new(1024);
+
+	for (size_t i = 0; i < SESSION_WAITING_MAX; i++)
+		(void)rig_ask(a, "b", "127.0.0.1:1", "x", 50);
+	frame_close(b, frame_request(b, VH_OP_NPULL, 9999, 0));
+	cr_expect_eq(session_ask(a->sessions, a->now, "b", "127.0.0.1:1", 9999,
+			 50, buf_slice(b)),
+	    VH_EBUSY);
+	rig_round(all, 0);
+}
+
+Test(session, nobody_there_is_a_deadline_for_those_who_wait)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	struct rig *all[] = { a, NULL };
+	uint64_t id = rig_ask(a, "b", "127.0.0.1:1", "x", 300);
+
+	cr_expect_eq(rig_answer(all, a, id)->err, VH_EDEADLINE);
+}
+
+Test(session, a_silent_node_is_a_deadline)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+
+	b->silent = true;
+	uint64_t id = rig_ask(a, "b", net_address(b->net), "x", 700);
+
+	cr_expect_eq(rig_answer(all, a, id)->err, VH_EDEADLINE);
+	cr_expect_eq(b->asked, 1);
+}
+
+Test(session, a_listener_that_comes_back_is_found_again)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	char address[128];
+
+	(void)snprintf(address, sizeof address, "%s", net_address(b->net));
+	cr_expect_eq(rig_talk(all, a, "b", address, "x")->err, VH_OK);
+	/* The same listener with new certificates. */
+	cr_assert_eq(net_set_tls(b->net,
+			 pki_tls(p, &(struct pki_terms){ .names = "b" }, p)),
+	    VH_OK);
+	cr_expect_str_eq(net_address(b->net), address);
+	enum vh_err err = VH_EINTERNAL;
+
+	for (int i = 0; i < 20 && err != VH_OK; i++)
+		err = rig_talk(all, a, "b", address, "y")->err;
+	cr_expect_eq(err, VH_OK);
+	cr_expect_geq(sessions_counts(a->sessions)->opened, 2);
+	rig_free(b);
+}
+
+Test(session, what_was_under_way_when_a_pipe_ends_is_lost_and_not_repeated)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+
+	cr_expect_eq(rig_talk(all, a, "b", net_address(b->net), "x")->err,
+	    VH_OK);
+	b->silent = true;
+	size_t before = b->asked;
+	uint64_t id = rig_ask(a, "b", net_address(b->net), "y", 10000);
+
+	while (b->asked == before)
+		rig_round(all, 10);
+	session_forget(a->sessions, a->now, "b");
+	cr_expect_eq(rig_answer(all, a, id)->err, VH_ELOST);
+	b->silent = false;
+	cr_expect_eq(rig_talk(all, a, "b", net_address(b->net), "z")->err,
+	    VH_OK);
+	cr_expect_eq(b->asked, before + 2, "one lost, one answered");
+}
+
+/* --- who gets nowhere ------------------------------------------------------
+ */
+
+static void
+expect_nowhere(struct rig *a, struct rig *b, const char *as)
+{
+	struct rig *all[] = { a, b, NULL };
+	uint64_t id = rig_ask(a, as, net_address(b->net), "x", 1500);
+
+	cr_expect_neq(rig_answer(all, a, id)->err, VH_OK);
+	cr_expect_eq(b->asked, 0);
+	cr_expect_eq(sessions_counts(b->sessions)->bound, 0);
+}
+
+static struct rig *
+with(struct pki *p, struct pki *trusts, const struct pki_terms *terms)
+{
+	return rig_new("a", pki_tls(p, terms, trusts));
+}
+
+Test(session, a_node_of_another_ca_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(pki_free) struct pki *other = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(other, p, &(struct pki_terms){ .names = "a" });
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	uint64_t in, out;
+
+	expect_nowhere(a, b, "b");
+	net_failures(b->net, &in, &out);
+	cr_expect_gt(in, 0, "and is counted");
+}
+
+Test(session, a_listener_of_another_ca_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(pki_free) struct pki *other = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(p, p, &(struct pki_terms){ .names = "a" });
+	AUTO(rig_free)
+	struct rig *b = rig_new("b",
+	    pki_tls(other, &(struct pki_terms){ .names = "b" }, p));
+	uint64_t in, out;
+
+	expect_nowhere(a, b, "b");
+	net_failures(a->net, &in, &out);
+	cr_expect_gt(out, 0, "and is counted");
+}
+
+Test(session, a_certificate_for_another_name_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(p, p, &(struct pki_terms){ .names = "a" });
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	expect_nowhere(a, b, "c");
+}
+
+Test(session, a_seed_whose_certificate_does_not_have_its_name_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(p, p, &(struct pki_terms){ .names = "a" });
+	AUTO(rig_free)
+	struct rig *b =
+	    rig_new("b", pki_tls(p, &(struct pki_terms){ .names = "b" }, p));
+
+	expect_nowhere(a, b, "");
+}
+
+Test(session, an_expired_certificate_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(p, p,
+	    &(struct pki_terms){ .names = "a",
+		.from_days = -3,
+		.until_days = -1 });
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	expect_nowhere(a, b, "b");
+}
+
+Test(session, a_certificate_not_yet_valid_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free)
+	struct rig *a = with(p, p,
+	    &(struct pki_terms){ .names = "a",
+		.from_days = 1,
+		.until_days = 3 });
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	expect_nowhere(a, b, "b");
+}
+
+Test(session, a_revoked_certificate_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+
+	AUTO(rig_free)
+	struct rig *a =
+	    with(p, p, &(struct pki_terms){ .names = "a", .serial = 66 });
+
+	pki_revoke(p, 66);
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	expect_nowhere(a, b, "b");
+}
+
+Test(session, a_node_revoked_while_connected_loses_its_connection)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free)
+	struct rig *a =
+	    with(p, p, &(struct pki_terms){ .names = "a", .serial = 66 });
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+
+	cr_expect_eq(rig_talk(all, a, "b", net_address(b->net), "x")->err,
+	    VH_OK);
+	pki_revoke(p, 66);
+	cr_assert_eq(net_set_tls(b->net,
+			 pki_tls(p, &(struct pki_terms){ .names = "b" }, p)),
+	    VH_OK);
+	size_t before = b->asked;
+
+	cr_expect_neq(rig_talk(all, a, "b", net_address(b->net), "y")->err,
+	    VH_OK);
+	cr_expect_eq(b->asked, before);
+}
+
+Test(session, a_hello_in_anothers_name_gets_nowhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	a->forge = true;
+	expect_nowhere(a, b, "b");
+	cr_expect_eq(sessions_counts(b->sessions)->refused, 1);
+}
+
+Test(session, a_listener_that_cannot_prove_itself_hears_no_question)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+
+	b->forge = true;
+	expect_nowhere(a, b, "b");
+	cr_expect_eq(sessions_counts(a->sessions)->refused, 1);
+}
+
+Test(session, a_node_that_meets_itself_says_so_and_nothing_more)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	struct rig *all[] = { a, NULL };
+
+	cr_expect_eq(rig_talk(all, a, "", net_address(a->net), "x")->err,
+	    VH_EDUPLICATE);
+	cr_expect_eq(a->namesakes, 0);
+}
+
+Test(session, another_node_of_our_name_is_noticed_by_both)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "a");
+	struct rig *all[] = { a, b, NULL };
+
+	cr_expect_eq(rig_talk(all, a, "", net_address(b->net), "x")->err,
+	    VH_EDUPLICATE);
+	cr_expect_eq(a->namesakes, 1);
+	cr_expect_eq(b->namesakes, 1);
+}
+
+/* --- bounds -----------------------------------------------------------------
+ */
+
+static bool
+went_silent(void *context)
+{
+	struct rig *r = context;
+
+	return sessions_counts(r->sessions)->silent > 0;
+}
+
+Test(session, a_pipe_without_a_hello_ends)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	uint32_t dial;
+
+	cr_assert_eq(net_dial(a->net, net_address(b->net), "b", &dial), VH_OK);
+	cr_expect(rig_until(all, went_silent, b, SESSION_HELLO_MS + 5000));
+}
+
+Test(session, a_question_before_the_hello_is_forbidden)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	AUTO(net_free) struct net *n = NULL;
+	AUTO(buf_free) struct buf *q = buf_new(1024);
+	struct rig *all[] = { b, NULL };
+	struct net_event e = { .kind = NET_UP };
+	struct frame answer = { 0 };
+	uint32_t dial;
+
+	frame_close(q, frame_request(q, VH_OP_NPULL, 5, 0));
+	cr_assert_eq(net_new(&n), VH_OK);
+	cr_assert_eq(net_set_tls(n,
+			 pki_tls(p, &(struct pki_terms){ .names = "m" }, p)),
+	    VH_OK);
+	cr_assert_eq(net_dial(n, net_address(b->net), "b", &dial), VH_OK);
+	while (!net_next(n, &e))
+		rig_round(all, 5);
+	cr_assert_eq(e.kind, NET_UP);
+	cr_assert_eq(net_ask(n, dial, 5, 5000, buf_slice(q)), VH_OK);
+	while (!net_next(n, &e))
+		rig_round(all, 5);
+	cr_assert_eq(e.kind, NET_ANSWERED);
+	cr_assert_eq(frame_parse(e.message, &answer), VH_OK);
+	cr_expect_eq(answer.err, VH_EFORBIDDEN);
+	cr_expect_eq(b->asked, 0);
+}
+
+static int
+connect_silently(const char *address)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) != 0) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+Test(session, nodes_meet_beside_a_flood_of_silent_connections)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { a, b, NULL };
+	int fds[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = connect_silently(net_address(b->net));
+	cr_expect_eq(rig_talk(all, a, "b", net_address(b->net), "x")->err,
+	    VH_OK);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+}
+
+Test(session, a_host_name_is_never_given_to_nng)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *a = node(p, "a");
+	static const char *const bad[] = { "localhost:1", "1.2.3:1",
+		"127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "[::1:2",
+		"::1:2", "[x]:2", "127.0.0.1:1/a", "", ":1" };
+	uint32_t dial;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_eq(net_dial(a->net, bad[i], "b", &dial), VH_EFIELD,
+		    "%s", bad[i]);
+}
