@@ -65,7 +65,7 @@ Test(request, carries_every_member)
 Test(request, every_op_has_a_form_that_the_daemon_accepts)
 {
 	static const enum vhsm_op ops[] = { VHSM_SIGN, VHSM_DECRYPT,
-		VHSM_VERIFY, VHSM_KEYS, VHSM_STATUS, VHSM_DRAIN };
+		VHSM_VERIFY, VHSM_KEYS, VHSM_STATUS, VHSM_CLUSTER, VHSM_DRAIN };
 
 	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
 		struct buf *b = buf_new(1 << 20);
@@ -84,6 +84,24 @@ Test(request, drain_is_taken_back_with_off)
 	struct frame f = frame_of(b, &q, 1);
 
 	cr_expect_eq(fields_u32(&f.f, VH_F_OFF), 1);
+	buf_free(b);
+}
+
+Test(request, revoke_names_a_kid_and_only_that)
+{
+	struct vhsm_request q = { .op = VHSM_REVOKE, .key.kid = "k" };
+	struct buf *b = buf_new(1 << 20);
+	struct frame f = frame_of(b, &q, 1);
+
+	cr_expect_eq(frame_check(&f, VH_WHO_OPERATOR), VH_OK);
+	cr_expect_eq(frame_check(&f, VH_WHO_CALLER), VH_EFORBIDDEN);
+	cr_expect(slice_is(f.f.at[VH_F_KID], "k"));
+	q.key.name = "n";
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	cr_expect_str_eq(culprit, "NAME");
+	q = (struct vhsm_request){ .op = VHSM_REVOKE };
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	cr_expect_str_eq(culprit, "KID");
 	buf_free(b);
 }
 
