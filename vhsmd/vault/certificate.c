@@ -200,26 +200,34 @@ next_certificate(BIO *pem, X509 **out, struct buf *why)
 	return check_failed(why, "malformed certificate, expected PEM");
 }
 
-/* Appends one to the array; *total counts bytes of DER. */
+/* What has been put into an array. */
+struct chain {
+	struct buf *x5c;
+	size_t count, bytes; /* of DER */
+};
+
 static enum vh_err
-put_certificate(X509 *x, struct buf *x5c, size_t *total, struct buf *why)
+put_certificate(X509 *x, struct chain *chain, struct buf *why)
 {
+	struct buf *x5c = chain->x5c;
 	AUTO(buf_free) struct buf *der = buf_new(CERTIFICATE_CHAIN_MAX);
 	int len = i2d_X509(x, NULL);
 
 	if (len <= 0)
 		return check_failed(why, "malformed certificate");
-	*total += (size_t)len;
-	if (*total > CERTIFICATE_CHAIN_MAX)
+	chain->bytes += (size_t)len;
+	if (chain->count == CERTIFICATE_COUNT_MAX ||
+	    chain->bytes > CERTIFICATE_CHAIN_MAX)
 		return REFUSE(why, VH_ETOOBIG,
-		    "certificate chain has more than %d bytes",
-		    CERTIFICATE_CHAIN_MAX);
+		    "certificate chain has more than %d certificates or %d "
+		    "bytes",
+		    CERTIFICATE_COUNT_MAX, CERTIFICATE_CHAIN_MAX);
 	uint8_t *p = buf_extend(der, (size_t)len);
 
 	TRY(buf_end(der));
 	if (i2d_X509(x, &p) != len)
 		return VH_EINTERNAL;
-	buf_put_text(x5c, *total == (size_t)len ? "\"" : ",\"");
+	buf_put_text(x5c, chain->count++ == 0 ? "\"" : ",\"");
 	/* 4 characters for 3 bytes, and a NUL that is not ours. */
 	size_t at = buf_slice(x5c).len, size = ((size_t)len + 2) / 3 * 4;
 	uint8_t *to = buf_extend(x5c, size + 1);
@@ -236,7 +244,7 @@ certificate_chain(struct slice pem, const struct certificate_want *want,
     struct buf *x5c, struct buf *why)
 {
 	AUTO(free_bio) BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.len);
-	size_t total = 0;
+	struct chain chain = { .x5c = x5c };
 
 	if (bio == NULL)
 		return check_failed(why, "no certificate");
@@ -247,13 +255,13 @@ certificate_chain(struct slice pem, const struct certificate_want *want,
 		TRY(next_certificate(bio, &x, why));
 		if (x == NULL)
 			break;
-		if (total == 0)
+		if (chain.count == 0)
 			TRY(check_own(x, want, why));
 		else if (!is_issued(x, want))
 			continue; /* the CA's own */
-		TRY(put_certificate(x, x5c, &total, why));
+		TRY(put_certificate(x, &chain, why));
 	}
-	if (total == 0)
+	if (chain.count == 0)
 		return REFUSE(why, VH_EKEY, "no certificate in this PEM text");
 	buf_put_text(x5c, "]");
 	return buf_end(x5c);

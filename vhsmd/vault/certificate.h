@@ -11,6 +11,8 @@
 /* Bytes of a chain in DER: so much travels with every hello and tombstone,
  * twice in base64, and must fit their fields. */
 #define CERTIFICATE_CHAIN_MAX 6144
+/* Certificates that receivers take, without the CA's. */
+#define CERTIFICATE_COUNT_MAX 4
 
 /* What the certificate must say. */
 struct certificate_want {

@@ -206,14 +206,29 @@ Test(identity, malformed_chains_are_refused)
 	    VH_EKEY, "malformed certificate");
 }
 
-Test(identity, a_chain_that_hellos_cannot_carry_is_refused)
+/* A good certificate with more of the same behind it. */
+static struct tried
+try_chain(size_t count, const char *usage)
 {
 	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
 	AUTO(buf_free) struct buf *chain = buf_new(65536);
 
-	for (size_t i = 0; i < 40; i++)
-		put_certificate_pem(chain, key, &(struct wish){ 0 });
-	expect(try_key(key, buf_slice(chain)), VH_ETOOBIG, "more than 6144");
+	put_certificate_pem(chain, key, &(struct wish){ 0 });
+	for (size_t i = 1; i < count; i++)
+		put_certificate_pem(chain, key,
+		    &(struct wish){ .usage = usage });
+	return try_key(key, buf_slice(chain));
+}
+
+Test(identity, a_chain_that_hellos_cannot_carry_is_refused)
+{
+	char usages[3001] = "";
+
+	cr_expect_eq(try_chain(4, "").err, VH_OK);
+	expect(try_chain(5, ""), VH_ETOOBIG, "more than 4 certificates");
+	for (size_t i = 0; i + 8 < sizeof usages; i += 8)
+		memcpy(usages + i, i == 0 ? "1.2.3.45" : ",1.2.3.4", 8);
+	expect(try_chain(4, usages), VH_ETOOBIG, "or 6144 bytes");
 }
 
 Test(identity, every_flipped_bit_of_a_certificate_is_survived)
