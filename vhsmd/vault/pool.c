@@ -47,11 +47,11 @@ struct pool {
 static const struct {
 	const char *name;
 	int nice;
-	size_t batch;
+	size_t batch, share; /* jobs taken at once, of how many that wait */
 } lanes[LANES] = {
-	[LANE_FAST] = { "fast", 0, BATCH },
-	[LANE_NORMAL] = { "normal", 5, 1 },
-	[LANE_HEAVY] = { "heavy", 19, 1 },
+	[LANE_FAST] = { "fast", 0, BATCH, 2 },
+	[LANE_NORMAL] = { "normal", 5, 4, 8 },
+	[LANE_HEAVY] = { "heavy", 19, 1, 1 },
 };
 
 /* Unlinks up to most jobs no larger than size, from the head.  Under the lock.
@@ -99,17 +99,21 @@ run_jobs(struct worker *w, struct job *job)
 }
 
 static struct job *
-wait_for_jobs(struct queue *q, size_t most)
+wait_for_jobs(struct pool *p, enum lane lane)
 {
+	struct queue *q = &p->lane[lane];
+
 	pthread_mutex_lock(&q->lock);
 	while (q->head == NULL) {
 		q->sleepers++;
 		pthread_cond_wait(&q->more, &q->lock);
 		q->sleepers--;
 	}
-	/* Leave some for others when there are few. */
-	size_t fair = q->depth / 2 + 1;
-	struct job *jobs = take(q, fair < most ? fair : most, SIZE_MAX);
+	/* Several at once save wake-ups where many wait anyway; where few do,
+	 * each is done as soon as there is a worker. */
+	size_t fair = q->depth / lanes[lane].share + 1;
+	struct job *jobs = take(q,
+	    fair < lanes[lane].batch ? fair : lanes[lane].batch, SIZE_MAX);
 
 	pthread_mutex_unlock(&q->lock);
 	return jobs;
@@ -133,8 +137,7 @@ work(void *arg)
 	if (w == w->pool->worker)
 		return w->pool->intake(w->pool->intake_arg);
 	for (;;) {
-		run_jobs(w, wait_for_jobs(&w->pool->lane[w->lane],
-				lanes[w->lane].batch));
+		run_jobs(w, wait_for_jobs(w->pool, w->lane));
 	}
 }
 
