@@ -2,7 +2,8 @@
 import socket
 import struct
 
-OPS = {"SIGN": 1, "DECRYPT": 2, "VERIFY": 3, "ENCRYPT": 4, "KEYS": 5, "STATUS": 6, "DRAIN": 16}
+OPS = {"SIGN": 1, "DECRYPT": 2, "VERIFY": 3, "ENCRYPT": 4, "KEYS": 5, "STATUS": 6,
+       "CLUSTER": 7, "DRAIN": 16, "REVOKE": 17}
 TAGS = {"KID": 1, "ALG": 2, "DATA": 3, "HEADER": 4, "NAME": 5, "KTY": 6, "CRV": 7, "USE": 8,
         "TYP": 9, "TOKEN": 10, "JWK": 11, "JWKS": 12, "ENC": 13, "WHY": 14, "JSON": 15,
         "APU": 16, "APV": 17, "OFF": 18}
@@ -10,7 +11,7 @@ NAMES = {number: name for name, number in TAGS.items()}
 ERRORS = {0: "OK", 1: "EPARSE", 2: "EVERSION", 3: "EOP", 4: "EFIELD", 5: "EFORBIDDEN",
           6: "ENOKEY", 7: "EALG", 8: "EKEY", 9: "EBUSY", 10: "EDEADLINE", 11: "EDECRYPT",
           12: "EVERIFY", 13: "ETOKEN", 14: "EHEADER", 15: "EJSON", 16: "ETOOBIG",
-          17: "EDRAINING", 18: "ENOMEM", 19: "EIO", 20: "EINTERNAL", 21: "ECONFIG", 22: "ELOST"}
+          17: "EDRAINING", 18: "ENOMEM", 19: "EIO", 20: "EINTERNAL", 21: "ECONFIG", 22: "ELOST", 25: "EINACTIVE"}
 ID_BIT = 0x80000000
 
 
