@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "peer/names.h"
+
 /* --- the queue --------------------------------------------------------------
  */
 
@@ -290,49 +292,10 @@ net_set_options(nng_socket socket)
 	return VH_OK;
 }
 
-static bool
-is_port(const char *text, bool any_port)
-{
-	unsigned long port = 0;
-	size_t len = strlen(text);
-
-	if (len == 0 || len > 5)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		port = port * 10 + (unsigned long)(text[i] - '0');
-	}
-	return port <= UINT16_MAX && (port > 0 || any_port);
-}
-
-static bool
-is_numeric(const char *address, bool any_port)
-{
-	char host[INET6_ADDRSTRLEN + 2];
-	uint8_t bytes[16];
-	const char *colon = strrchr(address, ':');
-
-	if (colon == NULL || !is_port(colon + 1, any_port))
-		return false;
-	size_t len = (size_t)(colon - address);
-
-	if (len >= sizeof host)
-		return false;
-	memcpy(host, address, len);
-	host[len] = '\0';
-	if (len < 2 || host[0] != '[')
-		return inet_pton(AF_INET, host, bytes) == 1;
-	if (host[len - 1] != ']')
-		return false;
-	host[len - 1] = '\0';
-	return inet_pton(AF_INET6, host + 1, bytes) == 1;
-}
-
 enum vh_err
 net_url(const char *address, bool any_port, struct buf *url)
 {
-	if (!is_numeric(address, any_port))
+	if (!address_is_numeric(address, any_port))
 		return VH_EFIELD;
 	buf_put_text(url, "tls+tcp://");
 	buf_put_text(url, address);

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 
+#define READ_SIZE 16384
+
 static inline void
 x509_free(X509 *cert)
 {
@@ -36,15 +38,6 @@ config_free(nng_tls_config *config)
 		nng_tls_config_free(config);
 }
 AUTO_FREE(nng_tls_config, config_free)
-
-static inline void
-text_free(char *text)
-{
-	if (text != NULL)
-		OPENSSL_cleanse(text, strlen(text));
-	free(text);
-}
-AUTO_FREE(char, text_free)
 
 static enum vh_err
 refuse(const char *what)
@@ -97,21 +90,31 @@ check(const struct net_tls *tls)
 	return net_tls_config(tls, NULL, &config);
 }
 
+/* A copy, NULL of NULL; *bad when out of memory. */
+static char *
+copy(const char *text, bool *bad)
+{
+	char *made = text == NULL ? NULL : strdup(text);
+
+	*bad = *bad || (text != NULL && made == NULL);
+	return made;
+}
+
 enum vh_err
 net_tls_new(const char *cert, const char *key, const char *ca, const char *crl,
     struct net_tls **out)
 {
 	AUTO(net_tls_free) struct net_tls *tls = calloc(1, sizeof *tls);
+	bool bad = false;
 
 	*out = NULL;
 	if (tls == NULL)
 		return VH_ENOMEM;
-	tls->cert = strdup(cert);
-	tls->key = strdup(key);
-	tls->ca = strdup(ca);
-	tls->crl = crl == NULL ? NULL : strdup(crl);
-	if (tls->cert == NULL || tls->key == NULL || tls->ca == NULL ||
-	    (crl != NULL && tls->crl == NULL))
+	tls->cert = copy(cert, &bad);
+	tls->key = copy(key, &bad);
+	tls->ca = copy(ca, &bad);
+	tls->crl = copy(crl, &bad);
+	if (bad)
 		return VH_ENOMEM;
 	TRY(check(tls));
 	*out = TAKE(tls);
@@ -124,7 +127,9 @@ net_tls_free(struct net_tls *tls)
 	if (tls == NULL)
 		return;
 	free(tls->cert);
-	text_free(tls->key);
+	if (tls->key != NULL)
+		OPENSSL_cleanse(tls->key, strlen(tls->key));
+	free(tls->key);
 	free(tls->ca);
 	free(tls->crl);
 	free(tls);
@@ -132,57 +137,74 @@ net_tls_free(struct net_tls *tls)
 
 /* All of a file; its descriptor stays open. */
 static enum vh_err
-read_text(int fd, char **out)
+read_text(int fd, struct buf *text)
 {
-	AUTO(text_free) char *text = calloc(1, NET_TLS_FILE_MAX + 1);
-	size_t len = 0;
-
-	*out = NULL;
-	if (text == NULL)
-		return VH_ENOMEM;
 	/* An earlier process may have read the same open file. */
 	(void)lseek(fd, 0, SEEK_SET); /* a pipe has no beginning */
+	/* A key is not moved about in memory as it comes. */
+	if (!buf_reserve(text, 2 * READ_SIZE))
+		return buf_end(text);
 	for (;;) {
-		ssize_t n = read(fd, text + len, NET_TLS_FILE_MAX - len);
+		size_t before = buf_slice(text).len;
+		uint8_t *to = buf_extend(text, READ_SIZE);
+
+		if (to == NULL)
+			return buf_end(text);
+		ssize_t n = read(fd, to, READ_SIZE);
 
 		if (n < 0)
 			return VH_EIO;
+		buf_trim(text, before + (size_t)n);
 		if (n == 0)
 			break;
-		len += (size_t)n;
-		if (len == NET_TLS_FILE_MAX)
-			return VH_ETOOBIG;
 	}
-	if (len == 0 || memchr(text, 0, len) != NULL)
+	struct slice all = buf_slice(text);
+
+	if (all.len == 0 || memchr(all.p, 0, all.len) != NULL)
 		return refuse("file is empty or not text");
-	*out = strdup(text);
-	return *out == NULL ? VH_ENOMEM : VH_OK;
+	buf_put_u8(text, 0);
+	return buf_end(text);
 }
 
+static inline void
+secret_buf_free(struct buf *b)
+{
+	if (b != NULL && b->p != NULL)
+		OPENSSL_cleanse(b->p, b->cap);
+	buf_free(b);
+}
+AUTO_FREE(struct buf, secret_buf_free)
+
 enum vh_err
-net_tls_read(int cert_fd, int key_fd, int ca_fd, int crl_fd,
+net_tls_read(const struct net_tls_files *files, const struct net_tls *old,
     struct net_tls **out)
 {
-	AUTO(text_free) char *cert = NULL;
-	AUTO(text_free) char *key = NULL;
-	AUTO(text_free) char *ca = NULL;
-	AUTO(text_free) char *crl = NULL;
-	const int fds[] = { cert_fd, key_fd, ca_fd, crl_fd };
-	char **const texts[] = { &cert, &key, &ca, &crl };
+	AUTO(buf_free) struct buf *cert = buf_new(NET_TLS_FILE_MAX);
+	AUTO(secret_buf_free) struct buf *key = buf_new(NET_TLS_FILE_MAX);
+	AUTO(buf_free) struct buf *ca = buf_new(NET_TLS_FILE_MAX);
+	AUTO(buf_free) struct buf *crl = buf_new(NET_TLS_FILE_MAX);
+	const int fds[] = { files->cert, files->key, files->ca, files->crl };
+	struct buf *const bufs[] = { cert, key, ca, crl };
+	const char *texts[4] = { NULL };
 	enum vh_err err = VH_OK;
 
 	*out = NULL;
+	if (old != NULL)
+		memcpy(texts,
+		    (const char *[]){ old->cert, old->key, old->ca, old->crl },
+		    sizeof texts);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		if (fds[i] < 0)
 			continue;
 		if (err == VH_OK)
-			err = read_text(fds[i], texts[i]);
+			err = read_text(fds[i], bufs[i]);
+		texts[i] = (const char *)buf_slice(bufs[i]).p;
 		(void)close(fds[i]); /* read only */
 	}
 	TRY(err);
-	if (cert == NULL || key == NULL || ca == NULL)
+	if (texts[0] == NULL || texts[1] == NULL || texts[2] == NULL)
 		return refuse("certificate, private key or CA is missing");
-	return net_tls_new(cert, key, ca, crl, out);
+	return net_tls_new(texts[0], texts[1], texts[2], texts[3], out);
 }
 
 enum vh_err

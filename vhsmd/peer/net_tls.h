@@ -7,7 +7,7 @@
 
 #include "wire/buf.h"
 
-#define NET_TLS_FILE_MAX (1u << 20) /* of any of the files */
+#define NET_TLS_FILE_MAX (16u << 20) /* of any of the files */
 
 /* PEM, NUL-terminated. */
 struct net_tls {
@@ -15,11 +15,16 @@ struct net_tls {
 	char *ca, *crl;   /* crl: NULL for none */
 };
 
-/* Reads the files from their descriptors (which it closes), crl_fd -1 for none,
- * and checks that they make a configuration.  VH_EIO, VH_ETOOBIG; VH_ECONFIG,
+/* Descriptors of the files, -1 for none. */
+struct net_tls_files {
+	int cert, key, ca, crl;
+};
+
+/* Reads what there is (and closes it), takes the rest from old (or NULL), and
+ * checks that it all makes a configuration.  VH_EIO, VH_ETOOBIG; VH_ECONFIG,
  * logged, for files that are not what they should be or do not match. */
-enum vh_err net_tls_read(int cert_fd, int key_fd, int ca_fd, int crl_fd,
-    struct net_tls **out);
+enum vh_err net_tls_read(const struct net_tls_files *files,
+    const struct net_tls *old, struct net_tls **out);
 /* Of texts; copies.  As net_tls_read. */
 enum vh_err net_tls_new(const char *cert, const char *key, const char *ca,
     const char *crl, struct net_tls **out);

@@ -359,7 +359,6 @@ Test(session, a_pipe_without_a_hello_ends)
 Test(session, a_question_before_the_hello_is_forbidden)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(rig_free) struct rig *a = node(p, "a");
 	AUTO(rig_free) struct rig *b = node(p, "b");
 	AUTO(net_free) struct net *n = NULL;
 	AUTO(buf_free) struct buf *q = buf_new(1024);
