@@ -215,7 +215,7 @@ set_due(struct member *m)
 	due_by(m, probe_due(m));
 	due_by(m, seek_due(m));
 	for (n = m->suspects; n != NULL; n = n->suspect_next)
-		due_by(m, suspicion_due(n->suspicion));
+		due_by(m, suspicion_due(m, n->suspicion));
 	for (n = m->contests; n != NULL; n = n->contest_next)
 		if (n->contest->phase != CONTEST_OLD &&
 		    n->contest->phase != CONTEST_NEW)
@@ -257,6 +257,7 @@ ended(struct member *m, const struct ask *a, const struct update *word,
 		break;
 	case ASK_CONTEST: contest_answer(m, a->node, word); break;
 	case ASK_SYNC:
+	case ASK_TELL:
 	case ASK_TWIN:
 	case ASK_LEAVE:
 	case ASK_FREE: break;

@@ -128,17 +128,6 @@ reply_ready(struct member *m, struct reply *r, enum message_kind kind)
 	DL_APPEND(m->ready, r);
 }
 
-/* How often an entry is told on: enough that all have very probably heard it
- * (SWIM, 4.1: a small multiple of the logarithm of the group's size). */
-static unsigned
-tell_limit(const struct member *m)
-{
-	unsigned limit = (4 * scale_milli(living(m) + 1) + 999) / 1000;
-
-	limit = limit < 6 ? 6 : limit;
-	return limit < TOLD_MAX ? limit : TOLD_MAX - 1;
-}
-
 static void
 told_once_more(struct member *m, struct node *n, unsigned limit)
 {

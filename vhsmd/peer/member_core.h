@@ -20,15 +20,16 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define HEALTH_MAX      8
+#define HEALTH_MAX      4 /* a probe takes (1 + it) times as long then */
 #define HELPERS_MAX     8
 #define CONFIRM_MAX     2  /* confirmations that shorten a suspicion fully */
 #define TOLD_MAX        32 /* times that an entry is told on, at most */
-#define TELL_ENTRIES    48 /* entries of gossip in a message */
+#define TELL_ENTRIES    24 /* entries of gossip in a message */
 #define GOODBYES_MAX    64
 #define CONTEST_TRIES   3
 #define CONTEST_HOLD_MS 30000 /* a settled contest is not begun again */
 #define DISTRUST_MS     60000
+#define TELL_TIMES      2 /* messages of mere gossip a probe period */
 #define SYNC_MIN_MS     1000
 #define SYNC_TIMEOUT_MS 5000
 #define TWIN_QUIET_MS   60000 /* between two reports of our own twin */
@@ -67,8 +68,29 @@ struct contest {
 	char address[MEMBER_ADDRESS_MAX + 1];
 };
 
+/* What looking one up and comparing it touches stands first. */
 struct node {
 	UT_hash_handle hh;
+	uint64_t instance, incarnation;
+	struct member_digest digest;
+	enum member_state state, reported; /* reported 0: never */
+	uint8_t name_len, address_len, version_len;
+	char name[MEMBER_NAME_MAX + 1];
+
+	uint8_t told;    /* times; TOLD_MAX: enough */
+	uint8_t cleared; /* times by hearsay, since its own last word */
+	bool telling;    /* in a list of m->tell */
+	bool urgent;     /* in m->urgent */
+	bool forgotten;  /* only waits for its event */
+	bool event_waits, restarted, changed, twin;
+	uint32_t at; /* in m->order; not of self */
+	uint32_t rtt_us;
+	char *address, *version; /* one allocation, at address */
+	uint64_t said; /* highest incarnation from itself, of this instance */
+	struct mono_ns since, last_seen;
+	struct mono_ns distrusted; /* hearsay does not revive it until then */
+	struct mono_ns called;     /* last call because of that */
+
 	struct node *told_prev, *told_next; /* m->tell[told] */
 	struct node *event_next;
 	struct node *suspect_prev, *suspect_next;
@@ -76,24 +98,6 @@ struct node {
 	struct node *contest_prev, *contest_next;
 	struct suspicion *suspicion; /* while SUSPECT */
 	struct contest *contest;     /* or NULL */
-	uint64_t instance, incarnation;
-	uint64_t said; /* highest incarnation from itself, of this instance */
-	struct member_digest digest;
-	struct mono_ns since, last_seen;
-	struct mono_ns distrusted; /* hearsay does not revive it until then */
-	struct mono_ns called;     /* last call because of that */
-	uint32_t at;               /* in m->order; not of self */
-	uint32_t rtt_us;
-	enum member_state state, reported; /* reported 0: never */
-	uint8_t cleared; /* times by hearsay, since its own last word */
-	uint8_t told;    /* times; TOLD_MAX: enough */
-	bool telling;    /* in a list of m->tell */
-	bool urgent;     /* in m->urgent */
-	bool forgotten;  /* only waits for its event */
-	bool event_waits, restarted, changed, twin;
-	char *address, *version;
-	uint8_t name_len;
-	char name[];
 };
 
 enum ask_purpose {
@@ -105,6 +109,7 @@ enum ask_purpose {
 	ASK_SYNC,
 	ASK_DEAD,    /* one of the dead, or somebody who is only hearsay */
 	ASK_CONTEST, /* both phases */
+	ASK_TELL,    /* only carries gossip */
 	ASK_TWIN,    /* tells an instance of its twin */
 	ASK_LEAVE,
 };
@@ -171,9 +176,10 @@ struct member {
 	struct buf *out;
 
 	struct probe probe;
-	struct mono_ns probe_at, sync_at, dead_at, grace;
+	struct mono_ns probe_at, sync_at, dead_at, tell_at, grace;
 	uint32_t sync_wait_ms;
-	uint64_t news, news_seen; /* changes of the table */
+	bool bulk;                /* a whole table is being merged */
+	uint64_t news, news_seen; /* what tables taught us */
 	struct seed *seeds;
 	size_t seed_count;
 
@@ -224,15 +230,20 @@ struct node *node_add(struct member *m, const struct update *u);
 struct node *node_new(const struct update *u);
 void node_free(struct node *n);
 void node_forget(struct member *m, struct node *n);
-/* Replaces the text if it differs; keeps the old one when out of memory.
- * Whether it did. */
-bool node_set_text(char **text, struct slice value);
+/* Whether one of them differs from what n has; then both are replaced, unless
+ * out of memory. */
+bool node_set_texts(struct node *n, struct slice address, struct slice version);
 /* Only counts and lists: what a state means is in member_rules.c. */
 void node_set_state(struct member *m, struct node *n, enum member_state state);
 void node_urgent(struct member *m, struct node *n);
 void node_not_urgent(struct member *m, struct node *n);
 /* Tells n on, from the start. */
 void node_tell(struct member *m, struct node *n);
+/* Often enough that all will very probably have heard it (SWIM, 4.1: a small
+ * multiple of the logarithm of the group's size). */
+unsigned tell_limit(const struct member *m);
+/* Whether anything is still to be told on. */
+bool any_to_tell(const struct member *m);
 void node_event(struct member *m, struct node *n);
 /* The entry of n as it goes on the wire; borrowed from n. */
 void update_of_node(const struct member *m, const struct node *n,
@@ -276,8 +287,10 @@ void self_raise(struct member *m, uint64_t above);
 
 /* --- member_suspect.c --- */
 void suspect(struct member *m, struct node *n, struct slice by, bool leaving);
+/* Whether it is one of the accusers that count. */
+bool is_accused_by(const struct node *n, struct slice by);
 void suspicion_end(struct member *m, struct node *n);
-struct mono_ns suspicion_due(const struct suspicion *s);
+struct mono_ns suspicion_due(const struct member *m, const struct suspicion *s);
 void suspects_tick(struct member *m);
 
 /* --- member_contest.c --- */

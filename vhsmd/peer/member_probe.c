@@ -28,14 +28,16 @@ probe_drop(struct member *m)
 }
 
 /* Lifeguard, 3.1: a helper that stays silent, or none to ask, speaks against
- * ourselves; a NACK does not. */
+ * ourselves; NACKs do not.  Unlike there one point whatever the number of the
+ * silent: the smaller side of a partition has to stay quick enough to notice
+ * it. */
 static void
 probe_lost(struct member *m)
 {
 	const struct probe p = m->probe;
 
 	m->stats.probes_failed++;
-	health_add(m, p.helpers > 0 ? (int)(p.helpers - p.nacks) : 1);
+	health_add(m, p.helpers == 0 || p.nacks < p.helpers);
 	probe_drop(m);
 	if (passed(m, m->grace))
 		suspect(m, p.node, node_name(m->self), false);
@@ -153,6 +155,23 @@ shuffle(struct member *m)
 
 /* SWIM, 4.3: everybody once a round, in an order of our own. */
 static struct node *
+next_in_order(struct member *m, bool accused_too)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->cursor >= m->count)
+			shuffle(m);
+		struct node *n = m->order[m->cursor++];
+
+		if (node_lives(n) &&
+		    (accused_too || !is_accused_by(n, node_name(m->self))))
+			return n;
+	}
+	return NULL;
+}
+
+/* Those whom we accuse already come last: others look after them, and when half
+ * of a cluster is lost, the rest of it should be noticed. */
+static struct node *
 next_target(struct member *m)
 {
 	struct node *n = m->urgent;
@@ -161,14 +180,8 @@ next_target(struct member *m)
 		node_not_urgent(m, n);
 		return n;
 	}
-	for (size_t i = 0; i < m->count; i++) {
-		if (m->cursor >= m->count)
-			shuffle(m);
-		n = m->order[m->cursor++];
-		if (node_lives(n))
-			return n;
-	}
-	return NULL;
+	n = next_in_order(m, false);
+	return n != NULL ? n : next_in_order(m, true);
 }
 
 static void

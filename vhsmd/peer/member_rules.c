@@ -59,10 +59,9 @@ node_takeover(struct member *m, struct node *n, const struct update *u,
 	n->distrusted.ns = 0;
 	if (!hearsay)
 		n->last_seen = m->now;
-	(void)node_set_text(&n->address, u->address);
-	(void)node_set_text(&n->version, u->version);
+	(void)node_set_texts(n, u->address, u->version);
 	n->restarted = true;
-	m->news++;
+	m->news += m->bulk;
 	node_alive(m, n);
 }
 
@@ -90,9 +89,8 @@ meet(struct member *m, const struct update *u, bool hearsay)
 static bool
 take_facts(struct node *n, const struct update *u, bool replace)
 {
-	bool news = node_set_text(&n->address, u->address);
+	bool news = node_set_texts(n, u->address, u->version);
 
-	news |= node_set_text(&n->version, u->version);
 	if (digest_newer(u->digest, n->digest) ||
 	    (replace && digest_newer(n->digest, u->digest))) {
 		n->digest = u->digest;
@@ -278,10 +276,8 @@ alive_heard(struct member *m, struct node *n, const struct update *u)
 
 	n->incarnation = u->incarnation;
 	n->digest = u->digest;
-	if (n->last_seen.ns == 0) {
-		news |= node_set_text(&n->address, u->address);
-		news |= node_set_text(&n->version, u->version);
-	}
+	if (n->last_seen.ns == 0)
+		news |= node_set_texts(n, u->address, u->version);
 	node_alive(m, n);
 	if (news)
 		changed(m, n);
@@ -354,6 +350,8 @@ gossip_heard(struct member *m, const struct message *msg)
 	struct slice rest = msg->rest;
 	struct update u;
 
+	m->bulk = msg->kind == MESSAGE_SYNC || msg->kind == MESSAGE_TABLE;
 	while (message_next(&rest, &u))
 		hearsay_heard(m, msg->sender.name, &u);
+	m->bulk = false;
 }

@@ -196,22 +196,23 @@ dead_tick(struct member *m)
 		call(m, late);
 }
 
-/* Each of n nodes asks another: less often in large clusters. */
+/* A table of n entries costs n: less often in large clusters. */
 static uint32_t
-sync_longest_ms(const struct member *m)
+sync_scaled_ms(const struct member *m, uint32_t ms)
 {
-	uint32_t ms = m->c.sync_ms;
+	uint32_t times = 1;
 
-	for (size_t n = living(m); n > 32; n /= 2)
-		ms += m->c.sync_ms;
-	return ms;
+	for (size_t n = living(m); n > 128; n /= 2)
+		times++;
+	return ms * times;
 }
 
 /* Sooner while it brings news, later when it does not. */
 static void
 sync_tick(struct member *m)
 {
-	uint32_t longest = sync_longest_ms(m);
+	uint32_t shortest = sync_scaled_ms(m, SYNC_MIN_MS);
+	uint32_t longest = sync_scaled_ms(m, m->c.sync_ms);
 
 	if (!passed(m, m->sync_at))
 		return;
@@ -219,8 +220,8 @@ sync_tick(struct member *m)
 		m->sync_wait_ms /= 2;
 	else
 		m->sync_wait_ms *= 2;
-	if (m->sync_wait_ms < SYNC_MIN_MS)
-		m->sync_wait_ms = SYNC_MIN_MS;
+	if (m->sync_wait_ms < shortest)
+		m->sync_wait_ms = shortest;
 	if (m->sync_wait_ms > longest)
 		m->sync_wait_ms = longest;
 	m->news_seen = m->news;
@@ -231,9 +232,27 @@ sync_tick(struct member *m)
 		(void)ask_begin(m, ASK_SYNC, MESSAGE_SYNC, n, SYNC_TIMEOUT_MS);
 }
 
+/* Probes carry gossip, but those of the dead carry it nowhere, and when we are
+ * unwell they are rare: news also goes out by itself. */
+static void
+tell_tick(struct member *m)
+{
+	if (!passed(m, m->tell_at))
+		return;
+	m->tell_at = after_ms(m, jittered(m, m->c.probe_ms / TELL_TIMES));
+	struct node *n = any_to_tell(m)
+			     ? node_random(m, MEMBER_ALIVE, MEMBER_ALIVE, NULL)
+			     : NULL;
+
+	if (n != NULL)
+		(void)ask_begin(m, ASK_TELL, MESSAGE_PING, n,
+		    scaled_ms(m, m->c.timeout_ms));
+}
+
 void
 seek_tick(struct member *m)
 {
+	tell_tick(m);
 	seeds_tick(m);
 	dead_tick(m);
 	sync_tick(m);
@@ -245,6 +264,8 @@ seek_due(const struct member *m)
 	struct mono_ns due =
 	    m->sync_at.ns < m->dead_at.ns ? m->sync_at : m->dead_at;
 
+	if (m->tell_at.ns < due.ns && any_to_tell(m))
+		due = m->tell_at;
 	for (size_t i = 0; i < m->seed_count; i++)
 		if (!m->seeds[i].asking && m->seeds[i].at.ns < due.ns)
 			due = m->seeds[i].at;

@@ -6,23 +6,28 @@
 /* A suspicion starts long and shortens with each accuser that is not one of the
  * earlier ones (Lifeguard, 4: a node that is slow itself accuses alone). */
 
-/* log(c + 1) / log(wanted + 1), in thousandths. */
+/* log(c + 1) / log(wanted + 1), in thousandths.  No more are wanted than there
+ * are left to accuse; but one, so that who is alone takes its time. */
 static uint32_t
-confirmed_milli(const struct suspicion *s)
+confirmed_milli(const struct member *m, const struct suspicion *s)
 {
+	unsigned wanted = s->wanted;
+
 	static_assert(CONFIRM_MAX == 2, "0.631 is log 2 / log 3");
-	if (s->count >= s->wanted)
+	if (wanted > 1 && m->states[MEMBER_ALIVE] < wanted)
+		wanted = 1;
+	if (s->count >= wanted)
 		return 1000;
 	return s->count == 0 ? 0 : 631;
 }
 
 struct mono_ns
-suspicion_due(const struct suspicion *s)
+suspicion_due(const struct member *m, const struct suspicion *s)
 {
 	uint64_t span = s->max_ms - s->min_ms;
 
 	return mono_after_ms(s->started,
-	    s->max_ms - span * confirmed_milli(s) / 1000);
+	    s->max_ms - span * confirmed_milli(m, s) / 1000);
 }
 
 static uint32_t
@@ -35,19 +40,24 @@ hash_of(struct slice name)
 	return h;
 }
 
-/* Whether the accuser is a new one; remembered then. */
-static bool
-accuse(struct suspicion *s, struct slice by)
+bool
+is_accused_by(const struct node *n, struct slice by)
 {
+	const struct suspicion *s = n->suspicion;
 	uint32_t h = hash_of(by);
 
-	for (unsigned i = 0; i <= s->count; i++)
+	for (unsigned i = 0; s != NULL && i <= s->count; i++)
 		if (s->accusers[i] == h)
-			return false;
-	s->accusers[++s->count] = h;
+			return true;
+	return false;
+}
+
+static void
+accuse(struct suspicion *s, struct slice by)
+{
+	s->accusers[++s->count] = hash_of(by);
 	(void)snprintf(s->by, sizeof s->by, "%.*s", (int)by.len,
 	    (const char *)by.p);
-	return true;
 }
 
 static void
@@ -56,10 +66,11 @@ confirm(struct member *m, struct node *n, struct slice by, bool leaving)
 	struct suspicion *s = n->suspicion;
 
 	s->leaving |= leaving;
-	if (s->count >= s->wanted || !accuse(s, by))
+	if (s->count >= s->wanted || is_accused_by(n, by))
 		return;
+	accuse(s, by);
 	node_tell(m, n);
-	due_by(m, suspicion_due(s));
+	due_by(m, suspicion_due(m, s));
 }
 
 static struct suspicion *
@@ -102,7 +113,7 @@ suspect(struct member *m, struct node *n, struct slice by, bool leaving)
 	 * confirms it, or clears it. */
 	if (random_below(m, living(m)) < HELPERS_MAX)
 		node_urgent(m, n);
-	due_by(m, suspicion_due(n->suspicion));
+	due_by(m, suspicion_due(m, n->suspicion));
 }
 
 void
@@ -122,7 +133,7 @@ suspects_tick(struct member *m)
 
 	for (n = m->suspects; n != NULL; n = next) {
 		next = n->suspect_next;
-		if (passed(m, suspicion_due(n->suspicion)))
+		if (passed(m, suspicion_due(m, n->suspicion)))
 			node_gone(m, n,
 			    n->suspicion->leaving ? MEMBER_LEFT : MEMBER_DEAD);
 	}

@@ -12,19 +12,24 @@ node_find(const struct member *m, struct slice name)
 }
 
 bool
-node_set_text(char **text, struct slice value)
+node_set_texts(struct node *n, struct slice address, struct slice version)
 {
-	if (*text != NULL && slice_is(value, *text))
+	if (n->address != NULL &&
+	    slice_eq(address, slice_of(n->address, n->address_len)) &&
+	    slice_eq(version, slice_of(n->version, n->version_len)))
 		return false;
-	char *copy = malloc(value.len + 1);
+	char *texts = calloc(1, address.len + version.len + 2);
 
-	if (copy == NULL)
+	if (texts == NULL)
 		return false;
-	if (value.len > 0)
-		memcpy(copy, value.p, value.len);
-	copy[value.len] = '\0';
-	free(*text);
-	*text = copy;
+	memcpy(texts, address.p, address.len);
+	if (version.len > 0)
+		memcpy(texts + address.len + 1, version.p, version.len);
+	free(n->address);
+	n->address = texts;
+	n->version = texts + address.len + 1;
+	n->address_len = (uint8_t)address.len;
+	n->version_len = (uint8_t)version.len;
 	return true;
 }
 
@@ -36,7 +41,6 @@ node_free(struct node *n)
 	free(n->suspicion);
 	free(n->contest);
 	free(n->address);
-	free(n->version);
 	free(n);
 }
 AUTO_FREE(struct node, node_free)
@@ -45,7 +49,7 @@ struct node *
 node_new(const struct update *u)
 {
 	AUTO(node_free)
-	struct node *n = calloc(1, sizeof *n + u->name.len + 1);
+	struct node *n = calloc(1, sizeof *n);
 
 	if (n == NULL)
 		return NULL;
@@ -56,8 +60,7 @@ node_new(const struct update *u)
 	n->digest = u->digest;
 	n->state = MEMBER_DEAD;
 	n->told = TOLD_MAX;
-	if (!node_set_text(&n->address, u->address) ||
-	    !node_set_text(&n->version, u->version))
+	if (!node_set_texts(n, u->address, u->version))
 		return NULL;
 	return TAKE(n);
 }
@@ -190,7 +193,7 @@ node_set_state(struct member *m, struct node *n, enum member_state state)
 	}
 	n->state = state;
 	n->since = m->now;
-	m->news++;
+	m->news += m->bulk;
 }
 
 void
@@ -210,13 +213,36 @@ node_not_urgent(struct member *m, struct node *n)
 	n->urgent = false;
 }
 
+unsigned
+tell_limit(const struct member *m)
+{
+	unsigned limit = (4 * scale_milli(living(m) + 1) + 999) / 1000;
+
+	limit = limit < 6 ? 6 : limit;
+	return limit < TOLD_MAX ? limit : TOLD_MAX - 1;
+}
+
+bool
+any_to_tell(const struct member *m)
+{
+	for (unsigned i = 0; i < TOLD_MAX; i++)
+		if (m->tell[i] != NULL)
+			return true;
+	return false;
+}
+
+/* One met in a whole table is told on a few times only: others have it from
+ * such tables too, and when a large cluster starts, news has to get through. */
 void
 node_tell(struct member *m, struct node *n)
 {
+	bool met = m->bulk && n->reported == 0;
+
 	tell_stop(m, n);
-	n->told = 0;
+	n->told = met ? (uint8_t)(tell_limit(m) - 2) : 0;
 	n->telling = true;
-	DL_PREPEND2(m->tell[0], n, told_prev, told_next);
+	DL_PREPEND2(m->tell[n->told], n, told_prev, told_next);
+	due_by(m, m->tell_at);
 }
 
 void
@@ -242,8 +268,8 @@ update_of_node(const struct member *m, const struct node *n, struct update *u)
 		.incarnation = n->incarnation,
 		.digest = n->digest,
 		.name = node_name(n),
-		.address = slice_text(n->address),
-		.version = slice_text(n->version),
+		.address = slice_of(n->address, n->address_len),
+		.version = slice_of(n->version, n->version_len),
 	};
 	if (!node_lives(n))
 		u->age_s = (uint32_t)((m->now.ns - n->since.ns) / 1000000000);
