@@ -230,7 +230,10 @@ install: all
 	install -m 755 $(BUILD)/lib/libvhsm.so $(DESTDIR)$(PREFIX)/lib/libvhsm.so.$(VERSION)
 	ln -sfn libvhsm.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libvhsm.so.0
 	ln -sfn libvhsm.so.0 $(DESTDIR)$(PREFIX)/lib/libvhsm.so
-	install -m 644 $(BUILD)/lib/vhsm.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' client/vhsm.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/vhsm.pc
+	for u in service sysusers.conf tmpfiles.conf; do install -D -m 644 deploy/systemd/vhsmd.$$u \
+	    $(DESTDIR)$(PREFIX)/share/vhsmd/systemd/vhsmd.$$u || exit 1; done
 	install -m 644 client/vhsm.h $(DESTDIR)$(PREFIX)/include
 	for m in $(man); do install -D -m 644 deploy/man/$$m \
 	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m || exit 1; done

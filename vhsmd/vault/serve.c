@@ -238,6 +238,13 @@ read_outlet(struct serve *s, size_t i)
 	return outlet_is_shut(o) ? VH_ELOST : filled;
 }
 
+/* The other end may go at any time: that is no error of ours. */
+static const char *
+reason_of(enum vh_err err)
+{
+	return err == VH_ELOST ? "closed" : err_name(err);
+}
+
 static void
 read_links(struct serve *s, const struct pollfd *p)
 {
@@ -250,10 +257,10 @@ read_links(struct serve *s, const struct pollfd *p)
 		if (err == VH_OK || s->outlet[i] == NULL)
 			continue;
 		if (i == SUPER) {
-			LOG(NOTICE, "stopped", KV_ERR(err));
+			LOG(NOTICE, "stopped", KV("reason", reason_of(err)));
 			_exit(err == VH_ELOST ? EXIT_SUCCESS : EXIT_FAILURE);
 		}
-		drop_outlet(s, i, err_name(err));
+		drop_outlet(s, i, reason_of(err));
 	}
 }
 
