@@ -29,10 +29,11 @@ Test(ledger, lists_keys_by_kid)
 {
 	struct world w = world_new();
 	struct test_record r = { 1, 1, T0, KEEP, { NULL } };
+	struct test_key *made[ARRAY_LEN(r.keys)];
 	size_t count;
 
-	for (size_t i = 0; i < ARRAY_LEN(r.keys); i++)
-		r.keys[i] = test_key("Ed25519");
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		r.keys[i] = made[i] = test_key("Ed25519");
 	world_live(&w, "ab");
 	cr_assert_eq(world_take(&w, test_record(w.node[B], &r)), REFUSAL_NONE);
 	const struct ledger_key *keys = ledger_keys(w.ledger, &count);
@@ -40,6 +41,8 @@ Test(ledger, lists_keys_by_kid)
 	cr_assert_eq(count, ARRAY_LEN(r.keys));
 	for (size_t i = 1; i < count; i++)
 		cr_expect_lt(strcmp(keys[i - 1].kid, keys[i].kid), 0);
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		test_key_free(made[i]);
 	world_free(&w);
 }
 
@@ -371,5 +374,32 @@ Test(ledger, the_digest_covers_tombstones_and_evidence)
 	cr_expect_eq(count, 4);
 	ledger_each_record(w.ledger, "c", count_token, &count);
 	cr_expect_eq(count, 4);
+	world_free(&w);
+}
+
+Test(ledger, evidence_of_a_revoked_key_goes_at_once)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+
+	world_live(&w, "ab");
+	world_say(&w, B, 1, 1, k, NULL);
+	world_say(&w, B, 2, 1, NULL, NULL);
+	cr_expect_eq(ledger_stats(w.ledger).records, 2);
+	world_take_tombstone(&w, test_tombstone(w.node[A], k->kid, T0));
+	cr_expect_eq(ledger_stats(w.ledger).records, 1);
+	world_free(&w);
+}
+
+Test(ledger, a_node_long_silent_goes_when_it_is_said_to_be_dead)
+{
+	struct world w = world_new();
+
+	world_live(&w, "ab");
+	world_say(&w, B, 1, 1, NULL, NULL);
+	world_pass(&w, 3 * KEEP);
+	cr_expect_not_null(ledger_current(w.ledger, "b"));
+	world_live(&w, "a");
+	cr_expect_null(ledger_current(w.ledger, "b"));
 	world_free(&w);
 }
