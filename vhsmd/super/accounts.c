@@ -77,3 +77,13 @@ account_user(const char *text, unsigned fixed, struct user *out)
 	*out = found;
 	return VH_OK;
 }
+
+bool
+account_is_among(const struct user *user, const struct user *others,
+    size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (others[i].uid == user->uid)
+			return true;
+	return false;
+}

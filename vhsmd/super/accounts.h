@@ -17,4 +17,8 @@ enum vh_err account_gid(const char *text, unsigned *gid);
  * fixed, logged, unless somebody has that number.  VH_ECONFIG, logged. */
 enum vh_err account_user(const char *text, unsigned fixed, struct user *out);
 
+/* Whether the first count of others have one of the same uid. */
+bool account_is_among(const struct user *user, const struct user *others,
+    size_t count);
+
 #endif

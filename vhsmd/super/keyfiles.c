@@ -167,6 +167,19 @@ keyfiles_add_path(struct keyfiles *list, size_t entry, const char *path,
 }
 
 enum vh_err
+keyfiles_add_file(struct keyfiles *list, size_t entry, const char *path,
+    struct buf *why)
+{
+	AUTO(text_free) char *folder_path = NULL;
+	const char *name;
+	int folder;
+
+	TRY(split(path, &folder_path, &name));
+	TRY(open_folder(list, folder_path, why, &folder));
+	return add_file(list, entry, folder_path, folder, name, false, why);
+}
+
+enum vh_err
 keyfiles_add_credential(struct keyfiles *list, size_t entry, const char *name,
     struct buf *why)
 {

@@ -11,6 +11,7 @@
 
 #define KEYFILES_MAX     4096u
 #define KEYFILE_SIZE_MAX (4u << 20)
+#define KEYFILE_IDENTITY SIZE_MAX /* entry of the record key: none */
 
 struct keyfile {
 	char *shown; /* for messages: its path, or the variable's name */
@@ -40,6 +41,9 @@ AUTO_FREE(struct keyfiles, keyfiles_free)
  * in the last part of the path. */
 enum vh_err keyfiles_add_path(struct keyfiles *list, size_t entry,
     const char *path, bool delete, struct buf *why);
+/* The file of that very name, which is never deleted. */
+enum vh_err keyfiles_add_file(struct keyfiles *list, size_t entry,
+    const char *path, struct buf *why);
 /* The variable is overwritten in this process's memory and gone afterwards. */
 enum vh_err keyfiles_add_variable(struct keyfiles *list, size_t entry,
     const char *name, struct buf *why);

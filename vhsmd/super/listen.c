@@ -225,8 +225,10 @@ port_of(const struct sockaddr_storage *a)
 	return ntohs(((const struct sockaddr_in *)a)->sin_port);
 }
 
+/* Linux lets two sockets with SO_REUSEADDR have one port as long as neither
+ * listens, and then one of them listen: nng sets it, too. */
 enum vh_err
-listen_tcp(const char *address, struct listener *out)
+listen_reserve(const char *address, struct listener *out)
 {
 	const int on = 1;
 	struct sockaddr_storage a;
@@ -245,11 +247,21 @@ listen_tcp(const char *address, struct listener *out)
 		return failed(address, "options", errno);
 	if (bind(fd, (const struct sockaddr *)&a, len) != 0)
 		return failed(address, "bind", errno);
-	if (listen(fd, BACKLOG) != 0)
-		return failed(address, "listen", errno);
 	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		return failed(address, "port", errno);
 	out->port = port_of(&a);
 	out->fd = fd_take(&fd);
 	return VH_OK;
+}
+
+enum vh_err
+listen_tcp(const char *address, struct listener *out)
+{
+	TRY(listen_reserve(address, out));
+	if (listen(out->fd, BACKLOG) == 0)
+		return VH_OK;
+	enum vh_err err = failed(address, "listen", errno);
+
+	listener_close(out);
+	return err;
 }

@@ -31,4 +31,9 @@ enum vh_err listen_unix(const char *path, unsigned mode, long group,
  * VH_ECONFIG. */
 enum vh_err listen_tcp(const char *address, struct listener *out);
 
+/* Keeps a TCP port for a child that will listen there itself, again after it
+ * was started again: nobody is given that port, and one that is taken is known
+ * at once.  As listen_tcp otherwise. */
+enum vh_err listen_reserve(const char *address, struct listener *out);
+
 #endif

@@ -11,7 +11,7 @@
 #define IMPORT_MS   120000
 #define GENERATE_MS 600000 /* an RSA-8192 on a slow machine */
 #define COMMIT_MS   600000 /* thousands of self-tests */
-#define FRAME_MAX   65536  /* of a request */
+#define FRAME_MAX   131072 /* of a request */
 #define WHY_MAX     4096
 #define NO_ENTRY    SIZE_MAX
 
@@ -59,6 +59,19 @@ open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
 	return keyfiles_add_path(files, i, path, key->delete, why);
 }
 
+static enum vh_err
+open_record_key(const struct plan *plan, struct keyfiles *files,
+    struct buf *why)
+{
+	enum vh_err err =
+	    keyfiles_add_file(files, KEYFILE_IDENTITY, plan->record_key, why);
+
+	if (err != VH_OK)
+		LOG(ERROR, "key-refused", KV("entry", "cluster record"),
+		    KV_ERR(err), KV("why", line(why)));
+	return err;
+}
+
 enum vh_err
 load_open(const struct plan *plan, struct keyfiles **out)
 {
@@ -78,6 +91,8 @@ load_open(const struct plan *plan, struct keyfiles **out)
 			first = err;
 		buf_clear(why);
 	}
+	if (first == VH_OK && plan->clustered)
+		first = open_record_key(plan, files, why);
 	if (first == VH_OK)
 		*out = TAKE(files);
 	return first;
@@ -113,7 +128,7 @@ struct talk {
 };
 
 static void
-talk_open(struct talk *t, enum vh_op op)
+vault_open(struct talk *t, enum vh_op op)
 {
 	buf_clear(t->request);
 	t->at = frame_request(t->request, op, ++t->id, 0);
@@ -121,7 +136,7 @@ talk_open(struct talk *t, enum vh_op op)
 
 /* Sends the open frame; logs what the vault refused, with what it was about. */
 static enum vh_err
-talk_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
+vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
     struct frame *answer)
 {
 	struct frame none = { 0 };
@@ -187,7 +202,7 @@ generate(struct talk *t, size_t entry)
 	struct frame answer;
 
 	for (uint32_t i = 0; i < key->count; i++) {
-		talk_open(t, VH_OP_VGENERATE);
+		vault_open(t, VH_OP_VGENERATE);
 		frame_put_u32(t->request, VH_F_KTY_ID, key->generate.kty);
 		if (key->generate.crv != 0)
 			frame_put_u32(t->request, VH_F_CRV_ID,
@@ -197,7 +212,8 @@ generate(struct talk *t, size_t entry)
 			    key->generate.bits);
 		frame_put_u32(t->request, VH_F_COUNT, 1);
 		TRY(put_terms(t->request, key));
-		TRY(talk_call(t, entry, "generated", -1, GENERATE_MS, &answer));
+		TRY(vault_call(t, entry, "generated", -1, GENERATE_MS,
+		    &answer));
 		log_keys(&answer, "generated");
 	}
 	return VH_OK;
@@ -208,12 +224,38 @@ import(struct talk *t, struct keyfile *file)
 {
 	struct frame answer;
 
-	talk_open(t, VH_OP_VLOAD);
+	vault_open(t, VH_OP_VLOAD);
 	TRY(put_terms(t->request, &t->plan->spec->keys.at[file->entry]));
-	TRY(talk_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
+	TRY(vault_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
 	    &answer));
 	fd_close(fd_take(&file->fd));
 	log_keys(&answer, file->shown);
+	return VH_OK;
+}
+
+/* Who this node is in its cluster; before the keys, since it costs least. */
+static enum vh_err
+identify(struct talk *t, struct keyfiles *files, const char *advertise)
+{
+	const struct plan *plan = t->plan;
+	/* What load_open opened last. */
+	struct keyfile *file =
+	    files->count == 0 ? NULL : &files->at[files->count - 1];
+	struct frame answer;
+
+	if (!plan->clustered)
+		return VH_OK;
+	if (file == NULL || file->entry != KEYFILE_IDENTITY)
+		return VH_EINTERNAL;
+	vault_open(t, VH_OP_VIDENTITY);
+	frame_put_text(t->request, VH_F_NODE, plan->node);
+	frame_put_text(t->request, VH_F_ADDRESS, advertise);
+	frame_put(t->request, VH_F_CHAIN, buf_slice(plan->chain));
+	frame_put_u64(t->request, VH_F_KEEP_MS,
+	    plan->spec->defaults.keep_after);
+	frame_put_text(t->request, VH_F_VERSION, VHSM_VERSION);
+	TRY(vault_call(t, NO_ENTRY, file->shown, file->fd, IMPORT_MS, &answer));
+	fd_close(fd_take(&file->fd));
 	return VH_OK;
 }
 
@@ -223,12 +265,12 @@ start(struct talk *t, uint64_t arena, struct loaded *out)
 	const struct config_limits *limits = &t->plan->config->limits;
 	struct frame answer;
 
-	talk_open(t, VH_OP_VSTART);
+	vault_open(t, VH_OP_VSTART);
 	frame_put_u64(t->request, VH_F_ARENA, arena);
 	frame_put_u32(t->request, VH_F_WORKERS, (uint32_t)t->plan->workers);
 	frame_put_u32(t->request, VH_F_QUEUE, limits->queue);
 	frame_put_u32(t->request, VH_F_PAYLOAD, limits->payload);
-	TRY(talk_call(t, NO_ENTRY, "start", -1, START_MS, &answer));
+	TRY(vault_call(t, NO_ENTRY, "start", -1, START_MS, &answer));
 	struct slice protection = answer.f.at[VH_F_PROTECTION];
 
 	if (protection.len >= sizeof out->protection)
@@ -240,7 +282,7 @@ start(struct talk *t, uint64_t arena, struct loaded *out)
 
 enum vh_err
 load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
-    uint64_t arena, struct loaded *out)
+    const char *advertise, uint64_t arena, struct loaded *out)
 {
 	AUTO(buf_free) struct buf *request = buf_new(FRAME_MAX);
 	struct talk t = { .vault = vault, .plan = plan, .request = request };
@@ -249,14 +291,15 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 	size_t file = 0;
 
 	TRY(start(&t, arena, &loaded));
+	TRY(identify(&t, files, advertise));
 	for (size_t i = 0; i < plan->spec->keys.count; i++) {
 		if (plan->spec->keys.at[i].generate.kty != 0)
 			TRY(generate(&t, i));
 		while (file < files->count && files->at[file].entry == i)
 			TRY(import(&t, &files->at[file++]));
 	}
-	talk_open(&t, VH_OP_VCOMMIT);
-	TRY(talk_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
+	vault_open(&t, VH_OP_VCOMMIT);
+	TRY(vault_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
 	loaded.keys = fields_u32(&answer.f, VH_F_COUNT);
 	*out = loaded;
 	return VH_OK;

@@ -7,8 +7,9 @@
 #include "super/keyfiles.h"
 #include "super/plan.h"
 
-/* Phase one: opens and checks every key the spec loads; empties variables.
- * VH_ECONFIG, VH_ENOMEM. */
+/* Phase one: opens and checks every key the spec loads, and the one that a node
+ * of a cluster signs its records with; empties variables.  VH_ECONFIG,
+ * VH_ENOMEM. */
 enum vh_err load_open(const struct plan *plan, struct keyfiles **out);
 
 /* Bytes the vault needs for all that. */
@@ -21,9 +22,11 @@ struct loaded {
 	char protection[33];
 };
 
-/* Starts the vault, has it make and import every key, and test them all.  The
- * errors of the vault, VH_ELOST when it died. */
+/* Starts the vault, has it make and import every key, and test them all.
+ * advertise: by what others reach this node, if it is in a cluster.  The errors
+ * of the vault, VH_ELOST when it died. */
 enum vh_err load_vault(struct link *vault, const struct plan *plan,
-    struct keyfiles *files, uint64_t arena, struct loaded *out);
+    struct keyfiles *files, const char *advertise, uint64_t arena,
+    struct loaded *out);
 
 #endif

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "keyspec/check.h"
-#include "super/notify.h"
 #include "super/plan.h"
 #include "super/run.h"
 
@@ -97,12 +96,13 @@ say_ready(const struct super *s, bool deleted)
 	    KV("socket", s->plan->callers),
 	    KV("operator", operators == NULL ? "" : operators),
 	    KV("http", (const char *)s->http_address),
+	    KV("cluster", (const char *)s->cluster_address),
 	    KV("keys", s->loaded.keys),
 	    KV("protection", (const char *)s->loaded.protection),
 	    KV("separation", s->separate ? "full" : "reduced"));
-	notify(deleted ? "READY=1\nSTATUS=serving"
-		       : "READY=1\nSTATUS=serving; a key file could not be "
-			 "deleted, see the log");
+	run_say_ready(s, deleted ? NULL
+				 : "a key file could not be deleted, see the "
+				   "log");
 }
 
 static int
@@ -130,7 +130,7 @@ serve(const struct options *o, struct buf *why)
 	/* All keys are live.  From here an orderly stop is the only one. */
 	if (run_block_signals() != VH_OK)
 		return EXIT_FAILURE;
-	bool deleted = keyfiles_delete(s->files);
+	bool deleted = keyfiles_delete(s->keyfiles);
 
 	say_ready(s, deleted);
 	return run_super(s);

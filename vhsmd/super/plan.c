@@ -10,10 +10,36 @@
 #include "super/accounts.h"
 #include "super/fd.h"
 #include "super/principals.h"
+#include "super/procs.h"
 #include "super/text.h"
 
 #define WORKERS_MAX 256
 #define READ_SIZE   65536
+
+/* Paths of the configuration, and where they go once they are resolved. */
+#define PATH(from, to)                                                         \
+	{                                                                      \
+		offsetof(struct config, from), offsetof(struct plan, to)       \
+	}
+static const struct {
+	size_t from, to;
+} paths[] = {
+	PATH(node.state, state),
+	PATH(http.tls.cert, http_cert),
+	PATH(http.tls.key, http_key),
+	PATH(cluster.ca, ca),
+	PATH(cluster.crl, crl),
+	PATH(cluster.tls.cert, tls_cert),
+	PATH(cluster.tls.key, tls_key),
+	PATH(cluster.record.cert, record_cert),
+	PATH(cluster.record.key, record_key),
+};
+
+static char **
+path_of(struct plan *p, size_t i)
+{
+	return (char **)((uintptr_t)p + paths[i].to);
+}
 
 void
 plan_free(struct plan *plan)
@@ -26,10 +52,10 @@ plan_free(struct plan *plan)
 	free(plan->node);
 	free(plan->callers);
 	free(plan->operators);
-	free(plan->state);
-	free(plan->cert);
-	free(plan->key);
 	free(plan->principals);
+	buf_free(plan->chain);
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+		free(*path_of(plan, i));
 	free(plan);
 }
 
@@ -104,6 +130,19 @@ resolve(const char *file, const char *path, char **out)
 	if (file == NULL)
 		return overlay(out, path);
 	return path_beside(file, path, out);
+}
+
+static enum vh_err
+resolve_all(const char *file, struct plan *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		/* The row says where in struct config the path stands. */
+		const char *const *from =
+		    (const char *const *)((uintptr_t)p->config + paths[i].from);
+
+		TRY(resolve(file, *from, path_of(p, i)));
+	}
+	return VH_OK;
 }
 
 static enum vh_err
@@ -231,14 +270,44 @@ choose_principals(const struct options *o, struct plan *p, struct buf *why)
 	return overlay(&p->principals, (const char *)buf_slice(text).p);
 }
 
-enum vh_err
-plan_make(const struct options *o, struct plan **out, struct buf *why)
+/* What a cluster needs beyond its own keys. */
+static enum vh_err
+join_cluster(struct plan *p, struct buf *why)
 {
-	AUTO(plan_free) struct plan *p = calloc(1, sizeof *p);
+	p->clustered = p->config->cluster.listen != NULL;
+	if (!p->clustered)
+		return VH_OK;
+	if (p->state == NULL) {
+		buf_put_text(why,
+		    "cluster: no state in node, expected a folder for what "
+		    "other nodes have signed (or --state)");
+		return VH_ECONFIG;
+	}
+	TRY(read_trusted(p->record_cert, &p->chain, why));
+	size_t size = buf_slice(p->chain).len;
 
-	if (p == NULL)
-		return VH_ENOMEM;
-	TRY(read_config(o, p, why));
+	if (size > 0 && size <= field_row(VH_F_CHAIN)->max)
+		return VH_OK;
+	buf_format(why, "%s: %zu bytes, expected 1 to %zu", p->record_cert,
+	    size, field_row(VH_F_CHAIN)->max);
+	return VH_ECONFIG;
+}
+
+unsigned
+plan_procs(const struct plan *plan)
+{
+	unsigned procs = 0;
+
+	for (unsigned i = 0; i < PROCS; i++)
+		if (plan->clustered || proc_row((enum proc)i)->alone)
+			procs |= 1u << i;
+	return procs;
+}
+
+/* What the command line says wins. */
+static enum vh_err
+overlay_options(const struct options *o, struct plan *p)
+{
 	struct config *c = p->config;
 
 	TRY(overlay(&c->listen.socket, o->listen));
@@ -247,10 +316,20 @@ plan_make(const struct options *o, struct plan **out, struct buf *why)
 	if (o->log != NULL)
 		c->log.format = strcmp(o->log, "json") == 0 ? LOG_FORMAT_JSON
 							    : LOG_FORMAT_LOGFMT;
-	TRY(resolve(o->config, c->node.state, &p->state));
-	TRY(overlay(&p->state, o->state));
-	TRY(resolve(o->config, c->http.tls.cert, &p->cert));
-	TRY(resolve(o->config, c->http.tls.key, &p->key));
+	TRY(resolve_all(o->config, p));
+	return overlay(&p->state, o->state);
+}
+
+enum vh_err
+plan_make(const struct options *o, struct plan **out, struct buf *why)
+{
+	AUTO(plan_free) struct plan *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return VH_ENOMEM;
+	TRY(read_config(o, p, why));
+	TRY(overlay_options(o, p));
+	TRY(join_cluster(p, why));
 	TRY(choose_node(p));
 	TRY(choose_sockets(p, why));
 	TRY(choose_group(p, why));

@@ -16,9 +16,13 @@ struct plan {
 	char *node;
 	char *callers, *operators; /* URLs; operators may be NULL */
 	long group;                /* of the callers' socket; -1: ours */
-	char *state;               /* NULL: none */
-	char *cert, *key;          /* paths of HTTP's TLS files, or NULL */
-	char *principals;          /* as settings.def has them */
+	/* Paths; NULL: none. */
+	char *state;
+	char *http_cert, *http_key;
+	char *ca, *crl, *tls_cert, *tls_key, *record_cert, *record_key;
+	bool clustered; /* all of the line above but crl are there, and state */
+	struct buf *chain; /* what is in record_cert */
+	char *principals;  /* as settings.def has them */
 	size_t workers;
 	bool workers_auto; /* fewer would do as well */
 };
@@ -29,6 +33,9 @@ enum vh_err plan_make(const struct options *o, struct plan **out,
     struct buf *why);
 void plan_free(struct plan *plan);
 AUTO_FREE(struct plan, plan_free)
+
+/* Those processes of procs.def that the node has, bits by enum proc. */
+unsigned plan_procs(const struct plan *plan);
 
 /* The whole of a configuration file or key spec; the caller frees *out.
  * VH_ECONFIG with a line in why. */

@@ -34,10 +34,6 @@ principals_put(const struct reading *r,
 		TRY(buf_end(b));
 		TRY(put_ids(r, p, "uid", &p->uids, account_uid, b));
 		TRY(put_ids(r, p, "gid", &p->gids, account_gid, b));
-		if (buf_end(b) == VH_ETOOBIG)
-			return refuse(r, p->at,
-			    "principals: more than %d bytes in all",
-			    PRINCIPALS_TEXT_MAX);
 	}
 	TRY(buf_end(b));
 	buf_put(out, buf_slice(b));

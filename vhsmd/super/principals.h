@@ -5,12 +5,12 @@
 
 #include "keyspec/config.h"
 
-/* Most bytes of the text: a line of settings holds no more. */
-#define PRINCIPALS_TEXT_MAX 4000
+/* Most bytes of the text: more than any configuration makes. */
+#define PRINCIPALS_TEXT_MAX (512u << 10)
 
 /* "NAME=uid:N+gid:N;NAME=uid:N", NUL-terminated, appended to out.  VH_ECONFIG
- * with a line in r->why for a name the machine does not know, and for a text
- * that would be too long; VH_ENOMEM. */
+ * with a line in r->why for a name the machine does not know; VH_ETOOBIG,
+ * VH_ENOMEM. */
 enum vh_err principals_put(const struct reading *r,
     const struct config_principals *principals, struct buf *out);
 

@@ -1,42 +1,77 @@
 /* One thread, one loop: signals come in through a descriptor, every wait has an
- * end.  Phases: while it runs, a dead front is replaced; then front is asked to
- * stop and given its time; then the vault's link is closed, which ends it. */
+ * end.  While the node runs, a dead front or peer is replaced; then it stops,
+ * stage by stage (stop.def). */
 #include "super/run.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "super/backoff.h"
 #include "super/fd.h"
 #include "super/notify.h"
+#include "super/start.h"
+#include "super/talk.h"
 
-#define GRACE_MS 10000 /* for work in flight */
-#define LAST_MS  2000  /* for a process with nothing left to do */
-#define STOP_ID  2     /* request id of FSTOP */
+#define LEAVE_MS   2000  /* for saying goodbye */
+#define GRACE_MS   10000 /* for work in flight */
+#define LAST_MS    2000  /* for a process with nothing left to do */
+#define STATUS_MAX 512
 
-enum phase { RUNNING, FRONT_STOPS, VAULT_STOPS, OVER };
+static const struct stage {
+	enum proc child;
+	unsigned ask; /* enum vh_op */
+	uint32_t ms;
+	bool stays;
+} stages[] = {
+#define VH_STAGE(child, ask, ms, stays) { PROC_##child, ask, ms, stays },
+#include "super/stop.def"
+};
+
+/* A time at which to do something, or none. */
+struct alarm {
+	bool set;
+	struct mono_ns at;
+};
+
+/* Since when a child lives; when to start it again; when to kill it, because it
+ * has closed its link, or should not live. */
+struct life {
+	struct mono_ns since;
+	uint32_t pause_ms;
+	struct alarm again, kill;
+};
 
 struct watch {
 	struct super *super;
 	int signals;
-	enum phase phase;
-	bool waits; /* until is set */
-	struct mono_ns until, front_since;
-	uint32_t pause_ms;
+	struct life life[PROCS];
+	bool stopping, hurried, over;
+	size_t stage; /* of stages, while it stops */
+	struct alarm stage_ends;
+	uint64_t stage_id; /* of what its child was asked */
+	uint64_t seeds_id; /* of the PSEEDS under way; 0: none */
 	int status;
 };
 
-static void
-wait_until(struct watch *w, uint32_t ms)
+static struct alarm
+alarm_in(uint64_t ms)
 {
-	w->until = mono_after_ms(clock_mono(), ms);
-	w->waits = true;
+	return (struct alarm){ true, mono_after_ms(clock_mono(), ms) };
+}
+
+static bool
+alarm_rings(struct alarm *a)
+{
+	bool rings = a->set && mono_passed(a->at, clock_mono());
+
+	a->set = a->set && !rings;
+	return rings;
 }
 
 static void
@@ -62,32 +97,60 @@ run_block_signals(void)
 	return VH_OK;
 }
 
-/* The vault has nothing to save: it ends when its link does. */
-static void
-stop_vault(struct watch *w)
+void
+run_say_ready(const struct super *s, const char *trouble)
 {
-	w->phase = VAULT_STOPS;
-	link_free(TAKE(w->super->child[PROC_VAULT].link));
-	wait_until(w, LAST_MS);
-	if (w->super->child[PROC_VAULT].pid == 0)
-		w->phase = OVER;
+	char text[STATUS_MAX];
+	bool clustered = s->plan->clustered;
+
+	(void)snprintf(text, sizeof text, "READY=1\nSTATUS=serving%s%s%s%s",
+	    clustered ? "; cluster " : "", clustered ? s->cluster_address : "",
+	    trouble == NULL ? "" : "; ", trouble == NULL ? "" : trouble);
+	notify(text);
+}
+
+/* --- stopping ------------------------------------------------------------- */
+
+static void
+close_link(struct child *c)
+{
+	link_free(TAKE(c->link));
+}
+
+static enum vh_err
+ask_to_stop(struct watch *w, const struct stage *stage)
+{
+	AUTO(buf_free) struct buf *b = buf_new(256);
+	size_t at = talk_open(w->super, b, stage->ask, stage->ms);
+
+	frame_close(b, at);
+	w->stage_id = w->super->last_id;
+	TRY(buf_end(b));
+	return talk_tell(w->super, stage->child, buf_slice(b), -1);
 }
 
 static void
-stop_front(struct watch *w)
+enter_stage(struct watch *w)
 {
-	struct child *front = &w->super->child[PROC_FRONT];
-	AUTO(buf_free) struct buf *b = buf_new(256);
-	size_t at = frame_request(b, VH_OP_FSTOP, STOP_ID, GRACE_MS);
+	const struct stage *stage = &stages[w->stage];
+	struct child *child = &w->super->child[stage->child];
 
-	frame_close(b, at);
-	w->phase = FRONT_STOPS;
-	wait_until(w, GRACE_MS + LAST_MS);
-	if (front->pid == 0)
-		stop_vault(w);
-	else if (buf_end(b) != VH_OK ||
-		 link_send(front->link, buf_slice(b), -1) != VH_OK)
-		link_free(TAKE(front->link)); /* it sees that as a stop, too */
+	w->stage_id = 0;
+	w->stage_ends = alarm_in(w->hurried && stage->ask != 0 ? 0 : stage->ms);
+	if (stage->ask == 0 || ask_to_stop(w, stage) != VH_OK)
+		close_link(child); /* it sees that as a stop, too */
+}
+
+/* To the next stage whose child is there. */
+static void
+next_stage(struct watch *w, size_t from)
+{
+	for (w->stage = from; w->stage < ARRAY_LEN(stages); w->stage++)
+		if (w->super->child[stages[w->stage].child].pid != 0) {
+			enter_stage(w);
+			return;
+		}
+	w->over = true;
 }
 
 static void
@@ -95,49 +158,98 @@ stop(struct watch *w, const char *why)
 {
 	LOG(NOTICE, "stopping", KV("reason", why));
 	notify("STOPPING=1\nSTATUS=stopping");
-	stop_front(w);
+	w->stopping = true;
+	for (size_t i = 0; i < PROCS; i++)
+		w->life[i].again.set = false;
+	next_stage(w, 0);
 }
 
 static void
-log_end(const char *event, pid_t pid, int status)
+stage_time_passed(struct watch *w)
 {
-	if (WIFSIGNALED(status))
-		LOG(ERROR, event, KV("pid", pid),
-		    KV("signal", sigabbrev_np(WTERMSIG(status))));
-	else
-		LOG(ERROR, event, KV("pid", pid),
-		    KV("status", WEXITSTATUS(status)));
+	const struct stage *stage = &stages[w->stage];
+	const char *name = proc_row(stage->child)->name;
+
+	if (stage->stays) {
+		LOG(NOTICE, "leave-cut-short", KV("child", name));
+	} else {
+		LOG(ERROR, "too-slow", KV("process", name));
+		w->status = EXIT_FAILURE;
+		child_end(&w->super->child[stage->child]);
+	}
+	next_stage(w, w->stage + 1);
 }
 
 static void
-front_died(struct watch *w, pid_t pid, int status)
+stage_answered(struct watch *w)
 {
-	struct mono_ns now = clock_mono();
+	const struct stage *stage = &stages[w->stage];
 
-	if (w->phase == FRONT_STOPS) {
-		stop_vault(w);
+	if (stage->stays) {
+		next_stage(w, w->stage + 1);
 		return;
 	}
-	if (w->phase != RUNNING)
-		return;
-	log_end("front-died", pid, status);
-	w->pause_ms =
-	    backoff_next(w->pause_ms, (now.ns - w->front_since.ns) / 1000000);
-	wait_until(w, w->pause_ms);
+	close_link(&w->super->child[stage->child]);
+	w->stage_ends = alarm_in(LAST_MS);
+}
+
+/* --- children that end, and begin again ----------------------------------- */
+
+static void
+log_life(enum log_level level, enum proc proc, const char *what,
+    const struct kv *kvs, size_t count)
+{
+	char event[64];
+
+	(void)snprintf(event, sizeof event, "%s-%s", proc_row(proc)->name,
+	    what);
+	log_event(level, event, kvs, count);
 }
 
 static void
-vault_died(struct watch *w, pid_t pid, int status)
+log_end(enum proc proc, pid_t pid, int status)
 {
-	bool asked = w->phase == VAULT_STOPS;
+	const struct kv kvs[] = { { 0 }, KV("pid", pid),
+		WIFSIGNALED(status)
+		    ? KV("signal", sigabbrev_np(WTERMSIG(status)))
+		    : KV("status", WEXITSTATUS(status)) };
 
-	w->phase = OVER;
-	if (asked)
+	log_life(LOG_ERROR, proc, "died", kvs, ARRAY_LEN(kvs));
+}
+
+/* Starts it when its time has come; while it was alive for long, at once. */
+static void
+plan_restart(struct watch *w, enum proc proc, uint64_t lived_ms)
+{
+	struct life *life = &w->life[proc];
+
+	life->pause_ms = backoff_next(life->pause_ms, lived_ms);
+	life->again = alarm_in(life->pause_ms);
+}
+
+static void
+child_died(struct watch *w, enum proc proc, pid_t pid, int status)
+{
+	struct life *life = &w->life[proc];
+	uint64_t lived = (clock_mono().ns - life->since.ns) / 1000000;
+
+	life->kill.set = false;
+	if (w->stopping && proc == stages[w->stage].child) {
+		next_stage(w, w->stage + 1);
 		return;
+	}
+	if (proc_row(proc)->again && w->stopping)
+		return;
+	log_end(proc, pid, status);
+	if (proc_row(proc)->again) {
+		notify("STATUS=serving; a process that died is started again");
+		plan_restart(w, proc, lived);
+		return;
+	}
 	/* Generated keys are gone: there is nothing to start again. */
-	log_end("vault-died", pid, status);
 	notify("STOPPING=1\nSTATUS=the vault died");
 	w->status = EXIT_FAILURE;
+	w->over = true;
 }
 
 /* Whoever has ended; as process 1 of a container also strangers' orphans. */
@@ -147,52 +259,140 @@ reap(struct watch *w)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (unsigned p = 0; p < PROCS; p++) {
 			struct child *child = &w->super->child[p];
 
 			if (child->pid != pid)
 				continue;
 			child->pid = 0;
-			link_free(TAKE(child->link));
-			if (proc_row((enum proc)p)->again)
-				front_died(w, pid, status);
-			else
-				vault_died(w, pid, status);
+			close_link(child);
+			child_died(w, (enum proc)p, pid, status);
 		}
+		if (w->super->seeds != NULL)
+			(void)seeds_reaped(w->super->seeds, pid);
+	}
 }
 
 static void
-restart_front(struct watch *w)
+restart(struct watch *w, enum proc proc)
 {
-	w->front_since = clock_mono();
-	if (super_start_front(w->super) == VH_OK) {
-		LOG(NOTICE, "front-restarted",
-		    KV("generation", w->super->generation));
+	w->life[proc].since = clock_mono();
+	if (proc == PROC_PEER)
+		w->seeds_id = 0;
+	if (start_child(w->super, proc) != VH_OK) {
+		plan_restart(w, proc, 0);
 		return;
 	}
-	w->pause_ms = backoff_next(w->pause_ms, 0);
-	wait_until(w, w->pause_ms);
+	const struct kv kvs[] = { { 0 },
+		KV("generation", w->super->generation) };
+
+	log_life(LOG_NOTICE, proc, "restarted", kvs, ARRAY_LEN(kvs));
+	run_say_ready(w->super, NULL);
+}
+
+/* --- what they say -------------------------------------------------------- */
+
+static void
+take_answer(struct watch *w, enum proc from, const struct frame *f)
+{
+	if (w->stopping && from == stages[w->stage].child &&
+	    f->id == w->stage_id)
+		stage_answered(w);
+	else if (from == PROC_PEER && f->id == w->seeds_id)
+		w->seeds_id = 0;
+}
+
+static enum vh_err
+hear_frames(struct watch *w, enum proc from)
+{
+	struct child *child = &w->super->child[from];
+	enum vh_err filled = link_fill(child->link);
+	struct slice message;
+	struct frame f;
+
+	while (child->link != NULL) { /* an answer may close it */
+		TRY(link_next(child->link, &message));
+		if (message.len == 0)
+			return filled;
+		TRY(frame_parse(message, &f));
+		if (f.answer)
+			take_answer(w, from, &f);
+		else
+			TRY(talk_attend(w->super, from, &f));
+	}
+	return VH_OK;
+}
+
+/* Who has closed its link is about to end, or will be. */
+static void
+hear(struct watch *w, enum proc from)
+{
+	enum vh_err err = hear_frames(w, from);
+
+	if (err == VH_OK)
+		return;
+	if (err != VH_ELOST)
+		LOG(ERROR, "child-misbehaved",
+		    KV("child", proc_row(from)->name), KV_ERR(err));
+	close_link(&w->super->child[from]);
+	if (w->stopping && from == stages[w->stage].child)
+		w->stage_ends = alarm_in(LAST_MS);
+	else
+		w->life[from].kill = alarm_in(err == VH_ELOST ? LAST_MS : 0);
+}
+
+/* One PSEEDS at a time: a peer that does not listen holds nobody up. */
+static enum vh_err
+tell_seeds(struct watch *w)
+{
+	struct super *s = w->super;
+	AUTO(buf_free) struct buf *list = buf_new(FRAME_BODY_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(FRAME_BODY_MAX);
+	size_t at = talk_open(s, b, VH_OP_PSEEDS, 0);
+
+	seeds_put(s->seeds, SEEDS_CONFIGURED, field_row(VH_F_SEEDS)->max, list);
+	frame_put(b, VH_F_SEEDS, buf_slice(list));
+	buf_clear(list);
+	seeds_put(s->seeds, SEEDS_ASKED, field_row(VH_F_NAMES)->max, list);
+	frame_put(b, VH_F_NAMES, buf_slice(list));
+	frame_close(b, at);
+	TRY(buf_end(list));
+	TRY(buf_end(b));
+	TRY(talk_tell(s, PROC_PEER, buf_slice(b), -1));
+	w->seeds_id = s->last_id;
+	seeds_told(s->seeds);
+	return VH_OK;
+}
+
+/* --- signals and time ----------------------------------------------------- */
+
+static void
+reload(struct watch *w)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)(clock_mono().ns / 1000));
+	notify(text);
+	run_say_ready(w->super, super_reload(w->super) == VH_OK
+				    ? NULL
+				    : "nothing reloaded, see the log");
 }
 
 static void
-time_passed(struct watch *w)
+take_signal(struct watch *w, int signal)
 {
-	w->waits = false;
-	if (w->phase == RUNNING) {
-		restart_front(w);
+	if (signal == SIGHUP && !w->stopping)
+		reload(w);
+	if (signal == SIGHUP || signal == SIGCHLD)
+		return;
+	if (!w->stopping) {
+		stop(w, sigabbrev_np(signal));
 		return;
 	}
-	LOG(ERROR, "too-slow",
-	    KV("process", w->phase == FRONT_STOPS ? "front" : "vault"));
-	w->status = EXIT_FAILURE;
-	if (w->phase == FRONT_STOPS) {
-		child_end(&w->super->child[PROC_FRONT]);
-		stop_vault(w);
-	} else {
-		child_end(&w->super->child[PROC_VAULT]);
-		w->phase = OVER;
-	}
+	w->hurried = true; /* asked twice: no more grace */
+	w->stage_ends = alarm_in(0);
 }
 
 static void
@@ -200,61 +400,88 @@ take_signals(struct watch *w)
 {
 	struct signalfd_siginfo info;
 
-	while (read(w->signals, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo == SIGHUP)
-			LOG(NOTICE, "signal-ignored", KV("signal", "HUP"));
-		else if (info.ssi_signo == SIGCHLD)
-			continue;
-		else if (w->phase == RUNNING)
-			stop(w, sigabbrev_np((int)info.ssi_signo));
-		else
-			wait_until(w, 0); /* asked twice: no more grace */
-	}
+	while (read(w->signals, &info, sizeof info) == sizeof info)
+		take_signal(w, (int)info.ssi_signo);
 	reap(w);
 }
 
-/* While stopping: the answer to FSTOP says that nothing is in flight, and the
- * end of its link ends front. */
 static void
-hear_front(struct watch *w)
+look_at_clock(struct watch *w)
 {
-	struct child *front = &w->super->child[PROC_FRONT];
-	struct slice message = slice_of(NULL, 0);
-	struct frame f;
-	enum vh_err err = link_fill(front->link);
+	struct super *s = w->super;
+	struct mono_ns until;
 
-	for (; err == VH_OK;) {
-		err = link_next(front->link, &message);
-		if (err == VH_OK && message.len == 0)
-			return;
-		if (err == VH_OK)
-			err = frame_parse(message, &f);
-		if (err == VH_OK && f.answer && f.op == VH_OP_FSTOP)
-			err = VH_ELOST;
+	for (unsigned p = 0; p < PROCS; p++) {
+		if (alarm_rings(&w->life[p].kill) && s->child[p].pid > 0)
+			(void)kill(s->child[p].pid, SIGKILL);
+		if (alarm_rings(&w->life[p].again))
+			restart(w, (enum proc)p);
 	}
-	link_free(TAKE(front->link));
-	wait_until(w, LAST_MS);
+	if (w->stopping && alarm_rings(&w->stage_ends))
+		stage_time_passed(w);
+	if (s->state != NULL && state_waits(s->state, &until) &&
+	    mono_passed(until, clock_mono()))
+		state_retry(s->state, clock_mono());
+}
+
+static void
+earlier(struct alarm *a, bool set, struct mono_ns at)
+{
+	if (set && (!a->set || at.ns < a->at.ns))
+		*a = (struct alarm){ true, at };
+}
+
+/* Milliseconds until there is something to do, as poll takes them. */
+static int
+time_left(struct watch *w)
+{
+	struct super *s = w->super;
+	struct alarm next = { 0 };
+	struct mono_ns until = { 0 };
+
+	for (size_t p = 0; p < PROCS; p++) {
+		earlier(&next, w->life[p].again.set, w->life[p].again.at);
+		earlier(&next, w->life[p].kill.set, w->life[p].kill.at);
+	}
+	earlier(&next, w->stopping && w->stage_ends.set, w->stage_ends.at);
+	if (s->state != NULL && state_waits(s->state, &until))
+		earlier(&next, true, until);
+	if (s->seeds != NULL && !w->stopping &&
+	    seeds_tick(s->seeds, clock_mono(), &until))
+		earlier(&next, true, until);
+	return next.set ? (int)mono_left_ms(next.at, clock_mono()) : -1;
 }
 
 static void
 step(struct watch *w)
 {
-	bool hears =
-	    w->phase == FRONT_STOPS && w->super->child[PROC_FRONT].link != NULL;
-	struct pollfd p[] = {
-		{ .fd = w->signals, .events = POLLIN },
-		{ .fd = hears ? link_fd(w->super->child[PROC_FRONT].link) : -1,
-		    .events = POLLIN },
-	};
-	uint32_t left = mono_left_ms(w->until, clock_mono());
+	struct super *s = w->super;
+	struct pollfd p[PROCS + 2];
+	int ms = time_left(w);
 
-	(void)poll(p, ARRAY_LEN(p), w->waits ? (int)left : -1);
-	if (p[0].revents != 0)
+	for (size_t i = 0; i < PROCS; i++)
+		p[i] = (struct pollfd){ s->child[i].link == NULL
+					    ? -1
+					    : link_fd(s->child[i].link),
+			POLLIN, 0 };
+	p[PROCS] = (struct pollfd){ w->signals, POLLIN, 0 };
+	p[PROCS + 1] =
+	    (struct pollfd){ s->seeds == NULL ? -1 : seeds_fd(s->seeds), POLLIN,
+		    0 };
+	if (poll(p, ARRAY_LEN(p), ms) < 0)
+		return; /* interrupted */
+	for (size_t i = 0; i < PROCS; i++)
+		if (p[i].revents != 0 && s->child[i].link != NULL)
+			hear(w, (enum proc)i);
+	if (p[PROCS + 1].revents != 0)
+		seeds_hear(s->seeds);
+	if (p[PROCS].revents != 0)
 		take_signals(w);
-	else if (p[1].revents != 0)
-		hear_front(w);
-	else if (w->waits && mono_passed(w->until, clock_mono()))
-		time_passed(w);
+	if (!w->over)
+		look_at_clock(w);
+	if (s->seeds != NULL && !w->stopping && w->seeds_id == 0 &&
+	    child_is_there(&s->child[PROC_PEER]) && seeds_are_new(s->seeds))
+		(void)tell_seeds(w); /* a lost peer gets them as it starts */
 }
 
 int
@@ -267,15 +494,16 @@ run_super(struct super *s)
 	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	struct watch w = { .super = s,
 		.signals = signals,
-		.front_since = clock_mono(),
 		.status = EXIT_SUCCESS };
 
 	if (signals < 0) {
 		LOG(ERROR, "no-signals", KV_ERRNO(errno));
 		return EXIT_FAILURE;
 	}
+	for (size_t p = 0; p < PROCS; p++)
+		w.life[p].since = clock_mono();
 	reap(&w); /* who died before there was anything to wake us */
-	while (w.phase != OVER)
+	while (!w.over)
 		step(&w);
 	return w.status;
 }

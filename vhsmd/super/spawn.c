@@ -81,22 +81,24 @@ open_program(const char *folder, const char *binary)
 }
 
 enum vh_err
-programs_open(struct programs *out)
+programs_open(unsigned needed, struct programs *out)
 {
 	char folder[PATH_MAX];
 	struct programs p;
 
 	TRY(own_folder(folder, sizeof folder));
 	for (size_t i = 0; i < PROCS; i++)
-		p.fd[i] = open_program(folder, proc_row((enum proc)i)->binary);
+		p.fd[i] = -1;
 	for (size_t i = 0; i < PROCS; i++) {
-		if (p.fd[i] >= 0)
-			continue;
-		enum vh_err err =
-		    failed(proc_row((enum proc)i)->binary, "find", ENOENT);
+		const char *binary = proc_row((enum proc)i)->binary;
 
-		programs_close(&p);
-		return err;
+		if ((needed >> i & 1) == 0)
+			continue;
+		p.fd[i] = open_program(folder, binary);
+		if (p.fd[i] < 0) {
+			programs_close(&p);
+			return failed(binary, "find", ENOENT);
+		}
 	}
 	*out = p;
 	return VH_OK;

@@ -10,17 +10,17 @@
 #include "super/procs.h"
 
 /* Largest frame a child may send us. */
-#define SPAWN_FRAME_MAX (16u << 20)
+#define SPAWN_FRAME_MAX (VH_DATA_MAX + 4096)
 
 /* The binaries, held open from the start: a child that is started again is the
  * same program, whatever an upgrade has put in its place. */
 struct programs {
-	int fd[PROCS];
+	int fd[PROCS]; /* -1: not wanted */
 };
 
-/* In the folder of this program, or in ../libexec/vhsmd beside it.  VH_EIO,
- * logged. */
-enum vh_err programs_open(struct programs *out);
+/* Those of needed, bits by enum proc, in the folder of this program, or in
+ * ../libexec/vhsmd beside it.  VH_EIO, logged. */
+enum vh_err programs_open(unsigned needed, struct programs *out);
 void programs_close(struct programs *p);
 
 struct child {
@@ -34,6 +34,13 @@ struct child {
  * thread.  VH_EIO, logged. */
 enum vh_err spawn(const struct programs *p, enum proc proc,
     const struct user *user, const char *log, struct child *out);
+
+/* Whether it can be spoken with. */
+static inline bool
+child_is_there(const struct child *c)
+{
+	return c->pid > 0 && c->link != NULL;
+}
 
 /* Kills it if it lives and waits for its end. */
 void child_end(struct child *c);

@@ -1,36 +1,40 @@
 #include "super/super.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
-#include "super/fd.h"
-#include "super/keyfile_check.h"
 #include "super/limits.h"
-#include "super/text.h"
+#include "super/start.h"
+#include "super/talk.h"
 
 #define OPERATOR_MODE 0600
 #define FILES_SPARE   256 /* descriptors beside connections */
+#define PEER_FILES    4096
 #define LOCK_SPARE    (1u << 20)
-#define WHY_MAX       4096
+#define RELOAD_MS     5000
+/* Without an answer of a name server, peer starts and hears of it later. */
+#define SEEDS_FIRST_MS 3000
 
 void
 super_free(struct super *s)
 {
 	if (s == NULL)
 		return;
-	child_end(&s->child[PROC_FRONT]);
-	child_end(&s->child[PROC_VAULT]);
+	for (unsigned i = PROCS; i-- > 0;) /* the vault last */
+		child_end(&s->child[i]);
+	seeds_free(s->seeds);
+	state_free(s->state);
 	listener_close(&s->callers);
 	listener_close(&s->operators);
 	listener_close(&s->http);
+	listener_close(&s->cluster);
 	programs_close(&s->programs);
-	fd_close(s->cert_fd);
-	fd_close(s->key_fd);
-	keyfiles_free(s->files);
+	files_close(&s->files);
+	keyfiles_free(s->keyfiles);
 	plan_free(s->plan);
 	free(s);
 }
@@ -45,8 +49,8 @@ super_new(struct plan *plan)
 		return NULL;
 	}
 	s->plan = plan;
-	s->callers = s->operators = s->http = LISTENER_NONE;
-	s->cert_fd = s->key_fd = -1;
+	s->callers = s->operators = s->http = s->cluster = LISTENER_NONE;
+	files_init(&s->files);
 	for (size_t i = 0; i < PROCS; i++)
 		s->programs.fd[i] = -1;
 	static const char *const levels[] = { [LOG_FROM_ERROR] = "error",
@@ -60,28 +64,41 @@ super_new(struct plan *plan)
 	return s;
 }
 
+static bool
+has(const struct super *s, enum proc proc)
+{
+	return (plan_procs(s->plan) >> proc & 1) != 0;
+}
+
 /* Who the children become.  Two of one user could signal and trace each
  * other. */
 static enum vh_err
 choose_users(struct super *s)
 {
 	s->separate = geteuid() == 0;
-	for (size_t i = 0; s->separate && i < PROCS; i++) {
+	for (unsigned i = 0; s->separate && i < PROCS; i++) {
 		const struct proc_row *row = proc_row((enum proc)i);
 		/* The row says where in struct config its user stands. */
 		const char *const *name =
 		    (const char *const *)((uintptr_t)s->plan->config +
 					  row->user);
 
+		if (!has(s, (enum proc)i))
+			continue;
 		TRY(account_user(*name, row->fixed, &s->users[i]));
-		for (size_t k = 0; k < i; k++)
-			if (s->users[k].uid == s->users[i].uid) {
-				LOG(ERROR, "user-refused", KV("user", *name),
-				    KV("reason", "same as another process"));
-				return VH_ECONFIG;
-			}
+		if (account_is_among(&s->users[i], s->users, i)) {
+			LOG(ERROR, "user-refused", KV("user", *name),
+			    KV("reason", "same as another process"));
+			return VH_ECONFIG;
+		}
 	}
 	return VH_OK;
+}
+
+const struct user *
+super_user(const struct super *s, enum proc proc)
+{
+	return s->separate ? &s->users[proc] : NULL;
 }
 
 static enum vh_err
@@ -93,15 +110,36 @@ make_state(const char *path)
 	return VH_EIO;
 }
 
-/* As configured, with the port the kernel chose. */
+/* HOST:PORT as configured, but with the port the kernel chose. */
 static void
-name_http(struct super *s)
+name_bound(const char *text, unsigned port, char *out, size_t size)
 {
-	const char *text = s->plan->config->http.discovery;
 	const char *colon = strrchr(text, ':');
 
-	(void)snprintf(s->http_address, sizeof s->http_address, "%.*s:%u",
-	    (int)(colon - text), text, s->http.port);
+	(void)snprintf(out, size, "%.*s:%u", (int)(colon - text), text, port);
+}
+
+/* The vault puts the address into what it signs, so the port has to be known
+ * before peer listens. */
+static enum vh_err
+reserve_port(struct super *s)
+{
+	const struct config_cluster *c = &s->plan->config->cluster;
+	struct host_port advertised;
+
+	if (!s->plan->clustered)
+		return VH_OK;
+	const char *address = cluster_address(c->listen);
+
+	if (!host_port_of_text(c->advertise, &advertised))
+		return VH_EINTERNAL;
+	TRY(listen_reserve(address, &s->cluster));
+	name_bound(address, s->cluster.port, s->cluster_address,
+	    sizeof s->cluster_address);
+	name_bound(c->advertise,
+	    advertised.port == 0 ? s->cluster.port : advertised.port,
+	    s->advertise, sizeof s->advertise);
+	return VH_OK;
 }
 
 static enum vh_err
@@ -118,38 +156,21 @@ open_sockets(struct super *s)
 	if (c->http.discovery == NULL)
 		return VH_OK;
 	TRY(listen_tcp(c->http.discovery, &s->http));
-	name_http(s);
+	name_bound(c->http.discovery, s->http.port, s->http_address,
+	    sizeof s->http_address);
 	return VH_OK;
 }
 
-static enum vh_err
-open_tls(const char *path, bool secret, int *fd)
-{
-	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
-	struct stat st;
-	enum vh_err err = VH_OK;
-
-	if (path == NULL)
-		return VH_OK;
-	if (secret) {
-		err = keyfile_open(AT_FDCWD, path, path, why, fd, &st);
-	} else {
-		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (*fd < 0)
-			err = VH_ECONFIG;
-		buf_format(why, "%s: cannot open", path);
-	}
-	if (err != VH_OK)
-		LOG(ERROR, "tls-refused", KV("why", buf_slice(why)));
-	return err;
-}
-
-/* Each connection is a descriptor in front. */
+/* Each connection is a descriptor in front, or in peer. */
 static void
-make_room_for_connections(const struct config *c)
+make_room_for_connections(const struct plan *plan)
 {
+	const struct config *c = plan->config;
 	uint64_t need =
 	    (uint64_t)c->limits.connections + c->http.connections + FILES_SPARE;
+
+	if (plan->clustered && need < PEER_FILES)
+		need = PEER_FILES;
 	uint64_t have = limits_raise_files(need);
 
 	if (have < need)
@@ -166,7 +187,7 @@ size_arena(struct super *s, uint64_t *arena)
 	size_t wanted = p->workers;
 
 	for (;; p->workers--) {
-		*arena = load_arena(p, s->files, p->workers);
+		*arena = load_arena(p, s->keyfiles, p->workers);
 		if (limits_allow_locked(*arena + LOCK_SPARE))
 			break;
 		if (!p->workers_auto || p->workers <= WORKERS_MIN) {
@@ -184,22 +205,42 @@ size_arena(struct super *s, uint64_t *arena)
 	return VH_OK;
 }
 
-static const struct user *
-user_of(const struct super *s, enum proc proc)
-{
-	return s->separate ? &s->users[proc] : NULL;
-}
-
 static enum vh_err
 start_vault(struct super *s)
 {
 	uint64_t arena;
 
 	TRY(size_arena(s, &arena));
-	TRY(spawn(&s->programs, PROC_VAULT, user_of(s, PROC_VAULT), s->log,
+	TRY(spawn(&s->programs, PROC_VAULT, super_user(s, PROC_VAULT), s->log,
 	    &s->child[PROC_VAULT]));
-	return load_vault(s->child[PROC_VAULT].link, s->plan, s->files, arena,
-	    &s->loaded);
+	return load_vault(s->child[PROC_VAULT].link, s->plan, s->keyfiles,
+	    s->advertise, arena, &s->loaded);
+}
+
+/* What goes on while the vault makes its keys: names are looked up. */
+static enum vh_err
+prepare_cluster(struct super *s)
+{
+	struct mono_ns until;
+
+	if (!s->plan->clustered)
+		return VH_OK;
+	TRY(state_new(s->plan->state, &s->state));
+	s->seeds = seeds_new(&s->plan->config->cluster.seeds,
+	    super_user(s, PROC_PEER));
+	if (s->seeds == NULL)
+		return VH_ENOMEM;
+	(void)seeds_tick(s->seeds, clock_mono(), &until); /* run.c goes on */
+	return VH_OK;
+}
+
+static enum vh_err
+start_peer(struct super *s)
+{
+	if (!s->plan->clustered)
+		return VH_OK;
+	seeds_wait(s->seeds, SEEDS_FIRST_MS);
+	return start_child(s, PROC_PEER);
 }
 
 enum vh_err
@@ -210,17 +251,62 @@ super_start(struct plan *plan, struct super **out)
 	*out = NULL;
 	if (s == NULL)
 		return VH_ENOMEM;
-	make_room_for_connections(plan->config);
+	make_room_for_connections(plan);
 	/* First of all, because it takes keys out of the environment. */
-	TRY(load_open(plan, &s->files));
+	TRY(load_open(plan, &s->keyfiles));
 	TRY(choose_users(s));
-	TRY(programs_open(&s->programs));
+	TRY(programs_open(plan_procs(plan), &s->programs));
 	TRY(make_state(plan->state));
-	TRY(open_tls(plan->cert, false, &s->cert_fd));
-	TRY(open_tls(plan->key, true, &s->key_fd));
+	TRY(files_open(plan, &s->files));
 	TRY(open_sockets(s));
+	TRY(reserve_port(s));
+	TRY(prepare_cluster(s));
 	TRY(start_vault(s));
-	TRY(super_start_front(s));
+	TRY(start_child(s, PROC_FRONT));
+	TRY(start_peer(s));
 	*out = TAKE(s);
+	return VH_OK;
+}
+
+/* Peer looks at the new files before it takes them. */
+static enum vh_err
+offer(struct super *s, const struct files *files, struct frame *answer)
+{
+	AUTO(buf_free) struct buf *b = buf_new(256);
+
+	if (!s->plan->clustered || !child_is_there(&s->child[PROC_PEER]))
+		return VH_OK; /* the next one gets them */
+	TRY(start_give_files(s, PROC_PEER, files));
+	size_t at = talk_open(s, b, VH_OP_PRELOAD, 0);
+
+	frame_close(b, at);
+	TRY(buf_end(b));
+	return talk_call(s, PROC_PEER, buf_slice(b), -1, RELOAD_MS, answer);
+}
+
+enum vh_err
+super_reload(struct super *s)
+{
+	struct files fresh;
+	struct frame answer = { 0 };
+	enum vh_err err = files_open(s->plan, &fresh);
+
+	if (err != VH_OK) {
+		LOG(ERROR, "reload-refused", KV_ERR(err));
+		return err;
+	}
+	err = offer(s, &fresh, &answer);
+	if (err != VH_OK) {
+		LOG(ERROR, "reload-refused", KV("child", "peer"), KV_ERR(err),
+		    KV("why", answer.f.at[VH_F_WHY]));
+		files_close(&fresh);
+		return err;
+	}
+	files_close(&s->files);
+	s->files = fresh;
+	if (s->plan->http_cert != NULL)
+		LOG(NOTICE, "http-certificate-kept",
+		    KV("until", "front is started again"));
+	LOG(NOTICE, "reloaded", KV("cluster", s->plan->clustered));
 	return VH_OK;
 }

@@ -2,37 +2,49 @@
 #ifndef SUPER_SUPER_H
 #define SUPER_SUPER_H
 
+#include "super/files.h"
 #include "super/listen.h"
 #include "super/load.h"
+#include "super/seeds.h"
 #include "super/spawn.h"
+#include "super/state.h"
 
 #define SUPER_ADDRESS_MAX 64 /* of ADDR:PORT as bound */
 
 struct super {
 	struct plan *plan;
-	struct keyfiles *files;
+	struct keyfiles *keyfiles;
 	struct programs programs;
 	bool separate;            /* root: the children are other users */
-	struct user users[PROCS]; /* only then */
+	struct user users[PROCS]; /* only then, of processes the node has */
 	struct listener callers, operators, http;
-	char http_address[SUPER_ADDRESS_MAX]; /* "" without HTTP */
-	int cert_fd, key_fd;                  /* TLS of HTTP; -1: none */
+	struct listener cluster; /* its port, which peer listens at */
+	struct files files;
+	/* "" without HTTP, without a cluster. */
+	char http_address[SUPER_ADDRESS_MAX];
+	char cluster_address[SUPER_ADDRESS_MAX];
+	char advertise[VH_HOST_MAX + 16];
+	struct state *state; /* NULL without a cluster, as is seeds */
+	struct seeds *seeds;
 	struct child child[PROCS];
-	uint32_t generation; /* of front */
+	uint32_t generation; /* of links between children */
+	uint64_t last_id;    /* of our requests */
 	struct loaded loaded;
 	char log[16]; /* FORMAT,LEVEL */
 };
 
-/* Everything up to a front that serves: binds, opens key files, starts the
- * vault and fills it, starts front.  Nothing has been deleted yet.  Takes over
- * plan, also on failure.  On failure, logged, *out is NULL and all is undone;
- * one child or the other may have lived. */
+/* Everything up to a node that serves: binds, opens key files, starts the vault
+ * and fills it, starts front and peer.  Nothing has been deleted yet.  Takes
+ * over plan, also on failure.  On failure, logged, *out is NULL and all is
+ * undone; some of the children may have lived. */
 enum vh_err super_start(struct plan *plan, struct super **out);
 
-/* A front, again: a new process, joined to the vault, with all it needs.
- * Blocks until it serves or some seconds have passed; on failure, logged, there
- * is none. */
-enum vh_err super_start_front(struct super *s);
+/* Opens the files of files.def anew, and has peer use them.  On failure,
+ * logged, nothing has changed. */
+enum vh_err super_reload(struct super *s);
+
+/* Whom root's child becomes; NULL when not root. */
+const struct user *super_user(const struct super *s, enum proc proc);
 
 /* Ends what still runs, closes and removes the sockets. */
 void super_free(struct super *s);

@@ -55,7 +55,7 @@ Test(plan, paths_of_the_file_are_beside_it_and_those_of_options_are_not)
 
 	cr_assert_eq(make(&o, &p, said, sizeof said), VH_OK, "%s", said);
 	cr_expect_str_eq(p->spec_file, spec);
-	cr_expect_str_eq(p->cert, cert);
+	cr_expect_str_eq(p->http_cert, cert);
 	cr_expect_str_eq(p->state, "relative");
 	cr_expect_eq(p->spec->keys.count, 1);
 }

@@ -1,0 +1,98 @@
+#include "super/talk.h"
+
+#include "base/clock.h"
+
+/* Also after an error, the node goes on: it is peer's to know. */
+static enum vh_err
+take_save(struct super *s, const struct fields *f)
+{
+	return state_take(s->state, f, clock_mono());
+}
+
+static enum vh_err
+take_names(struct super *s, const struct fields *f)
+{
+	return seeds_ask(s->seeds, f->at[VH_F_NAMES]);
+}
+
+static const struct {
+	enum proc from;
+	enum vh_who who;
+	enum vh_op op;
+	enum vh_err (*take)(struct super *s, const struct fields *f);
+} asked[] = {
+	{ PROC_PEER, VH_WHO_PEER, VH_OP_PSAVE, take_save },
+	{ PROC_PEER, VH_WHO_PEER, VH_OP_PRESOLVE, take_names },
+};
+
+static enum vh_err
+answer(struct link *to, const struct frame *q, enum vh_err err)
+{
+	frame_put_error(link_out(to), q->op, q->id, err, NULL);
+	TRY(link_flush(to));
+	/* A few bytes do not fit: it asks and asks and never listens. */
+	return link_is_blocked(to) ? VH_EBUSY : VH_OK;
+}
+
+enum vh_err
+talk_attend(struct super *s, enum proc from, const struct frame *q)
+{
+	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+		if (asked[i].from != from || asked[i].op != q->op)
+			continue;
+		TRY(frame_check(q, asked[i].who));
+		return answer(s->child[from].link, q, asked[i].take(s, &q->f));
+	}
+	return VH_EFORBIDDEN;
+}
+
+size_t
+talk_open(struct super *s, struct buf *b, enum vh_op op, uint32_t ms)
+{
+	return frame_request(b, op, ++s->last_id, ms);
+}
+
+enum vh_err
+talk_tell(struct super *s, enum proc to, struct slice request, int fd)
+{
+	if (!child_is_there(&s->child[to]))
+		return VH_ELOST;
+	return link_send(s->child[to].link, request, fd);
+}
+
+/* The answer to request id; *out is it, or all zeros. */
+static enum vh_err
+wait_answer(struct super *s, enum proc from, uint64_t id, struct mono_ns end,
+    struct frame *out)
+{
+	const struct frame none = { 0 };
+	enum vh_err err = VH_OK;
+
+	while (err == VH_OK) {
+		uint32_t left = mono_left_ms(end, clock_mono());
+
+		/* Whoever asks all the time does not hold us. */
+		err = left == 0
+			  ? VH_EDEADLINE
+			  : link_wait(s->child[from].link, (int)left, out);
+		if (err == VH_OK && out->answer && out->id == id)
+			return out->err;
+		if (err == VH_OK && !out->answer)
+			err = talk_attend(s, from, out);
+	}
+	*out = none;
+	return err;
+}
+
+enum vh_err
+talk_call(struct super *s, enum proc to, struct slice request, int fd, int ms,
+    struct frame *out)
+{
+	struct mono_ns end = mono_after_ms(clock_mono(), (uint64_t)ms);
+	struct frame sent;
+
+	*out = (struct frame){ 0 };
+	TRY(frame_parse(request, &sent));
+	TRY(talk_tell(s, to, request, fd));
+	return wait_answer(s, to, sent.id, end, out);
+}
