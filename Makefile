@@ -61,10 +61,11 @@ needs-vault := base wire
 needs-peer  := jose base wire
 needs-cli   := libvhsm wire
 
-programs := vhsmd vhsmd-front vhsmd-vault vhsm
+programs := vhsmd vhsmd-front vhsmd-vault vhsmd-peer vhsm
 layer-vhsmd       := super
 layer-vhsmd-front := front
 layer-vhsmd-vault := vault
+layer-vhsmd-peer  := peer
 layer-vhsm        := cli
 
 .PHONY: all
@@ -225,7 +226,8 @@ install: all
 	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(BUILD)/bin/vhsm $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/bin/vhsmd $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(BUILD)/bin/vhsmd-front $(BUILD)/bin/vhsmd-vault $(DESTDIR)$(PREFIX)/libexec/vhsmd
+	install -m 755 $(BUILD)/bin/vhsmd-front $(BUILD)/bin/vhsmd-vault \
+	    $(BUILD)/bin/vhsmd-peer $(DESTDIR)$(PREFIX)/libexec/vhsmd
 	install -m 644 $(BUILD)/lib/libvhsm.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libvhsm.so $(DESTDIR)$(PREFIX)/lib/libvhsm.so.$(VERSION)
 	ln -sfn libvhsm.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libvhsm.so.0

@@ -20,6 +20,8 @@
 
 #define KILL    SCMP_ACT_KILL_PROCESS
 #define MISSING SCMP_ACT_ERRNO(ENOSYS)
+#define REFUSED SCMP_ACT_ERRNO(EAFNOSUPPORT)
+#define KIND    0xf /* of a socket's type: the rest are flags */
 
 /* What the arguments of a call have to be. */
 enum when {
@@ -32,6 +34,9 @@ enum when {
 	ITSELF,       /* a signal to this process: abort() */
 	UNADDRESSED,  /* over a connection */
 	STATUS_FLAGS, /* O_NONBLOCK and the like */
+	TCP4,
+	TCP6,
+	NETLINK,
 };
 
 /* All args of a row hold together; rows of one name are alternatives. */
@@ -55,6 +60,13 @@ static const struct condition {
 	{ STATUS_FLAGS, 1, { { 1, SCMP_CMP_EQ, F_SETFL, 0 } } },
 	{ STATUS_FLAGS, 1, { { 1, SCMP_CMP_EQ, F_GETFD, 0 } } },
 	{ STATUS_FLAGS, 1, { { 1, SCMP_CMP_EQ, F_SETFD, 0 } } },
+	{ TCP4, 2,
+	    { { 0, SCMP_CMP_EQ, AF_INET, 0 },
+		{ 1, SCMP_CMP_MASKED_EQ, KIND, SOCK_STREAM } } },
+	{ TCP6, 2,
+	    { { 0, SCMP_CMP_EQ, AF_INET6, 0 },
+		{ 1, SCMP_CMP_MASKED_EQ, KIND, SOCK_STREAM } } },
+	{ NETLINK, 1, { { 0, SCMP_CMP_EQ, AF_NETLINK, 0 } } },
 };
 
 struct call {
@@ -65,13 +77,15 @@ struct call {
 };
 
 #define SUPER (1u << SANDBOX_SUPER)
-#define NET   (1u << SANDBOX_NET)
+#define PEER  (1u << SANDBOX_PEER)
+#define NET   (1u << SANDBOX_NET | PEER)
 #define KEYS  (1u << SANDBOX_KEYS)
 
 static const struct call calls[] = {
 #define VH_ALLOW(name, profiles, when)                                         \
 	{ #name, profiles, when, SCMP_ACT_ALLOW },
-#define VH_DENY(name, when, action) { #name, SUPER, when, action },
+#define VH_REFUSE(name, profiles, when) { #name, profiles, when, REFUSED },
+#define VH_DENY(name, when, action)     { #name, SUPER, when, action },
 #include "base/sandbox.def"
 };
 
@@ -79,6 +93,7 @@ static const uint32_t otherwise[] = {
 	[SANDBOX_SUPER] = SCMP_ACT_ALLOW,
 	[SANDBOX_NET] = KILL,
 	[SANDBOX_KEYS] = KILL,
+	[SANDBOX_PEER] = KILL,
 };
 
 static enum vh_err

@@ -104,6 +104,27 @@ static const struct try for_net[] = {
 	{ "fcntl flags", SYS_fcntl, { (unsigned long)-1, F_GETFL } },
 };
 
+/* Only peer may. */
+static const struct try for_peer[] = {
+	{ "TCP over IPv4", SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
+	{ "TCP over IPv6", SYS_socket,
+	    { AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0 } },
+	{ "connect", SYS_connect, { (unsigned long)-1, 0, 0 } },
+	{ "bind", SYS_bind, { (unsigned long)-1, 0, 0 } },
+	{ "listen", SYS_listen, { (unsigned long)-1, 0 } },
+	/* Passes and fails. */
+	{ "netlink", SYS_socket, { AF_NETLINK, SOCK_RAW, 0 } },
+};
+
+/* Other sockets than peer's. */
+static const struct try not_for_peer[] = {
+	{ "Unix socket", SYS_socket, { AF_UNIX, SOCK_STREAM, 0 } },
+	{ "UDP", SYS_socket, { AF_INET, SOCK_DGRAM, 0 } },
+	{ "raw", SYS_socket, { AF_INET, SOCK_RAW, 0 } },
+	{ "packets", SYS_socket, { AF_PACKET, SOCK_RAW, 0 } },
+	{ "socket of no kind", SYS_socket, { (unsigned long)-1, 0, 0 } },
+};
+
 static const struct try allowed[] = {
 	{ "getpid", SYS_getpid, { 0 } },
 	{ "gettid", SYS_gettid, { 0 } },
@@ -258,6 +279,68 @@ Test(sandbox, front_may_make_the_calls_it_needs)
 	for (size_t i = 0; i < ARRAY_LEN(for_net); i++)
 		cr_expect(passes(SANDBOX_NET, &for_net[i]), "%s",
 		    for_net[i].name);
+}
+
+Test(sandbox, peer_may_make_the_calls_it_needs)
+{
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+		cr_expect(passes(SANDBOX_PEER, &allowed[i]), "%s",
+		    allowed[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(for_net); i++)
+		cr_expect(passes(SANDBOX_PEER, &for_net[i]), "%s",
+		    for_net[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(for_peer); i++)
+		cr_expect(passes(SANDBOX_PEER, &for_peer[i]), "%s",
+		    for_peer[i].name);
+}
+
+static bool
+is_for_peer(const struct try *t)
+{
+	for (size_t i = 0; i < ARRAY_LEN(for_peer); i++)
+		if (for_peer[i].number == t->number)
+			return true;
+	return false;
+}
+
+Test(sandbox, peer_dies_of_each_other_forbidden_call)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forbidden); i++)
+		if (!is_for_peer(&forbidden[i]))
+			cr_expect(dies(SANDBOX_PEER, &forbidden[i]), "%s",
+			    forbidden[i].name);
+	for (size_t i = 0; i < ARRAY_LEN(not_for_peer); i++)
+		cr_expect(dies(SANDBOX_PEER, &not_for_peer[i]), "%s",
+		    not_for_peer[i].name);
+}
+
+Test(sandbox, front_and_the_vault_die_of_peers_calls)
+{
+	for (size_t i = 0; i < ARRAY_LEN(for_peer); i++) {
+		cr_expect(dies(SANDBOX_NET, &for_peer[i]), "%s",
+		    for_peer[i].name);
+		cr_expect(dies(SANDBOX_KEYS, &for_peer[i]), "%s",
+		    for_peer[i].name);
+	}
+}
+
+static long
+refused_family(int family)
+{
+	return syscall(SYS_socket, family, SOCK_RAW, 0) < 0 ? errno : 0;
+}
+
+Test(sandbox, peer_is_told_that_there_is_no_netlink)
+{
+	pid_t pid = child();
+
+	if (pid == 0) {
+		if (sandbox_begin(false) != VH_OK ||
+		    sandbox_enter(SANDBOX_PEER) != VH_OK)
+			_exit(98);
+		_exit(refused_family(AF_NETLINK) == EAFNOSUPPORT ? 0 : 97);
+	}
+	cr_expect_eq(status_of(pid), 0);
 }
 
 Test(sandbox, the_supervisor_dies_of_what_it_never_does)
