@@ -1,0 +1,242 @@
+#include "peer/publish.h"
+
+#include "base/log.h"
+#include "peer/pull.h"
+
+#define RETRY_MS 200 /* after a vault that was busy */
+
+static void
+record_in(struct peer *p, uint32_t ms)
+{
+	struct mono_ns at = mono_after_ms(p->now.mono, ms);
+
+	if (at.ns < p->publishing.record_at.ns)
+		p->publishing.record_at = at;
+}
+
+/* --- the record -------------------------------------------------------------
+ */
+
+static void
+take_own(struct peer *p, const struct frame *a)
+{
+	struct publishing *u = &p->publishing;
+	struct slice token = a->f.at[VH_F_RECORD];
+	struct verdict v;
+
+	if (take_record(p, "", token, &v) != VH_OK ||
+	    v.reason != REFUSAL_NONE) {
+		LOG(ERROR, "own-record-refused",
+		    KV("reason", refusal_word(v.reason)));
+		return;
+	}
+	u->epoch = v.epoch;
+	u->seq = v.seq;
+	member_set_digest(p->member,
+	    (struct member_digest){ .epoch = v.epoch, .seq = v.seq });
+	p->live_changed = true;
+	if (v.news)
+		push_all(p, VH_F_RECORD, token);
+}
+
+static void
+got_record(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	(void)w;
+	p->publishing.asked = false;
+	if (err == VH_OK && fields_have(&a->f, VH_F_RECORD)) {
+		take_own(p, a);
+		return;
+	}
+	if (err != VH_EBUSY)
+		LOG(ERROR, "no-record", KV_ERR(err));
+	record_in(p, RETRY_MS);
+}
+
+/* The highest epoch that anybody has told of. */
+static uint64_t
+seen_epoch(const struct peer *p)
+{
+	const struct record *r = ledger_current(p->ledger, p->settings->node);
+
+	return r == NULL ? 0 : r->epoch;
+}
+
+static void
+ask_record(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+	uint64_t seen = seen_epoch(p);
+	struct buf *b;
+	size_t start;
+
+	u->record_at = mono_after_ms(p->now.mono, PUBLISH_EACH_MS);
+	if (link_ask(p, OF_VAULT, VH_OP_VRECORD, PEER_WAIT_MS, got_record, &b,
+		&start) == NULL)
+		return;
+	if (seen > 0)
+		frame_put_u64(b, VH_F_EPOCH, seen);
+	frame_close(b, start);
+	u->asked = true;
+}
+
+/* --- activation -------------------------------------------------------------
+ */
+
+static void
+activated(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	struct publishing *u = &p->publishing;
+	bool all = w->ref != 0;
+
+	u->activating = false;
+	if (err != VH_OK) {
+		LOG(ERROR, "not-activated", KV_ERR(err));
+		return; /* the next tick tries again */
+	}
+	u->active = u->active || all;
+	LOG(NOTICE, "activated", KV("all", all),
+	    KV("active", fields_u32(&a->f, VH_F_COUNT)));
+	record_in(p, 0);
+}
+
+/* One key, or (NULL) all. */
+static void
+activate(struct peer *p, const char *kid)
+{
+	struct buf *b;
+	size_t start;
+	struct pending *w = link_ask(p, OF_VAULT, VH_OP_VACTIVATE, PEER_WAIT_MS,
+	    activated, &b, &start);
+
+	if (w == NULL)
+		return;
+	w->ref = kid == NULL;
+	if (kid != NULL)
+		frame_put_text(b, VH_F_KID, kid);
+	frame_close(b, start);
+	p->publishing.activating = true;
+}
+
+/* Whether another node's record is here, or nobody is to be expected. */
+static bool
+has_joined(const struct peer *p)
+{
+	struct member_node n;
+
+	if (mono_passed(p->publishing.joined_by, p->now.mono))
+		return true;
+	for (size_t i = 0; member_at(p->member, i, &n); i++)
+		if (!n.self && n.state == MEMBER_ALIVE &&
+		    ledger_current(p->ledger, n.name) != NULL)
+			return true;
+	return false;
+}
+
+/* The first of our signing keys that waits though it is active elsewhere; and
+ * whether any waits at all. */
+static const struct record_key *
+waiting_key(const struct peer *p, bool *any)
+{
+	const struct record *r = ledger_current(p->ledger, p->settings->node);
+
+	*any = false;
+	for (size_t i = 0; r != NULL && i < r->count; i++) {
+		const struct record_key *k = &r->keys[i];
+
+		if (k->use != VH_USE_SIG || k->state != VH_KEY_PUBLISHED)
+			continue;
+		*any = true;
+		if (ledger_is_active(p->ledger, k->kid))
+			return k;
+	}
+	return NULL;
+}
+
+static void
+activate_what_may(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+	bool any;
+	const struct record_key *k = waiting_key(p, &any);
+
+	if (!any) {
+		u->active = true;
+		return;
+	}
+	if (!u->timed) {
+		u->timed = true;
+		u->active_at =
+		    mono_after_ms(p->now.mono, p->settings->cluster_publish_ms);
+	}
+	if (!ledger_has_active(p->ledger) ||
+	    mono_passed(u->active_at, p->now.mono))
+		activate(p, NULL);
+	else if (k != NULL)
+		activate(p, k->kid);
+}
+
+void
+publish_start(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+	bool expects = p->settings->cluster_seed_count > 0 ||
+		       names_seed(p->names, 0) != NULL;
+
+	u->joined_by =
+	    mono_after_ms(p->now.mono, expects ? PUBLISH_JOIN_MS : 0);
+	u->record_at = p->now.mono;
+}
+
+void
+publish_tick(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+
+	/* The answer of an activation is not in the record yet. */
+	if (!u->asked && mono_passed(u->record_at, p->now.mono))
+		ask_record(p);
+	u->joined = u->joined || has_joined(p);
+	if (u->joined && u->seq > 0 && !u->asked && !u->activating &&
+	    !u->active)
+		activate_what_may(p);
+}
+
+/* --- hellos -----------------------------------------------------------------
+ */
+
+static void
+signed_hello(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	struct slice jws = { 0 };
+
+	if (err == VH_OK)
+		jws = a->f.at[VH_F_HELLO];
+	if (err == VH_OK && jws.len == 0)
+		err = VH_EPARSE;
+	session_signed(p->sessions, p->now.mono, w->ref, err, jws);
+}
+
+void
+publish_sign_hello(void *context, uint64_t ref, struct slice nonce,
+    struct slice audience)
+{
+	struct peer *p = context;
+	struct buf *b;
+	size_t start;
+	struct pending *w = link_ask(p, OF_VAULT, VH_OP_VHELLO, PEER_WAIT_MS,
+	    signed_hello, &b, &start);
+
+	if (w == NULL) {
+		session_signed(p->sessions, p->now.mono, ref, VH_EBUSY,
+		    slice_of(NULL, 0));
+		return;
+	}
+	w->ref = ref;
+	frame_put(b, VH_F_NONCE, nonce);
+	frame_put(b, VH_F_AUDIENCE, audience);
+	frame_close(b, start);
+}

@@ -1,0 +1,23 @@
+/* Our own record, and when our keys begin to sign.
+ *
+ * While no living node of the cluster has an active signing key, ours sign at
+ * once; else they are published first, and sign publish_before after others
+ * could first have fetched them.  A key that is active elsewhere already (the
+ * same file loaded again) does not wait.  Whether there is a cluster is known
+ * when another node's record is here, or after PUBLISH_JOIN_MS without one. */
+#ifndef PEER_PUBLISH_H
+#define PEER_PUBLISH_H
+
+#include "peer/peer.h"
+
+#define PUBLISH_JOIN_MS 3000
+#define PUBLISH_EACH_MS 30000 /* a record is signed anew */
+
+void publish_start(struct peer *p);
+/* Does what is due; call it often. */
+void publish_tick(struct peer *p);
+/* Wants our hello of the vault: the hook of sessions. */
+void publish_sign_hello(void *context, uint64_t ref, struct slice nonce,
+    struct slice audience);
+
+#endif

@@ -1,0 +1,29 @@
+/* Records and tombstones of other nodes: fetched, pushed, handed out. */
+#ifndef PEER_PULL_H
+#define PEER_PULL_H
+
+#include "peer/peer.h"
+
+/* Fetches the records that members say they have and we do not. */
+void pull_tick(struct peer *p);
+/* Fetches tombstones and evidence from a node whose digest is another; not
+ * often. */
+void pull_rest(struct peer *p, const char *node);
+void pull_free(struct peer *p);
+
+/* A node's NPULL and NPUSH. */
+void pull_asked(struct peer *p, uint64_t token, const struct frame *q);
+void push_asked(struct peer *p, uint64_t token, const char *node,
+    const struct frame *q);
+
+/* Sends a token as field tag to all living members. */
+void push_all(struct peer *p, enum vh_tag tag, struct slice token);
+
+/* Takes a token into the ledger; counts, logs, and says what became of it.
+ * from is the node that sent it, "" when it came from this one. */
+enum vh_err take_record(struct peer *p, const char *from, struct slice token,
+    struct verdict *v);
+enum vh_err take_tombstone(struct peer *p, const char *from, struct slice token,
+    struct verdict *v);
+
+#endif
