@@ -212,10 +212,10 @@ Test(ledger, what_is_refused_changes_nothing)
 	struct world w = world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *l = test_key("EC P-256");
-	AUTO(pki_free) struct pki_cert *other = pki_ca("test CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *forger =
-	    pki_issue(other, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free) struct cert *other = cert_ca("test CA", NULL);
+	AUTO(cert_free)
+	struct cert *forger =
+	    cert_issue(other, &(struct cert_want){ .cn = "b" });
 	struct test_record r = { 9, 9, T0, KEEP, { l } };
 	uint64_t version;
 
@@ -243,9 +243,9 @@ Test(ledger, holds_1024_nodes)
 
 	for (unsigned i = 0; i <= LEDGER_NODES_MAX; i++) {
 		snprintf(name, sizeof name, "n%04u", i);
-		AUTO(pki_free)
-		struct pki_cert *node =
-		    pki_issue(w.ca, &(struct pki_want){ .cn = name });
+		AUTO(cert_free)
+		struct cert *node =
+		    cert_issue(w.ca, &(struct cert_want){ .cn = name });
 
 		cr_expect_eq(world_take(&w, test_record(node, &r)),
 		    i < LEDGER_NODES_MAX ? REFUSAL_NONE : REFUSAL_FULL, "%u",
@@ -288,9 +288,9 @@ Test(ledger, a_node_that_restarts_too_often_loses_its_oldest_keys_first)
  */
 
 static void
-reload(struct world *w, const struct pki_cert *ca, const struct buf *crl)
+reload(struct world *w, const struct cert *ca, const struct buf *crl)
 {
-	AUTO(buf_free) struct buf *pem = pki_pem(ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(ca);
 
 	cr_assert_eq(trust_load(w->trust, buf_slice(pem), buf_slice(crl), NULL),
 	    VH_OK);
@@ -302,9 +302,8 @@ Test(ledger, a_revoked_node_loses_its_records_at_the_recheck)
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *l = test_key("EC P-256");
 	AUTO(buf_free)
-	struct buf *crl =
-	    pki_crl(w.ca, (const struct pki_cert *[]){ w.node[B], NULL },
-		T0 + HOUR, T0 + DAY);
+	struct buf *crl = cert_crl(w.ca,
+	    (const struct cert *[]){ w.node[B], NULL }, T0 + HOUR, T0 + DAY);
 
 	world_live(&w, "abc");
 	world_say(&w, B, 1, 1, k, NULL);
@@ -322,7 +321,7 @@ Test(ledger, a_new_ca_alone_ends_all_that_the_old_one_vouched_for)
 {
 	struct world w = world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
-	AUTO(pki_free) struct pki_cert *other = pki_ca("other CA", NULL);
+	AUTO(cert_free) struct cert *other = cert_ca("other CA", NULL);
 
 	world_live(&w, "ab");
 	world_say(&w, B, 1, 1, k, NULL);

@@ -199,9 +199,9 @@ Test(holders, at_most_64_are_listed_ourselves_among_them)
 		    i == 35 ? "" : "n", i);
 		if (i == 35)
 			memcpy(live[i].node, "a", 2);
-		AUTO(pki_free)
-		struct pki_cert *node =
-		    pki_issue(w.ca, &(struct pki_want){ .cn = live[i].node });
+		AUTO(cert_free)
+		struct cert *node =
+		    cert_issue(w.ca, &(struct cert_want){ .cn = live[i].node });
 
 		cr_assert_eq(world_take(&w, test_record(node, &r)),
 		    REFUSAL_NONE);

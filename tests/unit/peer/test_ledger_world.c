@@ -17,14 +17,14 @@ struct world
 world_with_revokers(const char *revokers)
 {
 	static const char *const names[] = { "a", "b", "c" };
-	struct world w = { .ca = pki_ca("test CA", NULL),
+	struct world w = { .ca = cert_ca("test CA", NULL),
 		.trust = trust_new(),
 		.mono = 5000 };
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 
 	for (size_t i = 0; i < NODES; i++)
 		w.node[i] =
-		    pki_issue(w.ca, &(struct pki_want){ .cn = names[i] });
+		    cert_issue(w.ca, &(struct cert_want){ .cn = names[i] });
 	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
 	    VH_OK);
 	new_ledger(&w, revokers);
@@ -43,8 +43,8 @@ world_free(struct world *w)
 	ledger_free(w->ledger);
 	trust_free(w->trust);
 	for (size_t i = 0; i < NODES; i++)
-		pki_free(w->node[i]);
-	pki_free(w->ca);
+		cert_free(w->node[i]);
+	cert_free(w->ca);
 }
 
 struct moment

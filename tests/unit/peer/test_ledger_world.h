@@ -11,7 +11,7 @@
 enum who { A, B, C, NODES };
 
 struct world {
-	struct pki_cert *ca, *node[NODES];
+	struct cert *ca, *node[NODES];
 	struct trust *trust;
 	struct ledger *ledger;
 	/* The virtual clocks, in ms: since T0, since some boot. */

@@ -8,7 +8,7 @@
 
 /* A cluster with one node, "a". */
 struct world {
-	struct pki_cert *ca, *a;
+	struct cert *ca, *a;
 	struct trust *trust;
 	struct verifier *verifier;
 };
@@ -16,12 +16,12 @@ struct world {
 static struct world
 world_new(void)
 {
-	struct world w = { .ca = pki_ca("test CA", NULL),
+	struct world w = { .ca = cert_ca("test CA", NULL),
 		.trust = trust_new(),
 		.verifier = verifier_new() };
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 
-	w.a = pki_issue(w.ca, &(struct pki_want){ .cn = "a" });
+	w.a = cert_issue(w.ca, &(struct cert_want){ .cn = "a" });
 	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
 	    VH_OK);
 	return w;
@@ -32,8 +32,8 @@ world_free(struct world *w)
 {
 	verifier_free(w->verifier);
 	trust_free(w->trust);
-	pki_free(w->a);
-	pki_free(w->ca);
+	cert_free(w->a);
+	cert_free(w->ca);
 }
 
 /* Reads a record at T0; the caller's, or NULL. */
@@ -252,8 +252,8 @@ Test(record, the_header_is_what_it_has_to_be)
 Test(record, a_record_signed_by_another_key_is_forged)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *b = pki_issue(w.ca, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free)
+	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	EVP_PKEY *a_key = w.a->key;
 
 	w.a->key = b->key; /* a's certificate, b's signature */
@@ -265,8 +265,8 @@ Test(record, a_record_signed_by_another_key_is_forged)
 Test(record, a_member_cannot_speak_for_another)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *b = pki_issue(w.ca, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free)
+	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 
 	cr_expect_eq(judge(&w, test_sign(b, "vhsm-record",
 				   test_payload(w.a, &plain))),
@@ -277,9 +277,9 @@ Test(record, a_member_cannot_speak_for_another)
 Test(record, another_ca_is_refused)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *other = pki_ca("test CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *a = pki_issue(other, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *other = cert_ca("test CA", NULL);
+	AUTO(cert_free)
+	struct cert *a = cert_issue(other, &(struct cert_want){ 0 });
 
 	cr_expect_eq(judge(&w, test_record(a, &plain)), REFUSAL_UNTRUSTED);
 	world_free(&w);
@@ -288,9 +288,9 @@ Test(record, another_ca_is_refused)
 Test(record, a_tls_certificate_signs_no_record)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *tls = pki_issue(w.ca,
-	    &(struct pki_want){ .usage = "serverAuth,clientAuth" });
+	AUTO(cert_free)
+	struct cert *tls = cert_issue(w.ca,
+	    &(struct cert_want){ .usage = "serverAuth,clientAuth" });
 
 	cr_expect_eq(judge(&w, test_record(tls, &plain)), REFUSAL_USAGE);
 	world_free(&w);
@@ -299,9 +299,9 @@ Test(record, a_tls_certificate_signs_no_record)
 Test(record, the_certificate_is_judged_at_iat)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *a = pki_issue(w.ca,
-	    &(struct pki_want){ .from = T0 - 2 * HOUR, .until = T0 - HOUR });
+	AUTO(cert_free)
+	struct cert *a = cert_issue(w.ca,
+	    &(struct cert_want){ .from = T0 - 2 * HOUR, .until = T0 - HOUR });
 	struct test_record r = plain;
 
 	cr_expect_eq(judge(&w, test_record(a, &r)), REFUSAL_EXPIRED);
@@ -315,10 +315,10 @@ Test(record, the_certificate_is_judged_at_iat)
 Test(record, a_revoked_certificate_loses_whatever_its_iat)
 {
 	struct world w = world_new();
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 	AUTO(buf_free)
-	struct buf *crl = pki_crl(w.ca,
-	    (const struct pki_cert *[]){ w.a, NULL }, T0, T0 + DAY);
+	struct buf *crl =
+	    cert_crl(w.ca, (const struct cert *[]){ w.a, NULL }, T0, T0 + DAY);
 	struct test_record r = plain;
 
 	r.iat = T0 - HOUR;
@@ -663,8 +663,8 @@ Test(record, a_key_that_the_sender_cannot_prove_is_refused)
 Test(record, the_proof_of_another_node_proves_nothing)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *b = pki_issue(w.ca, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free)
+	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	struct test_record r = with(k, NULL);
 	json_t *payload = test_payload(w.a, &r);

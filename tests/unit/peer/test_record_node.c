@@ -162,7 +162,7 @@ test_sign_text(EVP_PKEY *key, const char *header, const char *payload)
  */
 
 const char *
-test_node_name(const struct pki_cert *by)
+test_node_name(const struct cert *by)
 {
 	static char name[128]; /* borrowed until the next call */
 
@@ -173,13 +173,13 @@ test_node_name(const struct pki_cert *by)
 
 /* The chain up to, but not with, the CA. */
 char *
-test_header(const struct pki_cert *by, const char *typ)
+test_header(const struct cert *by, const char *typ)
 {
 	AUTO(buf_free) struct buf *json = buf_new(65536);
 
 	buf_format(json, "{\"alg\":\"ES256\",\"typ\":\"%s\",\"x5c\":[", typ);
-	for (const struct pki_cert *c = by; c->issuer != NULL; c = c->issuer) {
-		AUTO(buf_free) struct buf *der = pki_der(c);
+	for (const struct cert *c = by; c->issuer != NULL; c = c->issuer) {
+		AUTO(buf_free) struct buf *der = cert_der(c);
 		char b64[8192];
 
 		EVP_EncodeBlock((unsigned char *)b64, der->p, (int)der->len);
@@ -190,7 +190,7 @@ test_header(const struct pki_cert *by, const char *typ)
 }
 
 struct buf *
-test_sign(const struct pki_cert *by, const char *typ, json_t *payload)
+test_sign(const struct cert *by, const char *typ, json_t *payload)
 {
 	char *header = test_header(by, typ);
 	char *text = json_dumps(payload, JSON_COMPACT);
@@ -247,7 +247,7 @@ key_json(const struct test_key *k, const char *node, uint64_t epoch)
 }
 
 json_t *
-test_payload(const struct pki_cert *by, const struct test_record *r)
+test_payload(const struct cert *by, const struct test_record *r)
 {
 	const char *node = test_node_name(by);
 	json_t *keys = json_array();
@@ -264,13 +264,13 @@ test_payload(const struct pki_cert *by, const struct test_record *r)
 }
 
 struct buf *
-test_record(const struct pki_cert *by, const struct test_record *r)
+test_record(const struct cert *by, const struct test_record *r)
 {
 	return test_sign(by, "vhsm-record", test_payload(by, r));
 }
 
 struct buf *
-test_hello(const struct pki_cert *by, const char *aud, const char *nonce_b64,
+test_hello(const struct cert *by, const char *aud, const char *nonce_b64,
     uint64_t iat)
 {
 	return test_sign(by, "vhsm-hello",
@@ -279,7 +279,7 @@ test_hello(const struct pki_cert *by, const char *aud, const char *nonce_b64,
 }
 
 struct buf *
-test_tombstone(const struct pki_cert *by, const char *kid, uint64_t iat)
+test_tombstone(const struct cert *by, const char *kid, uint64_t iat)
 {
 	return test_sign(by, "vhsm-tombstone",
 	    json_pack("{s:s,s:s,s:I}", "kid", kid, "node", test_node_name(by),

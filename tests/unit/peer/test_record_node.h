@@ -34,22 +34,21 @@ struct test_record {
 };
 
 /* The payload; the caller's.  By takes the place of the node's name. */
-json_t *test_payload(const struct pki_cert *by, const struct test_record *r);
+json_t *test_payload(const struct cert *by, const struct test_record *r);
 /* A compact JWS of payload (which it frees) by this node; the caller's. */
-struct buf *test_sign(const struct pki_cert *by, const char *typ,
-    json_t *payload);
+struct buf *test_sign(const struct cert *by, const char *typ, json_t *payload);
 /* The same with a header of one's own; payload is borrowed. */
 struct buf *test_sign_text(EVP_PKEY *key, const char *header,
     const char *payload);
 /* The header as it ought to be; the caller's. */
-char *test_header(const struct pki_cert *by, const char *typ);
-struct buf *test_record(const struct pki_cert *by, const struct test_record *r);
-struct buf *test_hello(const struct pki_cert *by, const char *aud,
+char *test_header(const struct cert *by, const char *typ);
+struct buf *test_record(const struct cert *by, const struct test_record *r);
+struct buf *test_hello(const struct cert *by, const char *aud,
     const char *nonce_b64, uint64_t iat);
-struct buf *test_tombstone(const struct pki_cert *by, const char *kid,
+struct buf *test_tombstone(const struct cert *by, const char *kid,
     uint64_t iat);
 
-const char *test_node_name(const struct pki_cert *by);
+const char *test_node_name(const struct cert *by);
 
 /* The proof over text, base64url; the caller's. */
 char *test_proof(const struct test_key *k, const char *text);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 EVP_PKEY *
-pki_ec_key(const char *curve)
+cert_ec_key(const char *curve)
 {
 	EVP_PKEY *key = EVP_EC_gen(curve);
 
@@ -38,7 +38,7 @@ add_name(X509 *cert, const char *cn)
 }
 
 static void
-set_usages(X509 *cert, X509 *issuer, const struct pki_want *want)
+set_usages(X509 *cert, X509 *issuer, const struct cert_want *want)
 {
 	const char *usage = want->usage == NULL ? RECORD_USAGE : want->usage;
 	const char *bits = want->key_usage == NULL ? "critical,digitalSignature"
@@ -56,17 +56,17 @@ set_usages(X509 *cert, X509 *issuer, const struct pki_want *want)
 		add_extension(cert, issuer, NID_ext_key_usage, usage);
 }
 
-struct pki_cert *
-pki_issue(struct pki_cert *issuer, const struct pki_want *want)
+struct cert *
+cert_issue(struct cert *issuer, const struct cert_want *want)
 {
 	static long serial = 1000; /* each certificate another */
-	struct pki_cert *c = calloc(1, sizeof *c);
+	struct cert *c = calloc(1, sizeof *c);
 	uint64_t from = want->from == 0 ? T0 - DAY : want->from;
 	uint64_t until = want->until == 0 ? T0 + 365 * DAY : want->until;
 
 	cr_assert_not_null(c);
 	c->issuer = issuer;
-	c->key = pki_ec_key(want->curve == NULL ? "P-256" : want->curve);
+	c->key = cert_ec_key(want->curve == NULL ? "P-256" : want->curve);
 	c->cert = X509_new();
 	issuer = issuer == NULL ? c : issuer;
 	X509_set_version(c->cert, X509_VERSION_3);
@@ -83,18 +83,18 @@ pki_issue(struct pki_cert *issuer, const struct pki_want *want)
 	return c;
 }
 
-struct pki_cert *
-pki_ca(const char *cn, struct pki_cert *issuer)
+struct cert *
+cert_ca(const char *cn, struct cert *issuer)
 {
-	return pki_issue(issuer, &(struct pki_want){ .cn = cn,
-				     .usage = "",
-				     .ca = true,
-				     .from = T0 - 1000 * DAY,
-				     .until = T0 + 3650 * DAY });
+	return cert_issue(issuer, &(struct cert_want){ .cn = cn,
+				      .usage = "",
+				      .ca = true,
+				      .from = T0 - 1000 * DAY,
+				      .until = T0 + 3650 * DAY });
 }
 
 void
-pki_free(struct pki_cert *c)
+cert_free(struct cert *c)
 {
 	if (c == NULL)
 		return;
@@ -115,7 +115,7 @@ put_bio(struct buf *b, BIO *bio)
 }
 
 void
-pki_put_pem(struct buf *b, const struct pki_cert *c)
+cert_put_pem(struct buf *b, const struct cert *c)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
@@ -124,16 +124,16 @@ pki_put_pem(struct buf *b, const struct pki_cert *c)
 }
 
 struct buf *
-pki_pem(const struct pki_cert *c)
+cert_pem(const struct cert *c)
 {
 	struct buf *b = buf_new(65536);
 
-	pki_put_pem(b, c);
+	cert_put_pem(b, c);
 	return b;
 }
 
 struct buf *
-pki_der(const struct pki_cert *c)
+cert_der(const struct cert *c)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	struct buf *b = buf_new(65536);
@@ -156,7 +156,7 @@ revoke(X509_CRL *crl, X509 *cert, uint64_t since)
 }
 
 struct buf *
-pki_crl(const struct pki_cert *ca, const struct pki_cert *const *some,
+cert_crl(const struct cert *ca, const struct cert *const *some,
     uint64_t revoked, uint64_t ends)
 {
 	X509_CRL *crl = X509_CRL_new();

@@ -15,14 +15,14 @@
 
 #define RECORD_USAGE "1.3.6.1.4.1.58270.1.1"
 
-struct pki_cert {
+struct cert {
 	EVP_PKEY *key;
 	X509 *cert;
-	struct pki_cert *issuer; /* borrowed; NULL: itself */
+	struct cert *issuer; /* borrowed; NULL: itself */
 };
 
 /* What a certificate says; zero takes what a record certificate has. */
-struct pki_want {
+struct cert_want {
 	const char *cn;        /* NULL: "a" */
 	const char *other_cn;  /* a second one */
 	const char *usage;     /* extended key usage; "": none */
@@ -33,21 +33,20 @@ struct pki_want {
 };
 
 /* A CA, self-signed when issuer is NULL; a certificate; the caller's. */
-struct pki_cert *pki_ca(const char *cn, struct pki_cert *issuer);
-struct pki_cert *pki_issue(struct pki_cert *issuer,
-    const struct pki_want *want);
-void pki_free(struct pki_cert *c);
-AUTO_FREE(struct pki_cert, pki_free)
+struct cert *cert_ca(const char *cn, struct cert *issuer);
+struct cert *cert_issue(struct cert *issuer, const struct cert_want *want);
+void cert_free(struct cert *c);
+AUTO_FREE(struct cert, cert_free)
 
-EVP_PKEY *pki_ec_key(const char *curve);
+EVP_PKEY *cert_ec_key(const char *curve);
 
 /* Appended, as PEM and DER. */
-void pki_put_pem(struct buf *b, const struct pki_cert *c);
-struct buf *pki_pem(const struct pki_cert *c);
-struct buf *pki_der(const struct pki_cert *c);
+void cert_put_pem(struct buf *b, const struct cert *c);
+struct buf *cert_pem(const struct cert *c);
+struct buf *cert_der(const struct cert *c);
 /* A list of ca that revokes some (NULL-terminated), since revoked; next update
  * at ends.  PEM, the caller's. */
-struct buf *pki_crl(const struct pki_cert *ca,
-    const struct pki_cert *const *some, uint64_t revoked, uint64_t ends);
+struct buf *cert_crl(const struct cert *ca, const struct cert *const *some,
+    uint64_t revoked, uint64_t ends);
 
 #endif

@@ -10,7 +10,7 @@ static const uint8_t nonce[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 	14, 15 };
 
 struct world {
-	struct pki_cert *ca, *a;
+	struct cert *ca, *a;
 	struct trust *trust;
 	struct verifier *verifier;
 };
@@ -18,12 +18,12 @@ struct world {
 static struct world
 world_new(void)
 {
-	struct world w = { .ca = pki_ca("test CA", NULL),
+	struct world w = { .ca = cert_ca("test CA", NULL),
 		.trust = trust_new(),
 		.verifier = verifier_new() };
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 
-	w.a = pki_issue(w.ca, &(struct pki_want){ .cn = "a" });
+	w.a = cert_issue(w.ca, &(struct cert_want){ .cn = "a" });
 	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
 	    VH_OK);
 	return w;
@@ -34,17 +34,17 @@ world_free(struct world *w)
 {
 	verifier_free(w->verifier);
 	trust_free(w->trust);
-	pki_free(w->a);
-	pki_free(w->ca);
+	cert_free(w->a);
+	cert_free(w->ca);
 }
 
 static void
 revoke_a(struct world *w, uint64_t since)
 {
-	AUTO(buf_free) struct buf *pem = pki_pem(w->ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w->ca);
 	AUTO(buf_free)
-	struct buf *crl = pki_crl(w->ca,
-	    (const struct pki_cert *[]){ w->a, NULL }, since, T0 + DAY);
+	struct buf *crl = cert_crl(w->ca, (const struct cert *[]){ w->a, NULL },
+	    since, T0 + DAY);
 
 	cr_assert_eq(trust_load(w->trust, buf_slice(pem), buf_slice(crl), NULL),
 	    VH_OK);
@@ -140,9 +140,9 @@ Test(hello, a_clock_far_off_is_reported_and_no_more)
 Test(hello, the_certificate_is_valid_now)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *old =
-	    pki_issue(w.ca, &(struct pki_want){ .until = T0 - HOUR });
+	AUTO(cert_free)
+	struct cert *old =
+	    cert_issue(w.ca, &(struct cert_want){ .until = T0 - HOUR });
 	struct hello h;
 
 	cr_expect_eq(meet(&w, test_hello(old, "me", NONCE_B64, T0 - 2 * HOUR),
@@ -159,8 +159,8 @@ Test(hello, the_certificate_is_valid_now)
 Test(hello, nobody_speaks_in_anothers_name)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *b = pki_issue(w.ca, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free)
+	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	json_t *payload = json_pack("{s:s,s:s,s:s,s:I}", "node", "a", "aud",
 	    "me", "nonce", NONCE_B64, "iat", (json_int_t)T0);
 	struct hello h;
@@ -264,9 +264,9 @@ Test(tombstone, its_kid_is_plain_and_not_long)
 Test(tombstone, outlives_its_certificate)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *old =
-	    pki_issue(w.ca, &(struct pki_want){ .until = T0 - HOUR });
+	AUTO(cert_free)
+	struct cert *old =
+	    cert_issue(w.ca, &(struct cert_want){ .until = T0 - HOUR });
 
 	cr_expect_eq(judge(&w, test_tombstone(old, "k", T0 - 2 * HOUR)),
 	    REFUSAL_NONE);

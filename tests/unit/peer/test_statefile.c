@@ -147,9 +147,9 @@ Test(statefile, a_good_checksum_makes_nothing_true)
 Test(statefile, certificates_are_judged_at_the_time_of_signing)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *b = pki_issue(w.ca,
-	    &(struct pki_want){ .cn = "b", .until = T0 + HOUR });
+	AUTO(cert_free)
+	struct cert *b = cert_issue(w.ca,
+	    &(struct cert_want){ .cn = "b", .until = T0 + HOUR });
 	AUTO(test_key_free) struct test_key *k = test_key("Ed25519");
 	struct test_record says = { 1, 1, T0, KEEP, { k } };
 	AUTO(buf_free) struct buf *text = buf_new(1u << 20);

@@ -6,14 +6,14 @@
 
 /* A cluster of one CA, and trust in it. */
 struct world {
-	struct pki_cert *ca;
+	struct cert *ca;
 	struct trust *trust;
 };
 
 static enum vh_err
-load(struct trust *t, const struct pki_cert *ca, const struct buf *crl)
+load(struct trust *t, const struct cert *ca, const struct buf *crl)
 {
-	AUTO(buf_free) struct buf *pem = pki_pem(ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(ca);
 	AUTO(buf_free) struct buf *why = buf_new(256);
 	enum vh_err err = trust_load(t, buf_slice(pem), buf_slice(crl), why);
 
@@ -24,7 +24,7 @@ load(struct trust *t, const struct pki_cert *ca, const struct buf *crl)
 static struct world
 world_new(void)
 {
-	struct world w = { pki_ca("test CA", NULL), trust_new() };
+	struct world w = { cert_ca("test CA", NULL), trust_new() };
 
 	cr_assert_eq(load(w.trust, w.ca, NULL), VH_OK);
 	return w;
@@ -33,17 +33,18 @@ world_new(void)
 static void
 world_free(struct world *w)
 {
-	pki_free(w->ca);
+	cert_free(w->ca);
 	trust_free(w->trust);
 }
 
 /* Judges a chain of one or two; NONE when it is believed. */
 static enum refusal
-judge(const struct world *w, const struct pki_cert *leaf,
-    const struct pki_cert *next, struct certificate **out)
+judge(const struct world *w, const struct cert *leaf, const struct cert *next,
+    struct certificate **out)
 {
-	AUTO(buf_free) struct buf *first = pki_der(leaf);
-	AUTO(buf_free) struct buf *second = next == NULL ? NULL : pki_der(next);
+	AUTO(buf_free) struct buf *first = cert_der(leaf);
+	AUTO(buf_free)
+	struct buf *second = next == NULL ? NULL : cert_der(next);
 	struct slice ders[] = { buf_slice(first), buf_slice(second) };
 	enum refusal why = REFUSAL_NONE;
 	enum vh_err err =
@@ -55,10 +56,10 @@ judge(const struct world *w, const struct pki_cert *leaf,
 }
 
 static enum refusal
-judge_want(const struct pki_want *want)
+judge_want(const struct cert_want *want)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *leaf = pki_issue(w.ca, want);
+	AUTO(cert_free) struct cert *leaf = cert_issue(w.ca, want);
 	AUTO(certificate_free) struct certificate *c = NULL;
 	enum refusal why = judge(&w, leaf, NULL, &c);
 
@@ -69,9 +70,9 @@ judge_want(const struct pki_want *want)
 Test(trust, believes_what_the_ca_issued)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf =
-	    pki_issue(w.ca, &(struct pki_want){ .cn = "node-1.b_c" });
+	AUTO(cert_free)
+	struct cert *leaf =
+	    cert_issue(w.ca, &(struct cert_want){ .cn = "node-1.b_c" });
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_assert_eq(judge(&w, leaf, NULL, &c), REFUSAL_NONE);
@@ -85,9 +86,9 @@ Test(trust, believes_what_the_ca_issued)
 
 Test(trust, believes_nobody_without_a_ca)
 {
-	struct world w = { pki_ca("test CA", NULL), trust_new() };
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
+	struct world w = { cert_ca("test CA", NULL), trust_new() };
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_expect_eq(judge(&w, leaf, NULL, &c), REFUSAL_UNTRUSTED);
@@ -97,9 +98,9 @@ Test(trust, believes_nobody_without_a_ca)
 Test(trust, refuses_another_ca_of_the_same_name)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *other = pki_ca("test CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(other, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *other = cert_ca("test CA", NULL);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(other, &(struct cert_want){ 0 });
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_expect_eq(judge(&w, leaf, NULL, &c), REFUSAL_UNTRUSTED);
@@ -111,9 +112,9 @@ Test(trust, refuses_another_ca_of_the_same_name)
 Test(trust, an_intermediate_ca_comes_with_the_leaf)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *middle = pki_ca("middle", w.ca);
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(middle, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *middle = cert_ca("middle", w.ca);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(middle, &(struct cert_want){ 0 });
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_expect_eq(judge(&w, leaf, NULL, &c), REFUSAL_UNTRUSTED);
@@ -124,11 +125,11 @@ Test(trust, an_intermediate_ca_comes_with_the_leaf)
 Test(trust, a_leaf_issues_nothing)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(pki_free)
-	struct pki_cert *forged =
-	    pki_issue(leaf, &(struct pki_want){ .cn = "b" });
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(cert_free)
+	struct cert *forged =
+	    cert_issue(leaf, &(struct cert_want){ .cn = "b" });
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_expect_eq(judge(&w, forged, leaf, &c), REFUSAL_UNTRUSTED);
@@ -145,9 +146,9 @@ Test(trust, a_certificate_is_for_records_and_nothing_else)
 
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++)
 		cr_expect_eq(judge_want(
-				 &(struct pki_want){ .usage = usages[i] }),
+				 &(struct cert_want){ .usage = usages[i] }),
 		    REFUSAL_USAGE, "%s", usages[i]);
-	cr_expect_eq(judge_want(&(struct pki_want){
+	cr_expect_eq(judge_want(&(struct cert_want){
 			 .usage = "critical," RECORD_USAGE }),
 	    REFUSAL_NONE);
 }
@@ -155,18 +156,18 @@ Test(trust, a_certificate_is_for_records_and_nothing_else)
 Test(trust, a_certificate_may_sign_and_is_no_ca)
 {
 	cr_expect_eq(judge_want(
-			 &(struct pki_want){ .key_usage = "keyAgreement" }),
+			 &(struct cert_want){ .key_usage = "keyAgreement" }),
 	    REFUSAL_USAGE);
-	cr_expect_eq(judge_want(&(struct pki_want){ .key_usage = "" }),
+	cr_expect_eq(judge_want(&(struct cert_want){ .key_usage = "" }),
 	    REFUSAL_NONE);
-	cr_expect_eq(judge_want(&(struct pki_want){ .ca = true,
+	cr_expect_eq(judge_want(&(struct cert_want){ .ca = true,
 			 .key_usage = "digitalSignature,keyCertSign" }),
 	    REFUSAL_USAGE);
 }
 
 Test(trust, a_record_key_is_on_p256)
 {
-	cr_expect_eq(judge_want(&(struct pki_want){ .curve = "P-384" }),
+	cr_expect_eq(judge_want(&(struct cert_want){ .curve = "P-384" }),
 	    REFUSAL_CERT_KEY);
 }
 
@@ -176,10 +177,10 @@ Test(trust, the_common_name_is_one_node_name)
 		"\xc3\xa4", "*" };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		cr_expect_eq(judge_want(&(struct pki_want){ .cn = bad[i] }),
+		cr_expect_eq(judge_want(&(struct cert_want){ .cn = bad[i] }),
 		    REFUSAL_CERT_NAME, "%s", bad[i]);
 	cr_expect_eq(judge_want(
-			 &(struct pki_want){ .cn = "a", .other_cn = "b" }),
+			 &(struct cert_want){ .cn = "a", .other_cn = "b" }),
 	    REFUSAL_CERT_NAME);
 }
 
@@ -199,9 +200,9 @@ Test(trust, node_names_are_words)
 Test(trust, validity_is_that_of_the_whole_chain_to_the_second)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca,
-	    &(struct pki_want){ .from = T0, .until = T0 + HOUR });
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca,
+	    &(struct cert_want){ .from = T0, .until = T0 + HOUR });
 	AUTO(certificate_free) struct certificate *c = NULL;
 	enum refusal why;
 
@@ -230,9 +231,9 @@ judge_bytes(const struct trust *t, struct slice der)
 Test(trust, every_prefix_and_every_longer_certificate_is_refused)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(buf_free) struct buf *der = pki_der(leaf);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(buf_free) struct buf *der = cert_der(leaf);
 
 	for (size_t n = 0; n < der->len; n++)
 		cr_expect_eq(judge_bytes(w.trust, slice_of(der->p, n)),
@@ -245,9 +246,9 @@ Test(trust, every_prefix_and_every_longer_certificate_is_refused)
 Test(trust, every_flipped_bit_is_refused)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(buf_free) struct buf *der = pki_der(leaf);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(buf_free) struct buf *der = cert_der(leaf);
 
 	for (size_t i = 0; i < der->len * 8; i++) {
 		der->p[i / 8] ^= (uint8_t)(1u << i % 8);
@@ -262,9 +263,9 @@ Test(trust, every_flipped_bit_is_refused)
 Test(trust, an_empty_or_too_long_chain_is_refused)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(buf_free) struct buf *der = pki_der(leaf);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(buf_free) struct buf *der = cert_der(leaf);
 	struct slice ders[TRUST_CHAIN_MAX + 1];
 	struct certificate *c = NULL;
 	enum refusal why;
@@ -285,13 +286,13 @@ Test(trust, an_empty_or_too_long_chain_is_refused)
 Test(trust, a_revoked_certificate_is_good_at_no_time)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *bad = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(pki_free)
-	struct pki_cert *good = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free)
+	struct cert *bad = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(cert_free)
+	struct cert *good = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(buf_free)
-	struct buf *crl = pki_crl(w.ca,
-	    (const struct pki_cert *[]){ bad, NULL }, T0, T0 + DAY);
+	struct buf *crl =
+	    cert_crl(w.ca, (const struct cert *[]){ bad, NULL }, T0, T0 + DAY);
 	AUTO(certificate_free) struct certificate *c = NULL;
 	AUTO(certificate_free) struct certificate *e = NULL;
 	enum refusal why;
@@ -310,12 +311,12 @@ Test(trust, a_revoked_certificate_is_good_at_no_time)
 Test(trust, an_intermediate_ca_can_be_revoked)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *middle = pki_ca("middle", w.ca);
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(middle, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *middle = cert_ca("middle", w.ca);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(middle, &(struct cert_want){ 0 });
 	AUTO(buf_free)
-	struct buf *crl = pki_crl(w.ca,
-	    (const struct pki_cert *[]){ middle, NULL }, T0, T0 + DAY);
+	struct buf *crl = cert_crl(w.ca,
+	    (const struct cert *[]){ middle, NULL }, T0, T0 + DAY);
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_assert_eq(load(w.trust, w.ca, crl), VH_OK);
@@ -327,12 +328,11 @@ Test(trust, an_intermediate_ca_can_be_revoked)
 Test(trust, a_list_past_its_time_still_revokes)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(buf_free)
-	struct buf *crl =
-	    pki_crl(w.ca, (const struct pki_cert *[]){ leaf, NULL },
-		T0 - 50 * DAY, T0 - 40 * DAY);
+	struct buf *crl = cert_crl(w.ca, (const struct cert *[]){ leaf, NULL },
+	    T0 - 50 * DAY, T0 - 40 * DAY);
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_assert_eq(load(w.trust, w.ca, crl), VH_OK);
@@ -344,15 +344,15 @@ Test(trust, a_list_past_its_time_still_revokes)
 Test(trust, a_list_of_another_ca_changes_nothing)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *other = pki_ca("test CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *other = cert_ca("test CA", NULL);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(buf_free)
-	struct buf *good = pki_crl(w.ca,
-	    (const struct pki_cert *[]){ leaf, NULL }, T0, T0 + DAY);
+	struct buf *good =
+	    cert_crl(w.ca, (const struct cert *[]){ leaf, NULL }, T0, T0 + DAY);
 	AUTO(buf_free)
 	struct buf *crl =
-	    pki_crl(other, (const struct pki_cert *[]){ NULL }, T0, T0 + DAY);
+	    cert_crl(other, (const struct cert *[]){ NULL }, T0, T0 + DAY);
 	AUTO(certificate_free) struct certificate *c = NULL;
 
 	cr_assert_eq(load(w.trust, w.ca, good), VH_OK);
@@ -376,8 +376,8 @@ load_text(struct trust *t, const char *ca, const char *crl)
 Test(trust, a_bundle_that_is_none_changes_nothing)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(certificate_free) struct certificate *c = NULL;
 	static const char *const bad[] = { "", "text",
 		"-----BEGIN CERTIFICATE-----\n",
@@ -395,7 +395,7 @@ Test(trust, a_bundle_that_is_none_changes_nothing)
 Test(trust, a_list_that_is_none_is_refused)
 {
 	struct world w = world_new();
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 
 	buf_put_u8(pem, 0);
 	cr_expect_eq(load_text(w.trust, (const char *)pem->p, "text"),
@@ -407,16 +407,16 @@ Test(trust, a_list_that_is_none_is_refused)
 Test(trust, all_of_a_bundle_are_believed_while_a_ca_is_replaced)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *new_ca = pki_ca("new CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *old = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(pki_free)
-	struct pki_cert *new = pki_issue(new_ca, &(struct pki_want){ 0 });
-	AUTO(buf_free) struct buf *pem = pki_pem(w.ca);
+	AUTO(cert_free) struct cert *new_ca = cert_ca("new CA", NULL);
+	AUTO(cert_free)
+	struct cert *old = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(cert_free)
+	struct cert *new = cert_issue(new_ca, &(struct cert_want){ 0 });
+	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 	AUTO(certificate_free) struct certificate *c = NULL;
 	AUTO(certificate_free) struct certificate *d = NULL;
 
-	pki_put_pem(pem, new_ca);
+	cert_put_pem(pem, new_ca);
 	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
 	    VH_OK);
 	cr_expect_eq(judge(&w, old, NULL, &c), REFUSAL_NONE);
@@ -428,9 +428,9 @@ Test(trust, all_of_a_bundle_are_believed_while_a_ca_is_replaced)
  */
 
 static void
-remember(struct trust *t, const char *node, const struct pki_cert *c)
+remember(struct trust *t, const char *node, const struct cert *c)
 {
-	AUTO(buf_free) struct buf *der = pki_der(c);
+	AUTO(buf_free) struct buf *der = cert_der(c);
 	struct slice one = buf_slice(der);
 
 	cr_assert_eq(trust_remember(t, node, &one, 1), VH_OK);
@@ -445,9 +445,9 @@ allows(const struct world *w, const char *node, uint64_t now)
 Test(trust, a_node_is_allowed_until_it_expires)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf =
-	    pki_issue(w.ca, &(struct pki_want){ .until = T0 + HOUR });
+	AUTO(cert_free)
+	struct cert *leaf =
+	    cert_issue(w.ca, &(struct cert_want){ .until = T0 + HOUR });
 
 	cr_expect_not(allows(&w, "a", T0), "never met");
 	remember(w.trust, "a", leaf);
@@ -460,14 +460,14 @@ Test(trust, a_node_is_allowed_until_it_expires)
 Test(trust, a_node_is_not_allowed_once_revoked_or_of_a_former_ca)
 {
 	struct world w = world_new();
-	AUTO(pki_free) struct pki_cert *other = pki_ca("other CA", NULL);
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
-	AUTO(pki_free)
-	struct pki_cert *new = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free) struct cert *other = cert_ca("other CA", NULL);
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
+	AUTO(cert_free)
+	struct cert *new = cert_issue(w.ca, &(struct cert_want){ 0 });
 	AUTO(buf_free)
-	struct buf *crl = pki_crl(w.ca,
-	    (const struct pki_cert *[]){ leaf, NULL }, T0, T0 + DAY);
+	struct buf *crl =
+	    cert_crl(w.ca, (const struct cert *[]){ leaf, NULL }, T0, T0 + DAY);
 
 	remember(w.trust, "a", leaf);
 	cr_assert_eq(load(w.trust, w.ca, crl), VH_OK);
@@ -482,8 +482,8 @@ Test(trust, a_node_is_not_allowed_once_revoked_or_of_a_former_ca)
 Test(trust, who_came_longest_ago_is_forgotten_first)
 {
 	struct world w = world_new();
-	AUTO(pki_free)
-	struct pki_cert *leaf = pki_issue(w.ca, &(struct pki_want){ 0 });
+	AUTO(cert_free)
+	struct cert *leaf = cert_issue(w.ca, &(struct cert_want){ 0 });
 	char name[16];
 
 	for (unsigned i = 0; i <= TRUST_NODES_MAX; i++) {
