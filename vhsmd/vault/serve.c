@@ -15,6 +15,7 @@
 
 #define ROOM       (64u << 10) /* of a frame beside its payload */
 #define ANSWER_MAX (8u << 20)
+#define GATHER     (1u << 20) /* bytes of answers that leave together */
 
 /* Who asks, by place. */
 enum { SUPER, FRONT, PEER, OUTLETS };
@@ -37,7 +38,8 @@ struct serve {
 	struct outlet *outlet[OUTLETS]; /* NULL: vacant */
 	size_t max_frame;
 	struct buf *answer;
-	bool committed, blocked;
+	bool committed;
+	bool blocked[OUTLETS]; /* has answers that its socket did not take */
 	int wake_fd;
 };
 
@@ -217,6 +219,31 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	return VH_OK;
 }
 
+/* Only the supervisor gives descriptors; whoever else sends one is ended. */
+static enum vh_err
+check_fds(struct outlet *o)
+{
+	int fd =
+	    outlet_who(o) == VH_WHO_SUPER ? -1 : link_take_fd(outlet_link(o));
+
+	if (fd < 0)
+		return VH_OK;
+	(void)close(fd); /* the link closes those that came with it */
+	return VH_EFORBIDDEN;
+}
+
+/* Sends what was answered here.  An answer cut short would make nonsense of all
+ * that follow. */
+static enum vh_err
+send_answers(struct serve *s, size_t i, struct outlet *o)
+{
+	TRY(buf_end(s->answer));
+	if (buf_slice(s->answer).len > 0)
+		s->blocked[i] |= outlet_send(o, buf_slice(s->answer));
+	buf_clear(s->answer);
+	return VH_OK;
+}
+
 static enum vh_err
 read_outlet(struct serve *s, size_t i)
 {
@@ -226,15 +253,17 @@ read_outlet(struct serve *s, size_t i)
 	struct mono_ns now = clock_mono();
 	struct slice message;
 
+	buf_clear(s->answer); /* of one that was dropped */
+	TRY(check_fds(o));
 	for (;;) {
 		TRY(link_next(outlet_link(held), &message));
 		if (message.len == 0)
 			break;
 		TRY(handle(s, i, message, now));
+		if (buf_slice(s->answer).len >= GATHER)
+			TRY(send_answers(s, i, o));
 	}
-	if (buf_slice(s->answer).len > 0)
-		s->blocked |= outlet_send(o, buf_slice(s->answer));
-	buf_clear(s->answer);
+	TRY(send_answers(s, i, o));
 	return outlet_is_shut(o) ? VH_ELOST : filled;
 }
 
@@ -264,19 +293,20 @@ read_links(struct serve *s, const struct pollfd *p)
 	}
 }
 
+/* All of them: a worker's answer may have found any link blocked. */
 static void
 flush_links(struct serve *s)
 {
-	s->blocked = false;
 	for (size_t i = 0; i < OUTLETS; i++)
-		if (s->outlet[i] != NULL)
-			s->blocked |= outlet_flush(s->outlet[i]);
+		s->blocked[i] =
+		    s->outlet[i] != NULL && outlet_flush(s->outlet[i]);
 }
 
 static void
 wait_for_links(struct serve *s)
 {
 	struct pollfd p[OUTLETS + 1];
+	bool flush = false;
 	uint64_t count;
 
 	for (size_t i = 0; i < OUTLETS; i++)
@@ -284,15 +314,18 @@ wait_for_links(struct serve *s)
 			.fd = s->outlet[i] == NULL
 				  ? -1
 				  : link_fd(outlet_link(s->outlet[i])),
-			.events = (short)(POLLIN | (s->blocked ? POLLOUT : 0)),
+			/* A link that is not blocked would end every wait. */
+			.events =
+			    (short)(POLLIN | (s->blocked[i] ? POLLOUT : 0)),
 		};
 	p[OUTLETS] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
 	if (poll(p, OUTLETS + 1, -1) < 0)
 		return; /* EINTR: look again */
-	bool woken = p[OUTLETS].revents != 0 &&
-		     read(s->wake_fd, &count, sizeof count) > 0;
-
-	if (woken || s->blocked)
+	if (p[OUTLETS].revents != 0)
+		flush = read(s->wake_fd, &count, sizeof count) > 0;
+	for (size_t i = 0; i < OUTLETS; i++)
+		flush |= (p[i].revents & POLLOUT) != 0;
+	if (flush)
 		flush_links(s);
 	read_links(s, p);
 }

@@ -2,7 +2,10 @@
 #include "test_process_rig.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 /* A vault with one key that serves this test as its front. */
 static void
@@ -174,4 +177,103 @@ Test(vault_process, survives_every_flipped_bit_of_a_request)
 	}
 	cr_expect_eq(vault_sign(VH_ALG_ES256, 1, &a), VH_OK);
 	cr_expect_eq(waitpid(vault.pid, NULL, WNOHANG), 0);
+}
+
+/* CPU time that the vault has used, in milliseconds. */
+static uint64_t
+vault_cpu_ms(void)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	cr_assert_eq(clock_getcpuclockid(vault.pid, &clock), 0);
+	cr_assert_eq(clock_gettime(clock, &t), 0);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Asks for lists that nobody reads, until neither side takes any more. */
+static void
+fill_answers(void)
+{
+	AUTO(buf_free) struct buf *b = buf_new(1u << 20);
+	struct frame a;
+
+	for (unsigned i = 0; i < 4000; i++)
+		frame_close(b, vault_request(b, VH_OP_VLIST));
+	cr_assert_eq(link_send(vault.front, buf_slice(b), -1), VH_OK);
+	/* Answered after what front has sent before was read. */
+	for (unsigned i = 0; i < 8; i++)
+		cr_assert_eq(vault_simple(vault.super, VH_OP_VSTATS, &a),
+		    VH_OK);
+}
+
+Test(vault_process, a_front_that_reads_nothing_costs_no_time)
+{
+	struct frame a;
+
+	serve_p256();
+	fill_answers();
+	uint64_t before = vault_cpu_ms();
+
+	(void)poll(NULL, 0, 500); /* in which a vault that spins uses 500 */
+	cr_expect_lt(vault_cpu_ms() - before, 100);
+	for (unsigned i = 0; i < 4000; i++)
+		cr_assert_eq(link_wait(vault.front, VAULT_MS, &a), VH_OK, "%u",
+		    i);
+}
+
+/* Only the supervisor gives descriptors. */
+Test(vault_process, ends_a_front_that_sends_a_descriptor)
+{
+	AUTO(buf_free) struct buf *b = buf_new(4096);
+	struct frame a;
+
+	serve_p256();
+	frame_close(b, vault_request(b, VH_OP_VSTATS));
+	cr_expect_eq(vault_ask(vault.front, b, STDERR_FILENO, &a), VH_ELOST);
+	link_free(vault.front);
+	vault.front = NULL;
+	cr_expect_eq(vault_give(VH_ROLE_FRONT, 2), VH_OK);
+	cr_expect_eq(vault_sign(VH_ALG_ES256, 1, &a), VH_OK);
+}
+
+/* Lists asked for in one go, in all more than an answer may be long. */
+Test(vault_process, answers_are_whole_however_many_are_asked_for_at_once)
+{
+	AUTO(buf_free) struct buf *b = buf_new(1u << 20);
+	struct frame a;
+
+	vault_spawn();
+	cr_assert_eq(vault_start(), VH_OK);
+	for (unsigned i = 0; i < 32; i++)
+		cr_assert_eq(vault_generate(VH_KTY_OKP, VH_CRV_ED25519, 0,
+				 VH_USE_SIG, &a),
+		    VH_OK);
+	cr_assert_eq(vault_simple(vault.super, VH_OP_VCOMMIT, &a), VH_OK);
+	cr_assert_eq(vault_give(VH_ROLE_FRONT, 1), VH_OK);
+	for (unsigned i = 0; i < 6000; i++)
+		frame_close(b, vault_request(b, VH_OP_VLIST));
+	cr_assert_eq(link_send(vault.front, buf_slice(b), -1), VH_OK);
+	for (unsigned i = 0; i < 6000; i++) {
+		enum vh_err err = link_wait(vault.front, VAULT_MS, &a);
+
+		cr_assert_eq(err, VH_OK, "%u: %s", i, err_name(err));
+		cr_assert_eq(a.err, VH_OK);
+	}
+}
+
+/* What a front asked before it was ended is nobody's answer. */
+Test(vault_process, answers_for_an_ended_front_reach_nobody_else)
+{
+	AUTO(buf_free) struct buf *b = buf_new(4096);
+	struct frame a;
+
+	serve_p256();
+	frame_close(b, vault_request(b, VH_OP_VLIST));
+	vault.id--; /* the supervisor's next */
+	frame_close(b, frame_request(b, VH_OP_VCOMMIT, 0, 0));
+	cr_assert_eq(link_send(vault.front, buf_slice(b), -1), VH_OK);
+	cr_expect_eq(link_wait(vault.front, VAULT_MS, &a), VH_ELOST);
+	cr_expect_eq(vault_simple(vault.super, VH_OP_VSTATS, &a), VH_OK);
+	cr_expect_eq(a.op, VH_OP_VSTATS, "%u", a.op);
 }
