@@ -198,6 +198,7 @@ Test(statefile, leaves_out_what_has_no_room_tombstones_last)
 	AUTO(buf_free) struct buf *cut = buf_new(1u << 20);
 	size_t left_out;
 
+	cr_assert_gt(text->len, 1200);
 	cr_assert_eq(statefile_put(w.ledger, 1200, cut, &left_out), VH_OK);
 	cr_expect_leq(cut->len, 1200);
 	cr_expect_eq(left_out, 3);
