@@ -381,8 +381,8 @@ Test(trust, a_bundle_that_is_none_changes_nothing)
 	AUTO(certificate_free) struct certificate *c = NULL;
 	static const char *const bad[] = { "", "text",
 		"-----BEGIN CERTIFICATE-----\n",
-		"-----BEGIN CERTIFICATE-----\nAAAA\n"
-		"-----END CERTIFICATE-----\n" };
+		("-----BEGIN CERTIFICATE-----\nAAAA\n"
+		 "-----END CERTIFICATE-----\n") };
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		cr_expect_eq(load_text(w.trust, bad[i], ""), VH_ECONFIG, "%zu",
