@@ -112,6 +112,7 @@ static const struct try for_peer[] = {
 	{ "connect", SYS_connect, { (unsigned long)-1, 0, 0 } },
 	{ "bind", SYS_bind, { (unsigned long)-1, 0, 0 } },
 	{ "listen", SYS_listen, { (unsigned long)-1, 0 } },
+	{ "accept", SYS_accept, { (unsigned long)-1, 0, 0 } },
 	/* Passes and fails. */
 	{ "netlink", SYS_socket, { AF_NETLINK, SOCK_RAW, 0 } },
 };
