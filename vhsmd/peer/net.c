@@ -307,7 +307,7 @@ static uint64_t
 failures_below(nng_stat *stat)
 {
 	static const char *const names[] = { "auth", "reject", "timeout",
-		"proto", "other" };
+		"proto" };
 	uint64_t sum = 0;
 
 	for (stat = nng_stat_child(stat); stat != NULL;

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -201,6 +203,49 @@ Test(session, a_listener_of_another_ca_gets_nowhere)
 	expect_nowhere(a, b, "b");
 	net_failures(a->net, &in, &out);
 	cr_expect_gt(out, 0, "and is counted");
+}
+
+static bool
+has_failures(void *context)
+{
+	struct rig *r = context;
+	uint64_t in, out;
+
+	net_failures(r->net, &in, &out);
+	return in > 0;
+}
+
+/* As nng connects when it is given a CA and nothing more. */
+static nng_dialer
+dial_without_certificate(struct pki *p, const char *address, nng_socket s)
+{
+	char *ca = pki_ca(p), url[128];
+	nng_tls_config *config;
+	nng_dialer d;
+
+	(void)snprintf(url, sizeof url, "tls+tcp://%s", address);
+	cr_assert_eq(nng_tls_config_alloc(&config, NNG_TLS_MODE_CLIENT), 0);
+	cr_assert_eq(nng_tls_config_ca_chain(config, ca, NULL), 0);
+	cr_assert_eq(nng_dialer_create(&d, s, url), 0);
+	cr_assert_eq(nng_dialer_set_ptr(d, NNG_OPT_TLS_CONFIG, config), 0);
+	cr_assert_eq(nng_dialer_start(d, NNG_FLAG_NONBLOCK), 0);
+	nng_tls_config_free(config);
+	free(ca);
+	return d;
+}
+
+Test(session, without_a_certificate_nobody_gets_anywhere)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(rig_free) struct rig *b = node(p, "b");
+	struct rig *all[] = { b, NULL };
+	nng_socket s;
+
+	cr_assert_eq(nng_req0_open(&s), 0);
+	(void)dial_without_certificate(p, net_address(b->net), s);
+	cr_expect(rig_until(all, has_failures, b, 10000), "is counted");
+	cr_expect_eq(b->asked, 0);
+	(void)nng_close(s);
 }
 
 Test(session, a_certificate_for_another_name_gets_nowhere)
