@@ -143,6 +143,7 @@ struct reply {
 struct probe {
 	struct node *node; /* NULL: none under way */
 	struct mono_ns help_at;
+	struct mono_ns next_at; /* when it ends early */
 	bool helped;
 	unsigned waiting, helpers, nacks; /* questions out; of helpers */
 };

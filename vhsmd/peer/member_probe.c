@@ -27,6 +27,16 @@ probe_drop(struct member *m)
 	end_asks(m, m->asked);
 }
 
+/* Only a probe that needs it takes longer than one period. */
+static void
+probe_over(struct member *m)
+{
+	if (m->probe.next_at.ns < m->probe_at.ns)
+		m->probe_at = m->probe.next_at;
+	due_by(m, m->probe_at);
+	probe_drop(m);
+}
+
 /* Lifeguard, 3.1: a helper that stays silent, or none to ask, speaks against
  * ourselves; NACKs do not.  Unlike there one point whatever the number of the
  * silent: the smaller side of a partition has to stay quick enough to notice
@@ -38,7 +48,7 @@ probe_lost(struct member *m)
 
 	m->stats.probes_failed++;
 	health_add(m, p.helpers == 0 || p.nacks < p.helpers);
-	probe_drop(m);
+	probe_over(m);
 	if (passed(m, m->grace))
 		suspect(m, p.node, node_name(m->self), false);
 }
@@ -103,7 +113,7 @@ probe_won(struct member *m)
 {
 	health_add(m, -1);
 	m->probe.node->cleared = 0;
-	probe_drop(m);
+	probe_over(m);
 }
 
 void
@@ -194,6 +204,7 @@ probe_begin(struct member *m)
 		return;
 	m->probe = (struct probe){
 		.node = n,
+		.next_at = after_ms(m, m->c.probe_ms),
 		.help_at = after_ms(m, scaled_ms(m, m->c.timeout_ms)),
 	};
 	ask_target(m, scaled_ms(m, m->c.probe_ms));

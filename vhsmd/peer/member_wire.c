@@ -12,7 +12,9 @@ struct rd {
 static struct rd
 rd_over(struct slice bytes)
 {
-	return (struct rd){ bytes.p, bytes.p + bytes.len, false };
+	/* Of nothing, the pointer may be NULL: not to be added to. */
+	return (struct rd){ bytes.p,
+		bytes.len == 0 ? bytes.p : bytes.p + bytes.len, false };
 }
 
 static struct slice

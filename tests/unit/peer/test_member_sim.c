@@ -274,7 +274,7 @@ sim_start(struct sim *s, size_t i, size_t seed)
 	c.address = n->address;
 	c.version = "1.0";
 	c.instance = ++s->messages * 2654435761u + i + 1;
-	c.incarnation = 1700000000000 + s->now;
+	c.incarnation = 1700000000000 + s->now - s->clock_back;
 	c.seed = draw(s, UINT32_MAX);
 	n->life++;
 	n->m = member_new(&c, at(s));

@@ -31,6 +31,7 @@ struct sim {
 	size_t heaped, room;
 	unsigned wrong_deaths; /* DEAD or LEFT about one that runs unpaused */
 	uint64_t messages;
+	uint64_t clock_back;         /* of the wall clock of those that start */
 	struct member_config config; /* what all start with */
 };
 
