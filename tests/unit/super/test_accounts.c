@@ -57,3 +57,14 @@ Test(accounts, a_number_without_an_account_is_user_and_group)
 	cr_expect_eq(user.uid, 61738);
 	cr_expect_eq(user.gid, 61738);
 }
+
+Test(accounts, users_are_told_apart_by_their_number)
+{
+	const struct user users[] = { { 1, 7 }, { 2, 7 } };
+	const struct user again = { 2, 9 }, other = { 3, 7 };
+
+	cr_expect(account_is_among(&again, users, 2));
+	cr_expect_not(account_is_among(&again, users, 1));
+	cr_expect_not(account_is_among(&other, users, 2));
+	cr_expect_not(account_is_among(&other, NULL, 0));
+}

@@ -183,3 +183,45 @@ Test(listen, an_address_in_use_is_refused)
 	listener_close(&first);
 	cr_expect_eq(listen_tcp("nonsense", &second), VH_ECONFIG);
 }
+
+Test(listen, a_reserved_port_is_for_who_knows_of_it)
+{
+	struct listener l, other;
+	char address[64];
+	const int on = 1;
+	int fd;
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	cr_assert_eq(listen_reserve("127.0.0.1:0", &l), VH_OK);
+	cr_assert_neq(l.port, 0);
+	a.sin_port = htons((uint16_t)l.port);
+	/* As a child does, again and again. */
+	for (int i = 0; i < 2; i++) {
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+				 sizeof on),
+		    0);
+		cr_assert_eq(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+		cr_assert_eq(listen(fd, 1), 0);
+		(void)snprintf(address, sizeof address, "127.0.0.1:%u", l.port);
+		cr_expect_eq(listen_reserve(address, &other), VH_EIO,
+		    "somebody listens there");
+		(void)close(fd);
+	}
+	listener_close(&l);
+}
+
+Test(listen, a_reservation_is_no_listener)
+{
+	struct listener l;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	cr_assert_eq(listen_reserve("127.0.0.1:0", &l), VH_OK);
+	a.sin_port = htons((uint16_t)l.port);
+	cr_expect_neq(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	(void)close(fd);
+	listener_close(&l);
+}

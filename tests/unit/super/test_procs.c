@@ -33,3 +33,22 @@ Test(procs, no_two_are_one_user)
 			    proc_row((enum proc)b)->user);
 		}
 }
+
+Test(procs, a_node_alone_has_no_peer)
+{
+	for (unsigned p = 0; p < PROCS; p++)
+		cr_expect_eq(proc_row((enum proc)p)->alone, p != PROC_PEER);
+}
+
+Test(procs, only_the_vault_locks_memory)
+{
+	for (unsigned p = 0; p < PROCS; p++)
+		cr_expect_eq(proc_row((enum proc)p)->locks, p == PROC_VAULT);
+}
+
+Test(procs, each_is_called_as_its_binary_is)
+{
+	cr_expect_str_eq(proc_row(PROC_VAULT)->name, "vault");
+	cr_expect_str_eq(proc_row(PROC_FRONT)->name, "front");
+	cr_expect_str_eq(proc_row(PROC_PEER)->name, "peer");
+}
