@@ -119,7 +119,8 @@ listener_ready(struct front *f, struct source *s, uint32_t events)
 	struct listener *l = (struct listener *)s;
 
 	(void)events;
-	while (l->fd >= 0) {
+	/* Those who are left are told of again in the next round. */
+	for (size_t i = 0; i < CONN_ACCEPTS && l->fd >= 0; i++) {
 		int fd =
 		    accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

@@ -410,6 +410,23 @@ Test(loop, connections_past_the_bound_are_closed_at_once)
 	world_free(w);
 }
 
+/* Who connects as fast as front accepts keeps it from nothing else. */
+Test(loop, a_flood_of_connections_is_taken_in_turns)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *c[90];
+
+	for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		c[i] = client_connect(w, 0);
+	loop_round(w->front, 0);
+	cr_expect_leq(w->shared->counts[COUNT_ACCEPTED], CONN_ACCEPTS);
+	loop_round(w->front, 0);
+	cr_expect_eq(w->shared->counts[COUNT_ACCEPTED], ARRAY_LEN(c));
+	for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		client_free(c[i]);
+	world_free(w);
+}
+
 Test(loop, a_drain_is_answered_when_work_has_ended)
 {
 	struct world *w = world_new(key_directory(), NULL);
