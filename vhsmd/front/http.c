@@ -51,6 +51,13 @@ struct http {
 
 /* --- one request --- */
 
+static bool
+is_header(struct slice name, const char *want)
+{
+	return name.len == strlen(want) &&
+	       strncasecmp((const char *)name.p, want, name.len) == 0;
+}
+
 struct tag_search {
 	struct slice tag;
 	bool found;
@@ -63,8 +70,7 @@ search_line(void *arg, enum MHD_ValueKind kind, const char *key,
 	struct tag_search *s = arg;
 
 	(void)kind;
-	if (key_size == strlen(MHD_HTTP_HEADER_IF_NONE_MATCH) &&
-	    strcasecmp(key, MHD_HTTP_HEADER_IF_NONE_MATCH) == 0 &&
+	if (is_header(slice_of(key, key_size), MHD_HTTP_HEADER_IF_NONE_MATCH) &&
 	    http_match(slice_of(value, value_size), s->tag))
 		s->found = true;
 	return s->found ? MHD_NO : MHD_YES;
@@ -80,15 +86,30 @@ names_tag(void *arg, struct slice tag)
 	return s.found;
 }
 
+static enum MHD_Result
+search_body(void *arg, enum MHD_ValueKind kind, const char *key,
+    size_t key_size, const char *value, size_t value_size)
+{
+	struct slice name = slice_of(key, key_size);
+	bool *found = arg;
+
+	(void)kind;
+	*found = is_header(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
+		 (is_header(name, MHD_HTTP_HEADER_CONTENT_LENGTH) &&
+		     !slice_is(slice_of(value, value_size), "0"));
+	return *found ? MHD_NO : MHD_YES;
+}
+
+/* By any of several lengths: a proxy in front of us may believe the last, while
+ * libmicrohttpd takes the first (RFC 9112, 6.3). */
 static bool
 has_body(struct MHD_Connection *c)
 {
-	const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND,
-	    MHD_HTTP_HEADER_CONTENT_LENGTH);
+	bool found = false;
 
-	return (length != NULL && strcmp(length, "0") != 0) ||
-	       MHD_lookup_connection_value(c, MHD_HEADER_KIND,
-		   MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+	(void)MHD_get_connection_values_n(c, MHD_HEADER_KIND, search_body,
+	    &found);
+	return found;
 }
 
 static void

@@ -151,6 +151,13 @@ Test(http, a_body_is_not_read_and_ends_the_connection)
 	cr_expect_eq(status_of(ask(&s, "GET /healthz HTTP/1.1\r\nHost: a\r\n"
 				       "Transfer-Encoding: chunked\r\n\r\n")),
 	    413);
+	/* Whoever counts the last length would see one request here. */
+	cr_expect_eq(status_of(ask(&s, "GET /healthz HTTP/1.1\r\nHost: a\r\n"
+				       "Content-Length: 0\r\n"
+				       "Content-Length: 37\r\n\r\n"
+				       "GET /readyz HTTP/1.1\r\nHost: a\r\n"
+				       "X: 1\r\n\r\n")),
+	    413);
 	cr_expect_eq(status_of(ask(&s,
 			 "POST " JWKS " HTTP/1.1\r\nHost: a\r\n"
 			 "Expect: 100-continue\r\nContent-Length: 9\r\n\r\n")),
