@@ -31,13 +31,14 @@
  *     time; the accused is told, and a higher incarnation clears it.  So no
  *     member removes another; but "left" out of its own mouth is believed.
  *   - Hearsay "alive" with a higher incarnation clears a suspicion and brings
- *     back the dead.  One that came back by hearsay alone and died again
- *     without ever answering us is only believed in person for a minute.
+ *     back the dead; but three times only without a sign of the node itself,
+ *     and one that so came back and died again is for a minute believed in
+ *     person only (we ask it).
  *   - Hearsay moves an incarnation by MEMBER_INCARNATION_STEP at most, so
  *     nobody can push another's to where it cannot be outdone.
- *   - A hearsay address never replaces the one its owner told us while that
- *     one answers.  A wrong address costs a failed handshake, not a hijack:
- *     the transport checks the name of whom it reaches.
+ *   - A hearsay address never replaces the one its owner told us.  A wrong one
+ *     costs a failed handshake, not a hijack: the transport checks the name of
+ *     whom it reaches.
  *   - Invented names cost table space; when the table is full, the dead who
  *     never spoke to us go first.
  *   - A digest is a hint that a newer record exists, bound to the incarnation.
