@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define BATCH       8            /* jobs taken at once */
 #define SMALL       (64u << 10)  /* bytes of a job the intake does itself */
 #define GATHER      (128u << 10) /* bytes of answers that leave together */
+#define BYTES_MAX   (256u << 20) /* of all jobs, waiting or being done */
 #define ANSWERS_MAX (VH_DATA_MAX + (8u << 20))
 
 /* lock guards the queue. */
@@ -37,6 +39,7 @@ struct pool {
 	struct queue lane[LANES];
 	struct worker *worker; /* [lane * workers + index]; 0 is the intake */
 	const struct desk *desk;
+	_Atomic size_t bytes; /* of all jobs; only the intake adds */
 	pthread_barrier_t ready, open;
 	void *(*intake)(void *);
 	void *intake_arg;
@@ -93,6 +96,7 @@ run_jobs(struct worker *w, struct job *job)
 		if (next == NULL || next->from != job->from ||
 		    buf_slice(w->answers).len >= GATHER)
 			send_answers(w, job->from);
+		w->pool->bytes -= job->len;
 		job_free(job);
 		job = next;
 	}
@@ -224,7 +228,7 @@ pool_submit(struct pool *p, struct job *job)
 	struct queue *q = &p->lane[job->lane];
 
 	pthread_mutex_lock(&q->lock);
-	if (q->depth == q->limit) {
+	if (q->depth == q->limit || p->bytes + job->len > BYTES_MAX) {
 		pthread_mutex_unlock(&q->lock);
 		p->desk->stats->lane[job->lane].busy++;
 		return VH_EBUSY;
@@ -232,6 +236,7 @@ pool_submit(struct pool *p, struct job *job)
 	*q->tail = job;
 	q->tail = &job->next;
 	q->depth++;
+	p->bytes += job->len;
 	/* A small job that stands alone in the fast lane is the intake's. */
 	bool own = job->lane == LANE_FAST && q->depth == 1 && job->len <= SMALL;
 

@@ -1,6 +1,6 @@
 /* The bounded worker pool.  Each lane has a queue of its own and workers of its
  * own, whose stacks lie in the arena; costlier lanes run at lower priority.  A
- * full lane says VH_EBUSY at once.
+ * full lane, or jobs of too many bytes in all, say VH_EBUSY at once.
  *
  * The first worker of the fast lane is the intake: it reads the links, fills
  * the queues, and works in between, so that a lone caller's request crosses no
@@ -29,7 +29,7 @@ struct crypto *pool_crypto(struct pool *p);
 void pool_serve(struct pool *p, const struct desk *desk);
 
 /* The intake: queues a job and takes it over; VH_EBUSY (counted) when the lane
- * is full: the job is then still the caller's. */
+ * or memory is full: the job is then still the caller's. */
 enum vh_err pool_submit(struct pool *p, struct job *job);
 /* The intake: does up to eight small jobs of the fast lane and sends their
  * answers.  False when there were none. */

@@ -75,13 +75,19 @@ vault_request(struct buf *b, enum vh_op op)
 enum vh_err
 vault_start(void)
 {
+	return vault_start_with(VAULT_QUEUE);
+}
+
+enum vh_err
+vault_start_with(uint32_t queue)
+{
 	AUTO(buf_free) struct buf *b = buf_new(4096);
 	struct frame a;
 	size_t at = vault_request(b, VH_OP_VSTART);
 
 	frame_put_u64(b, VH_F_ARENA, ARENA);
 	frame_put_u32(b, VH_F_WORKERS, 2);
-	frame_put_u32(b, VH_F_QUEUE, VAULT_QUEUE);
+	frame_put_u32(b, VH_F_QUEUE, queue);
 	frame_put_u32(b, VH_F_PAYLOAD, VAULT_PAYLOAD);
 	frame_close(b, at);
 	return vault_ask(vault.super, b, -1, &a);

@@ -22,6 +22,8 @@ extern struct vault {
 void vault_spawn(void);
 /* VSTART. */
 enum vh_err vault_start(void);
+/* The same with another number of places in each lane. */
+enum vh_err vault_start_with(uint32_t queue);
 /* For .fini. */
 void vault_stop(void);
 /* Waits for the end; negative: the signal. */
