@@ -366,3 +366,22 @@ Test(keyfiles, without_a_service_manager_there_are_no_credentials)
 	    VH_ECONFIG);
 	cr_expect(says(&r, "CREDENTIALS_DIRECTORY"));
 }
+
+Test(keyfiles, a_single_file_is_one_and_stays)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(text_free) char *path = temp_path(folder, "a*.key");
+	AUTO(keyfiles_free) struct keyfiles *list = keyfiles_new();
+	AUTO(buf_free) struct buf *why = buf_new(4096);
+
+	temp_file(folder, "a*.key", "k", 0600);
+	temp_file(folder, "ab.key", "k", 0600);
+	cr_assert_eq(keyfiles_add_file(list, KEYFILE_IDENTITY, path, why),
+	    VH_OK);
+	cr_expect_eq(list->count, 1);
+	cr_expect_eq(list->at[0].entry, KEYFILE_IDENTITY);
+	cr_expect(keyfiles_delete(list));
+	cr_expect(temp_has(folder, "a*.key"));
+	cr_expect_eq(keyfiles_add_file(list, KEYFILE_IDENTITY, folder, why),
+	    VH_ECONFIG);
+}

@@ -1,5 +1,7 @@
 #include "super/plan.h"
 
+#include "super/procs.h"
+
 #include "temp.h"
 
 static enum vh_err
@@ -146,4 +148,81 @@ Test(plan, a_text_is_read_whole_and_one_past_the_bound_is_the_parsers)
 	cr_assert_eq(plan_read(path, &text, why), VH_OK);
 	cr_expect_gt(buf_slice(text).len, NODE_TEXT_MAX);
 	cr_expect_lt(buf_slice(text).len, NODE_TEXT_MAX * 2);
+}
+
+#define CLUSTER                                                                \
+	"cluster:\n  listen: tls+tcp://127.0.0.1:0\n  advertise: a:0\n"        \
+	"  ca: ca\n  tls: {cert: tc, key: tk}\n"                               \
+	"  record: {cert: rc, key: rk}\n"
+
+Test(plan, a_node_is_alone_unless_it_has_a_cluster)
+{
+	AUTO(plan_free) struct plan *p = NULL;
+	const struct options o = { .listen = "ipc:///c.sock" };
+	char said[1024];
+
+	cr_assert_eq(make(&o, &p, said, sizeof said), VH_OK, "%s", said);
+	cr_expect_not(p->clustered);
+	cr_expect_null(p->chain);
+	cr_expect_eq(plan_procs(p), 1u << PROC_VAULT | 1u << PROC_FRONT);
+}
+
+Test(plan, a_cluster_has_its_files_beside_the_configuration)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(text_free) char *file = temp_path(folder, "vhsmd.yaml");
+	AUTO(text_free) char *key = temp_path(folder, "rk");
+	AUTO(text_free) char *ca = temp_path(folder, "ca");
+	AUTO(plan_free) struct plan *p = NULL;
+	char said[1024];
+
+	temp_file(folder, "vhsmd.yaml", "node: {state: st}\n" CLUSTER, 0644);
+	temp_file(folder, "rc", "a chain\n", 0644);
+	const struct options o = { .config = file, .listen = "ipc:///c.sock" };
+
+	cr_assert_eq(make(&o, &p, said, sizeof said), VH_OK, "%s", said);
+	cr_expect(p->clustered);
+	cr_expect(slice_is(buf_slice(p->chain), "a chain\n"));
+	cr_expect_str_eq(p->record_key, key);
+	cr_expect_str_eq(p->ca, ca);
+	cr_expect_null(p->crl);
+	cr_expect_eq(plan_procs(p), (1u << PROCS) - 1);
+}
+
+Test(plan, a_cluster_needs_a_folder_for_its_state)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(text_free) char *file = temp_path(folder, "vhsmd.yaml");
+	AUTO(plan_free) struct plan *p = NULL;
+	char said[1024];
+
+	temp_file(folder, "vhsmd.yaml", CLUSTER, 0644);
+	temp_file(folder, "rc", "a chain\n", 0644);
+	struct options o = { .config = file, .listen = "ipc:///c.sock" };
+
+	cr_expect_eq(make(&o, &p, said, sizeof said), VH_ECONFIG);
+	cr_expect_not_null(strstr(said, "no state"));
+	o.state = "elsewhere";
+	cr_expect_eq(make(&o, &p, said, sizeof said), VH_OK, "%s", said);
+}
+
+Test(plan, a_record_certificate_has_to_be_there_and_not_huge)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(text_free) char *file = temp_path(folder, "vhsmd.yaml");
+	AUTO(text_free) char *chain = temp_path(folder, "rc");
+	AUTO(plan_free) struct plan *p = NULL;
+	char said[1024];
+
+	temp_file(folder, "vhsmd.yaml", "node: {state: st}\n" CLUSTER, 0644);
+	const struct options o = { .config = file, .listen = "ipc:///c.sock" };
+
+	cr_expect_eq(make(&o, &p, said, sizeof said), VH_ECONFIG);
+	cr_expect_not_null(strstr(said, "ENOENT"));
+	temp_file(folder, "rc", "", 0644);
+	cr_expect_eq(make(&o, &p, said, sizeof said), VH_ECONFIG);
+	cr_expect_not_null(strstr(said, "expected 1 to 65536"));
+	cr_assert_eq(truncate(chain, 65537), 0);
+	cr_expect_eq(make(&o, &p, said, sizeof said), VH_ECONFIG);
+	cr_expect_null(p);
 }
