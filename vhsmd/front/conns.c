@@ -46,6 +46,19 @@ message_max(const struct front *f)
 	return (size_t)f->settings->payload / 3 * 4 + (1u << 20);
 }
 
+/* One uid does not shut out all others: some places are never its own. */
+static bool
+is_admitted(struct front *f, struct conn *c, const struct listener *l)
+{
+	if (!read_caller(c->fd, &c->caller))
+		return false;
+	if (c->who != VH_WHO_CALLER)
+		return true;
+	c->quota = quota_get(f->quotas, c->caller.uid);
+	return c->quota != NULL &&
+	       quota_connections(c->quota) <= l->most - l->most / CONN_SPARE;
+}
+
 /* The connection of fd, which stays the caller's on failure (NULL). */
 static struct conn *
 conn_new(struct front *f, struct listener *l, int fd)
@@ -63,11 +76,9 @@ conn_new(struct front *f, struct listener *l, int fd)
 	c->greeting = true;
 	f->conns.count++;
 	c->out = buf_new(CONN_OUT_MAX);
-	if (read_caller(fd, &c->caller))
-		c->quota = quota_get(f->quotas, c->caller.uid);
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &c->source };
 
-	if (c->quota == NULL || c->out == NULL ||
+	if (c->out == NULL || !is_admitted(f, c, l) ||
 	    epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
 		conn_free(f, c);
 		return NULL;

@@ -15,6 +15,7 @@
 #define CONN_OUT_PAUSE (1u << 20)   /* past it no new request is read */
 #define CONN_HELLO_MS  5000         /* for the client's hello */
 #define CONN_STALL_MS  30000        /* without taking a byte of its answers */
+#define CONN_SPARE     8            /* 1 / 8 of all is never one uid's */
 #define CONN_OPERATORS 32           /* connections on the operators' socket */
 #define CONN_ACCEPTS   64           /* of one socket in one round */
 #define CONN_RETRY_MS  100          /* after accept found no descriptor left */

@@ -65,6 +65,12 @@ quota_end(struct quotas *q, struct quota *row)
 	free(row);
 }
 
+size_t
+quota_connections(const struct quota *row)
+{
+	return row->refs - row->taken;
+}
+
 bool
 quota_take(struct quotas *q, struct quota *row)
 {

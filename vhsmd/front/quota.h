@@ -16,6 +16,8 @@ AUTO_FREE(struct quotas, quotas_free)
 /* A reference to the uid's row, given back with quota_end; NULL: no memory. */
 struct quota *quota_get(struct quotas *q, uint32_t uid);
 void quota_end(struct quotas *q, struct quota *row);
+/* References that quota_get has given out: the uid's connections. */
+size_t quota_connections(const struct quota *row);
 
 /* Takes a place and a reference; false when the uid has all it may have. */
 bool quota_take(struct quotas *q, struct quota *row);

@@ -410,6 +410,33 @@ Test(loop, connections_past_the_bound_are_closed_at_once)
 	world_free(w);
 }
 
+static void
+eight_connections(struct settings *s)
+{
+	s->connections = 8;
+}
+
+Test(loop, one_uid_cannot_shut_out_all_others)
+{
+	struct world *w = world_new(key_directory(), eight_connections);
+	struct client *c[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(c); i++)
+		c[i] = client_connect(w, 0);
+	world_turn(w);
+	cr_expect(client_is_closed(c[7]));
+	cr_expect_not(client_is_closed(c[6]));
+	client_free(c[0]);
+	world_turn(w);
+	client_free(c[7]);
+	c[7] = client_connect(w, 0);
+	world_turn(w);
+	cr_expect_not(client_is_closed(c[7]), "its place has become free");
+	for (size_t i = 1; i < ARRAY_LEN(c); i++)
+		client_free(c[i]);
+	world_free(w);
+}
+
 /* Who connects as fast as front accepts keeps it from nothing else. */
 Test(loop, a_flood_of_connections_is_taken_in_turns)
 {
