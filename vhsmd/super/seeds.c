@@ -87,6 +87,21 @@ add_address(struct texts *list, const char *number)
 }
 
 static enum vh_err
+copy(const struct texts *from, struct texts *to)
+{
+	for (size_t i = 0; i < from->count; i++)
+		TRY(texts_add(to, from->at[i]));
+	return VH_OK;
+}
+
+static bool
+is_host(const struct target *t, const char *name)
+{
+	return t->at.is_name && strcmp(t->at.host, name) == 0;
+}
+
+/* What is known of its host, of another port, is known of it. */
+static enum vh_err
 add(struct seeds *s, const struct host_port *at, enum seeds_list list)
 {
 	struct target *more = reallocarray(s->at, s->count + 1, sizeof *s->at);
@@ -97,7 +112,12 @@ add(struct seeds *s, const struct host_port *at, enum seeds_list list)
 	more[s->count] = (struct target){ .at = *at, .list = list };
 	struct target *t = &more[s->count++];
 
-	return at->is_name ? VH_OK : add_address(&t->addresses, at->host);
+	if (!at->is_name)
+		return add_address(&t->addresses, at->host);
+	for (size_t i = 0; i + 1 < s->count; i++)
+		if (is_host(&more[i], at->host))
+			return copy(&more[i].addresses, &t->addresses);
+	return VH_OK;
 }
 
 struct seeds *
@@ -281,8 +301,7 @@ take_line(struct seeds *s, char *line)
 	const char *host = s->hosts.at[index];
 
 	for (size_t i = 0; i < s->count; i++)
-		if (s->at[i].at.is_name &&
-		    strcmp(s->at[i].at.host, host) == 0 &&
+		if (is_host(&s->at[i], host) &&
 		    add_address(&s->at[i].found, space + 1) != VH_OK)
 			return; /* what is found without it will do */
 }

@@ -130,6 +130,12 @@ Test(seeds, what_peer_asks_is_a_list_of_its_own)
 	    VH_OK);
 	expect_list(s, SEEDS_ASKED, "192.0.2.9:2,[::1]:4");
 	look_up(s);
+	cr_assert_eq(seeds_ask(s,
+			 slice_text("192.0.2.9:2,localhost:9,localhost:1")),
+	    VH_OK);
+	cr_expect(has_local(s, SEEDS_ASKED, "localhost=127.0.0.1:9",
+		      "localhost=[::1]:9"),
+	    "another port of a known host");
 	cr_expect(has_local(s, SEEDS_ASKED, "localhost=127.0.0.1:1",
 	    "localhost=[::1]:1"));
 	seeds_told(s);
