@@ -176,6 +176,15 @@ $(BUILD)/test/$(notdir $(1)): tests/$(1).c $(tool-needs-$(1)) $(BUILD)/see/wire/
 endef
 $(foreach t,$(tools),$(eval $(call tool-rules,$(t))))
 
+# The vault's threads, for ThreadSanitizer: built with OPT='-O1 -g
+# -fsanitize=thread' HARDEN= in a build folder of its own.
+$(BUILD)/test/threads-vault: tests/support/threads_vault.c \
+    $(BUILD)/lib/vault.layer.a $(BUILD)/lib/base.layer.a $(BUILD)/lib/wire.layer.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -I$(BUILD)/see/vault -Wl,--wrap=pthread_attr_setstack \
+	    -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
+
 # Fuzz harnesses, replayed over their corpora; see make fuzz.
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 define fuzz-rules

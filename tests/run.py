@@ -132,6 +132,19 @@ def variant(tally, name):
             print(f"FAIL sanitizer report {os.path.basename(report)}\n{f.read()[:5000]}")
 
 
+def threads(tally):
+    """Races in the vault; Criterion cannot start under ThreadSanitizer."""
+    build = f"{BUILD}-tsan"
+    program = os.path.join(build, "test", "threads-vault")
+    _, status = run("build tsan", ["make", "-j2", f"BUILD={build}", "HARDEN=",
+                                   "OPT=-O1 -g -fsanitize=thread", program])
+    if status != 0:
+        tally.add(0, 1)
+        return
+    single(tally, "tsan vault", [os.path.join(ROOT, program)],
+           {"TSAN_OPTIONS": "halt_on_error=1"})
+
+
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "all"
     tally = Tally()
@@ -144,6 +157,7 @@ def main():
     if what == "long":
         for name in VARIANTS:
             variant(tally, name)
+        threads(tally)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return 0 if tally.failed == 0 and tally.passed > 0 else 1
 
