@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "super/alarm.h"
 #include "super/backoff.h"
 #include "super/fd.h"
 #include "super/notify.h"
@@ -33,12 +34,6 @@ static const struct stage {
 #include "super/stop.def"
 };
 
-/* A time at which to do something, or none. */
-struct alarm {
-	bool set;
-	struct mono_ns at;
-};
-
 /* Since when a child lives; when to start it again; when to kill it, because it
  * has closed its link, or should not live. */
 struct life {
@@ -58,21 +53,6 @@ struct watch {
 	uint64_t seeds_id; /* of the PSEEDS under way; 0: none */
 	int status;
 };
-
-static struct alarm
-alarm_in(uint64_t ms)
-{
-	return (struct alarm){ true, mono_after_ms(clock_mono(), ms) };
-}
-
-static bool
-alarm_rings(struct alarm *a)
-{
-	bool rings = a->set && mono_passed(a->at, clock_mono());
-
-	a->set = a->set && !rings;
-	return rings;
-}
 
 static void
 watched_set(sigset_t *set)
@@ -424,13 +404,6 @@ look_at_clock(struct watch *w)
 		state_retry(s->state, clock_mono());
 }
 
-static void
-earlier(struct alarm *a, bool set, struct mono_ns at)
-{
-	if (set && (!a->set || at.ns < a->at.ns))
-		*a = (struct alarm){ true, at };
-}
-
 /* Milliseconds until there is something to do, as poll takes them. */
 static int
 time_left(struct watch *w)
@@ -440,16 +413,17 @@ time_left(struct watch *w)
 	struct mono_ns until = { 0 };
 
 	for (size_t p = 0; p < PROCS; p++) {
-		earlier(&next, w->life[p].again.set, w->life[p].again.at);
-		earlier(&next, w->life[p].kill.set, w->life[p].kill.at);
+		alarm_earlier(&next, w->life[p].again);
+		alarm_earlier(&next, w->life[p].kill);
 	}
-	earlier(&next, w->stopping && w->stage_ends.set, w->stage_ends.at);
+	if (w->stopping)
+		alarm_earlier(&next, w->stage_ends);
 	if (s->state != NULL && state_waits(s->state, &until))
-		earlier(&next, true, until);
+		alarm_earlier(&next, alarm_at(until));
 	if (s->seeds != NULL && !w->stopping &&
 	    seeds_tick(s->seeds, clock_mono(), &until))
-		earlier(&next, true, until);
-	return next.set ? (int)mono_left_ms(next.at, clock_mono()) : -1;
+		alarm_earlier(&next, alarm_at(until));
+	return alarm_left_ms(&next);
 }
 
 static void
