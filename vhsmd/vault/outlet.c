@@ -99,11 +99,11 @@ bool
 outlet_send(struct outlet *o, struct slice frames)
 {
 	pthread_mutex_lock(&o->lock);
-	bool waited = link_is_blocked(o->link);
 
 	if (!o->shut)
 		buf_put(link_out(o->link), frames);
-	bool blocked = waited || flush(o);
+	/* Also when it was blocked: the intake may be long in coming. */
+	bool blocked = flush(o);
 
 	pthread_mutex_unlock(&o->lock);
 	return blocked;
