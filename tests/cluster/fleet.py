@@ -59,7 +59,8 @@ class Member(Node):
                    f"http://{self.address}:{HTTP}{path}").stdout
 
     def published(self):
-        return {key["kid"] for key in json.loads(self.fetch())["keys"]}
+        body = self.fetch()
+        return {key["kid"] for key in json.loads(body)["keys"]} if body.startswith("{") else set()
 
     def members(self):
         """Rows of cluster status by node name."""
