@@ -3,8 +3,8 @@
 
 First `openssl speed` on all cores, then the same algorithms through the daemon
 with 1, 16 and 64 clients; after that a lone caller's latency beside that of a
-bare Unix socket, and ES256 beside a flood of RSA-4096.  Prints tables, and the
-same as JSON to build/bench.json.   BENCH="--seconds 5" sets the length of each
+bare Unix socket, ES256 beside a flood of RSA-4096, and signatures that another
+node makes.  Prints tables, and the same as JSON to build/bench.json.   BENCH="--seconds 5" sets the length of each
 measurement.
 """
 import argparse
@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from pair import Pair  # noqa: E402
 from support.node import Node  # noqa: E402
 
 BUILD = os.environ.get("BUILD", "build")
@@ -37,6 +38,7 @@ LIMITS = [
     ("RSA-OAEP-256", "rsa2048", "rsa", 0),
     ("ECDH-ES", "ecdhp256", "ecdh", 0),
 ]
+FORWARD_BARS = {"RS256": 1.5, "ES256": 4.0}  # CPU of both nodes, to a local signature
 BARS = {"RS256": 0.85, "ES256": 0.45, "EdDSA": 0.45}
 
 
@@ -96,6 +98,23 @@ def flood(node, seconds):
             "p999_ratio": loud["p999_us"] / max(quiet["p999_us"], 0.001)}
 
 
+def forwarding(seconds):
+    """The same key type at the own node and at the other one."""
+    rows = []
+    with Pair() as pair:
+        for alg, key in (("RS256", "rsa"), ("ES256", "ec")):
+            for clients in (1, 16):
+                row = {"alg": alg, "clients": clients}
+                for where, name in (("local", f"{key}-a"), ("forwarded", f"{key}-b")):
+                    before = pair.cpu()
+                    r = bench(pair.nodes[0], alg, clients, seconds, extra=("--name", name))
+                    r["cpu_us"] = 1e6 * (pair.cpu() - before) / (r["ops_per_second"] * seconds)
+                    row[where] = r
+                row["cpu_ratio"] = row["forwarded"]["cpu_us"] / row["local"]["cpu_us"]
+                rows.append(row)
+    return rows
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=int, default=3)
@@ -104,6 +123,7 @@ def main():
         rows = throughput(node, seconds)
         lone = lone_caller(node, seconds)
         flooded = flood(node, seconds)
+    forwarded = forwarding(seconds)
     print(f"\n{CORES} cores, limit: openssl speed -multi {CORES}\n")
     print(f"{'alg':14} {'clients':>7} {'ops/s':>9} {'limit':>9} {'ratio':>6} {'bar':>5}"
           f" {'p50 us':>9} {'p99 us':>9} {'p99.9 us':>9} {'errors':>6}")
@@ -118,9 +138,17 @@ def main():
     print(f"ES256 beside 64 clients of RSA-4096: p99 {flooded['flooded']['p99_us']:.1f} us, "
           f"{flooded['p99_ratio']:.1f} times its quiet value; "
           f"p99.9 {flooded['p999_ratio']:.1f} times (bar 3.0)")
+    print(f"\n{'forwarding':10} {'clients':>7} {'local/s':>9} {'forw./s':>9} {'p50 us':>9}"
+          f" {'p99 us':>9} {'CPU us':>7} {'local':>7} {'ratio':>6}  bar")
+    for r in forwarded:
+        f, own = r["forwarded"], r["local"]
+        print(f"{r['alg']:10} {r['clients']:7} {own['ops_per_second']:9.0f}"
+              f" {f['ops_per_second']:9.0f} {f['p50_us']:9.1f} {f['p99_us']:9.1f}"
+              f" {f['cpu_us']:7.1f} {own['cpu_us']:7.1f} {r['cpu_ratio']:6.2f}"
+              f"  {FORWARD_BARS[r['alg']]}")
     with open(os.path.join(BUILD, "bench.json"), "w") as f:
         json.dump({"cores": CORES, "throughput": rows, "lone_caller": lone,
-                   "flood": flooded}, f, indent=2)
+                   "flood": flooded, "forwarding": forwarded}, f, indent=2)
 
 
 main()
