@@ -6,7 +6,10 @@
 #include "jose/jwk.h"
 #include "jose/jws.h"
 
-#define BYTES_MAX 16384 /* numbers, JWK and headers of one key */
+/* What numbers, JWK and headers of one key come to: the numbers, their
+ * base64url, and what is around it. */
+#define BYTES_TIMES 3
+#define BYTES_PLUS  2048
 
 /* A key and its place in the hash table, which struct dkey need not show. */
 struct entry {
@@ -15,15 +18,55 @@ struct entry {
 };
 
 struct directory {
+	unsigned refs;
 	struct entry *by_kid;
 	struct entry **list;
 	size_t count, room;
+	/* Of a cluster only: */
+	struct nodes *nodes;
+	const char *self;
+	struct directory *before; /* until closed */
 };
 
 struct directory *
 directory_new(void)
 {
-	return calloc(1, sizeof(struct directory));
+	struct directory *d = calloc(1, sizeof *d);
+
+	if (d != NULL)
+		d->refs = 1;
+	return d;
+}
+
+struct directory *
+directory_new_cluster(struct nodes *nodes, const char *self,
+    struct directory *before)
+{
+	struct directory *d = directory_new();
+
+	if (d == NULL)
+		return NULL;
+	d->nodes = nodes;
+	d->self = self;
+	d->before = before == NULL ? NULL : directory_use(before);
+	return d;
+}
+
+struct directory *
+directory_use(struct directory *d)
+{
+	d->refs++;
+	return d;
+}
+
+static void
+drop_holders(struct directory *d, struct dkey *key)
+{
+	for (size_t i = 0; i < key->holder_count; i++)
+		node_end(d->nodes, key->holders[i]);
+	free(key->holders);
+	key->holders = NULL;
+	key->holder_count = 0;
 }
 
 static void
@@ -42,11 +85,14 @@ AUTO_FREE(struct entry, entry_free)
 void
 directory_free(struct directory *d)
 {
-	if (d == NULL)
+	if (d == NULL || --d->refs > 0)
 		return;
 	HASH_CLEAR(hh, d->by_kid);
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; i < d->count; i++) {
+		drop_holders(d, &d->list[i]->key);
 		entry_free(d->list[i]);
+	}
+	directory_free(d->before);
 	free(d->list);
 	free(d);
 }
@@ -139,36 +185,125 @@ list_algs(struct dkey *key)
 	return key->alg_count == 0 ? VH_EKEY : VH_OK;
 }
 
+/* A kid is the thumbprint of the numbers, so an equal kid means equal numbers,
+ * which are known to be sound: a point is checked once. */
 static enum vh_err
-entry_make(struct slice fields, struct entry **out)
+make_pkey(const struct directory *d, struct dkey *key)
 {
-	AUTO(entry_free) struct entry *e = calloc(1, sizeof *e);
-	struct fields f;
+	const struct dkey *old =
+	    d->before == NULL ? NULL
+			      : directory_get(d->before, slice_text(key->kid));
 
-	TRY(fields_parse(fields, &f));
-	if (e == NULL)
-		return VH_ENOMEM;
-	struct dkey *key = &e->key;
+	if (key->use != VH_USE_SIG)
+		return VH_OK;
+	if (old == NULL || old->pkey == NULL)
+		return pkey_of_pub(&key->pub, &key->pkey);
+	if (EVP_PKEY_up_ref(old->pkey) != 1)
+		return VH_EINTERNAL;
+	key->pkey = old->pkey;
+	return VH_OK;
+}
 
-	key->bytes = buf_new(BYTES_MAX);
-	if (!buf_reserve(key->bytes, BYTES_MAX))
+static size_t
+bytes_size(const struct fields *f)
+{
+	return BYTES_PLUS +
+	       BYTES_TIMES * (f->at[VH_F_PUB_N].len + f->at[VH_F_PUB_E].len +
+				 f->at[VH_F_PUB_X].len + f->at[VH_F_PUB_Y].len);
+}
+
+static enum vh_err
+make_key(const struct directory *d, struct dkey *key, const struct fields *f)
+{
+	size_t size = bytes_size(f);
+
+	key->bytes = buf_new(size);
+	if (!buf_reserve(key->bytes, size))
 		return VH_ENOMEM;
-	TRY(read_numbers(key, &f));
-	TRY(read_terms(key, &f));
+	TRY(read_numbers(key, f));
+	TRY(read_terms(key, f));
 	size_t at = key->bytes->len;
 
 	jwk_put(key->bytes, &key->pub, slice_text(key->kid), key->use,
 	    key->pin);
 	key->jwk = slice_of(key->bytes->p + at, key->bytes->len - at);
 	TRY(list_algs(key));
-	if (key->use == VH_USE_SIG)
-		TRY(pkey_of_pub(&key->pub, &key->pkey));
+	TRY(make_pkey(d, key));
 	TRY(buf_end(key->bytes));
 	/* Had it grown, the slices would point to where it was. */
-	if (key->bytes->cap != BYTES_MAX)
-		return VH_EINTERNAL;
-	*out = TAKE(e);
+	return key->bytes->cap == size ? VH_OK : VH_EINTERNAL;
+}
+
+static size_t
+count_holders(const struct fields *f)
+{
+	struct slice rest = f->body, value;
+	size_t n = 0;
+	unsigned tag;
+
+	while (fields_next(&rest, &tag, &value))
+		n += tag == VH_F_HOLDER;
+	return n < DIRECTORY_HOLDERS ? n : DIRECTORY_HOLDERS;
+}
+
+static enum vh_err
+add_holder(const struct directory *d, struct dkey *key, struct slice body)
+{
+	struct fields f;
+
+	TRY(fields_parse(body, &f));
+	if (slice_is(f.at[VH_F_NODE], d->self)) {
+		key->here = true;
+		return VH_OK;
+	}
+	struct node *n = node_use(d->nodes, f.at[VH_F_NODE]);
+
+	if (n == NULL)
+		return VH_EFIELD;
+	n->load = fields_u32(&f, VH_F_LOAD);
+	key->holders[key->holder_count++] = n;
 	return VH_OK;
+}
+
+/* On failure those read so far are the key's, too. */
+static enum vh_err
+read_holders(const struct directory *d, struct dkey *key,
+    const struct fields *f)
+{
+	struct slice rest = f->body, value;
+	size_t room = count_holders(f);
+	unsigned tag;
+
+	if (room == 0)
+		return VH_OK;
+	key->holders = calloc(room, sizeof(struct node *));
+	if (key->holders == NULL)
+		return VH_ENOMEM;
+	while (fields_next(&rest, &tag, &value)) {
+		if (tag != VH_F_HOLDER || key->holder_count == room)
+			continue;
+		TRY(add_holder(d, key, value));
+	}
+	return VH_OK;
+}
+
+/* The vault says no state of a node that is in no cluster. */
+static enum vh_err
+read_state(struct directory *d, struct dkey *key, const struct fields *f)
+{
+	key->state = (enum vh_key_state)fields_u32(f, VH_F_STATE);
+	if (!fields_have(f, VH_F_STATE))
+		key->state = VH_KEY_ACTIVE;
+	if (key->state < VH_KEY_PUBLISHED || key->state > VH_KEY_RETIRED)
+		return VH_EFIELD;
+	key->here = d->nodes == NULL;
+	if (d->nodes == NULL)
+		return VH_OK;
+	enum vh_err err = read_holders(d, key, f);
+
+	if (err != VH_OK)
+		drop_holders(d, key);
+	return err;
 }
 
 static enum vh_err
@@ -191,12 +326,17 @@ make_room(struct directory *d)
 enum vh_err
 directory_add(struct directory *d, struct slice fields)
 {
-	AUTO(entry_free) struct entry *e = NULL;
+	AUTO(entry_free) struct entry *e = calloc(1, sizeof *e);
+	struct fields f;
 
+	if (e == NULL)
+		return VH_ENOMEM;
+	TRY(fields_parse(fields, &f));
 	TRY(make_room(d));
-	TRY(entry_make(fields, &e));
+	TRY(make_key(d, &e->key, &f));
 	if (directory_get(d, slice_text(e->key.kid)) != NULL)
 		return VH_EDUPLICATE;
+	TRY(read_state(d, &e->key, &f));
 	HASH_ADD(hh, d->by_kid, key.kid, VH_KID_SIZE, e);
 	d->list[d->count++] = TAKE(e);
 	return VH_OK;
@@ -215,6 +355,22 @@ directory_close(struct directory *d)
 {
 	if (d->count > 0)
 		qsort(d->list, d->count, sizeof(struct entry *), compare_kids);
+	directory_free(d->before);
+	d->before = NULL;
+}
+
+void
+directory_learn(struct directory *d, const struct directory *cluster)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		struct dkey *own = &d->list[i]->key;
+		const struct dkey *key =
+		    directory_get(cluster, slice_text(own->kid));
+
+		own->state = key == NULL ? 0 : key->state;
+		if (own->state == VH_KEY_ACTIVE && !key->here)
+			own->state = VH_KEY_PUBLISHED;
+	}
 }
 
 const struct dkey *
@@ -257,14 +413,44 @@ dkey_preset(const struct dkey *key)
 							  : NULL;
 }
 
+bool
+dkey_serves(const struct dkey *key, enum purpose purpose)
+{
+	static const struct {
+		enum vh_use use;    /* 0: any */
+		bool before, after; /* also PUBLISHED, also RETIRED */
+	} rules[] = {
+		[FOR_SIGN] = { VH_USE_SIG, false, false },
+		[FOR_VERIFY] = { VH_USE_SIG, true, true },
+		[FOR_ENCRYPT] = { VH_USE_ENC, false, false },
+		[FOR_DECRYPT] = { VH_USE_ENC, true, true },
+		[FOR_LIST] = { 0, true, true },
+	};
+
+	if (rules[purpose].use != 0 && rules[purpose].use != key->use)
+		return false;
+	if (key->state == VH_KEY_PUBLISHED)
+		return rules[purpose].before;
+	if (key->state != VH_KEY_RETIRED)
+		return key->state == VH_KEY_ACTIVE;
+	/* An encryption key that is about to go: nobody shall take it up. */
+	if (purpose == FOR_LIST && key->use == VH_USE_ENC)
+		return false;
+	return rules[purpose].after;
+}
+
 void
 directory_put_jwks(struct buf *b, const struct directory *d)
 {
+	const char *comma = "";
+
 	buf_put_text(b, "{\"keys\":[");
 	for (size_t i = 0; i < d->count; i++) {
-		if (i > 0)
-			buf_put_text(b, ",");
+		if (!dkey_serves(&d->list[i]->key, FOR_LIST))
+			continue;
+		buf_put_text(b, comma);
 		buf_put(b, d->list[i]->key.jwk);
+		comma = ",";
 	}
 	buf_put_text(b, "]}");
 }

@@ -1,13 +1,16 @@
-/* The node's public keys, as the vault lists them.  Filled while front starts,
- * closed, then read-only; whoever looks must apply `allow` (front/policy.h). */
+/* Public keys and what may be done with them: those of the node, as the vault
+ * lists them, or those of the whole cluster, as peer does.  Filled, closed,
+ * then read-only; whoever looks must apply `allow` (front/policy.h). */
 #ifndef FRONT_DIRECTORY_H
 #define FRONT_DIRECTORY_H
 
 #include "base/pkey.h"
+#include "front/nodes.h"
 #include "wire/pub.h"
 
-#define DIRECTORY_KEYS 65536 /* keys of one node */
-#define DKEY_ALGS      8     /* algorithms one key can fit */
+#define DIRECTORY_KEYS    65536 /* keys of one node, or of one cluster */
+#define DIRECTORY_HOLDERS 64    /* holders of a key that are looked at */
+#define DKEY_ALGS         8     /* algorithms one key can fit */
 
 /* An algorithm of a key, and what every token it makes starts with. */
 struct dkey_alg {
@@ -15,8 +18,13 @@ struct dkey_alg {
 	struct slice head; /* sig: base64url of {"alg":...,"kid":...} */
 };
 
-/* One key, immutable; all texts end in NUL. */
+/* One key, immutable but for the state of the node's own; all texts end in NUL.
+ */
 struct dkey {
+	enum vh_key_state state; /* 0: revoked, or not listed any more */
+	bool here;               /* this node can use it */
+	struct node **holders;   /* other living nodes that can use it */
+	size_t holder_count;
 	char kid[VH_KID_SIZE + 1];
 	char *name;  /* NULL: none */
 	char *allow; /* NULL: everyone */
@@ -32,8 +40,18 @@ struct dkey {
 
 struct directory;
 
+/* The node's own keys.  NULL when out of memory. */
 struct directory *directory_new(void);
-void directory_free(struct directory *d);
+
+/* Those of a cluster, for which fields say STATE and HOLDER.  A key that
+ * `before` (or NULL) has too is cheaper: of unchanged numbers the checks are
+ * not repeated.  self is this node's name; borrowed until directory_free, as
+ * nodes is.  One reference, the caller's; NULL when out of memory. */
+struct directory *directory_new_cluster(struct nodes *nodes, const char *self,
+    struct directory *before);
+
+struct directory *directory_use(struct directory *d); /* one reference more */
+void directory_free(struct directory *d); /* gives one reference back */
 AUTO_FREE(struct directory, directory_free)
 
 /* Adds the key in the body of a KEY field, which is copied.  VH_EPARSE,
@@ -44,6 +62,10 @@ enum vh_err directory_add(struct directory *d, struct slice fields);
 
 /* Once all are added: sorts by kid, so that all that follows has one order. */
 void directory_close(struct directory *d);
+
+/* What the cluster says of the node's own keys: d's take over their states.  A
+ * key that is active elsewhere only is not active here. */
+void directory_learn(struct directory *d, const struct directory *cluster);
 
 /* NULL when absent. */
 const struct dkey *directory_get(const struct directory *d, struct slice kid);
@@ -57,7 +79,13 @@ const struct dkey_alg *dkey_alg(const struct dkey *key, const struct alg *alg);
  * RS256, the curve's ECDSA, EdDSA; NULL for use enc without a pin. */
 const struct dkey_alg *dkey_preset(const struct dkey *key);
 
-/* Appends the JWK Set of all keys: what the node publishes. */
+/* What somebody wants to do with a key. */
+enum purpose { FOR_SIGN, FOR_VERIFY, FOR_ENCRYPT, FOR_DECRYPT, FOR_LIST };
+
+/* Whether a key's use and state allow that, wherever its private part is. */
+bool dkey_serves(const struct dkey *key, enum purpose purpose);
+
+/* Appends the JWK Set of all keys that serve FOR_LIST: what is published. */
 void directory_put_jwks(struct buf *b, const struct directory *d);
 
 #endif

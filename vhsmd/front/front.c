@@ -5,6 +5,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "front/requests.h"
+
 #define WHY_MAX 1000 /* below what the field WHY takes */
 
 /* The vault bounds each of its lanes by settings.queue itself and says so at
@@ -38,12 +40,16 @@ front_new(struct settings *settings, struct shared *shared)
 	randombytes_buf(&f->random, sizeof f->random);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	f->directory = directory_new();
+	f->nodes = nodes_new();
+	f->forwards = forwards_new();
 	f->verifier = verifier_new();
 	f->pendings = pendings_new(places(settings), VH_TOKEN_MAX);
 	f->quotas = quotas_new(settings->per_principal);
 	f->why = buf_new(WHY_MAX);
 	f->stats = calloc(1, sizeof *f->stats);
 	f->conns.bytes = malloc(CONN_READ);
+	if (f->nodes == NULL || f->forwards == NULL)
+		return NULL;
 	if (f->epoll < 0 || f->directory == NULL || f->verifier == NULL ||
 	    f->pendings == NULL || f->quotas == NULL || f->why == NULL ||
 	    f->stats == NULL || f->conns.bytes == NULL)
@@ -62,10 +68,17 @@ front_free(struct front *f)
 	}
 	if (f->epoll >= 0)
 		(void)close(f->epoll); /* nothing to do about a failure */
+	if (f->nodes != NULL)
+		requests_abandon(f);
 	pendings_free(f->pendings);
+	forwards_free(f->forwards);
 	quotas_free(f->quotas);
 	verifier_free(f->verifier);
+	directory_free(f->peer.pull.d);
+	directory_free(f->cluster);
 	directory_free(f->directory);
+	nodes_free(f->nodes);
+	link_free(f->peer.link);
 	policy_free(f->policy);
 	link_free(f->vault);
 	link_free(f->super);
@@ -92,4 +105,16 @@ front_is_full(const struct front *f, size_t bytes)
 {
 	return pendings_weight(f->pendings) + bytes > FRONT_KEPT_MAX ||
 	       buf_slice(link_out(f->vault)).len + bytes > FRONT_VAULT_OUT_MAX;
+}
+
+bool
+front_has_cluster(const struct front *f)
+{
+	return f->settings->cluster_listen[0] != '\0';
+}
+
+const struct directory *
+front_listed(const struct front *f)
+{
+	return f->cluster != NULL ? f->cluster : f->directory;
 }

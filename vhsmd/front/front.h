@@ -6,6 +6,8 @@
 #include "base/link.h"
 #include "base/settings.h"
 #include "front/conns.h"
+#include "front/forward.h"
+#include "front/members.h"
 #include "front/pending.h"
 #include "front/policy.h"
 #include "front/refusals.h"
@@ -19,15 +21,43 @@
 #define FRONT_KEPT_MAX (256u << 20)
 /* Bytes that wait for the vault to read them: past it requests are busy. */
 #define FRONT_VAULT_OUT_MAX (64u << 20)
+/* Bytes that wait for peer to read them: past it nothing is forwarded, and what
+ * other nodes pass on is busy. */
+#define FRONT_PEER_OUT_MAX (64u << 20)
 /* Costly work (verification) of one round of the loop, at first. */
 #define FRONT_COSTLY_NS 2000000u
+
+/* The cluster directory being read, a page at a time (remote.c). */
+struct pull {
+	struct directory *d; /* what has come of it; NULL: none is being read */
+	uint64_t seq;        /* of it, once a page has come */
+	uint32_t index;      /* where the next page starts */
+	bool stale;          /* there is a newer one */
+	struct mono_ns not_before;
+	size_t skipped; /* keys that are not understood */
+};
+
+/* The link to peer and what hangs on it. */
+struct peer {
+	struct source source; /* first */
+	struct link *link;    /* NULL: no peer */
+	struct mono_ns since; /* the link came, or was lost */
+	bool writes;          /* EPOLLOUT is on */
+	bool broken; /* to be closed: seen at the end of a read or round */
+	struct pull pull;
+	bool status_asked;
+	struct mono_ns status_at; /* when to ask for status again */
+	struct pending *relayed;  /* requests of other nodes' callers */
+	size_t relayed_count;
+};
 
 struct front {
 	/* Set once. */
 	struct settings *settings;
 	struct shared *shared;
 	struct policy *policy;
-	struct directory *directory;
+	struct directory *directory; /* the node's own keys */
+	struct nodes *nodes;
 	struct verifier *verifier;
 	struct pendings *pendings;
 	struct quotas *quotas;
@@ -35,6 +65,11 @@ struct front {
 	struct source super_source, vault_source, stats_source;
 	int epoll;
 	/* Changes all the time. */
+	struct directory
+	    *cluster; /* the whole cluster's, own ones too; or NULL */
+	struct peer peer;
+	struct forwards *forwards;
+	struct members members;
 	struct conns conns;
 	struct refusals refusals;
 	struct mono_ns now; /* stamped once a round */
@@ -66,5 +101,9 @@ AUTO_FREE(struct front, front_free)
 uint64_t front_random(struct front *f);
 /* Whether there is no memory for a request that takes so many bytes. */
 bool front_is_full(const struct front *f, size_t bytes);
+/* Whether the node is one of a cluster, by its settings. */
+bool front_has_cluster(const struct front *f);
+/* All keys that are published: the cluster's, else the node's own. */
+const struct directory *front_listed(const struct front *f);
 
 #endif

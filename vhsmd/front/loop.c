@@ -4,9 +4,11 @@
 #include "front/loop.h"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "front/ops.h"
+#include "front/peerlink.h"
 #include "front/vaultlink.h"
 
 #define EVENTS  256
@@ -38,6 +40,24 @@ stop(struct front *f, const struct frame *q)
 	    q->deadline_ms != 0 ? q->deadline_ms : STOP_MS);
 }
 
+/* The only descriptor that comes to a running front is a new link to peer. */
+static void
+take_given(struct front *f, const struct frame *q)
+{
+	int fd = link_take_fd(f->super);
+	enum vh_err err = fd < 0 ? VH_EFIELD : VH_OK;
+
+	if (err == VH_OK && fields_u32(&q->f, VH_F_ROLE) != VH_ROLE_PEER) {
+		(void)close(fd); /* nothing to do about a failure */
+		err = VH_EFIELD;
+	}
+	if (err == VH_OK)
+		err = peer_attach(f, fd);
+	if (err != VH_OK)
+		LOG(ERROR, "not-given", KV_ERR(err));
+	answer_super(f, q->op, q->id, err);
+}
+
 static enum vh_err
 read_super(struct front *f)
 {
@@ -53,6 +73,8 @@ read_super(struct front *f)
 		TRY(frame_check(&q, VH_WHO_SUPER));
 		if (q.op == VH_OP_FSTOP)
 			stop(f, &q);
+		else if (q.op == VH_OP_GIVE)
+			take_given(f, &q);
 		else
 			answer_super(f, q.op, q.id, VH_EOP);
 	}
@@ -129,9 +151,29 @@ wait_ms(const struct front *f, int max_ms)
 	int ms = sooner(max_ms, conns_wait_ms(f));
 
 	ms = sooner(ms, pendings_wait_ms(f->pendings, f->now));
+	ms = sooner(ms, forwards_wait_ms(f));
+	ms = sooner(ms, peer_wait_ms(f));
 	if (f->stopping)
 		ms = sooner(ms, (int)mono_left_ms(f->stop_by, f->now));
 	return ms;
+}
+
+static void
+store_gauges(const struct front *f)
+{
+	const struct {
+		enum count which;
+		uint64_t value;
+	} now[] = {
+		{ COUNT_IN_FLIGHT, pendings_count(f->pendings) },
+		{ COUNT_TRYING, forwards_count(f->forwards) },
+		{ COUNT_RELAYED, f->peer.relayed_count },
+		{ COUNT_PEER, f->peer.link != NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(now); i++)
+		atomic_store_explicit(&f->shared->counts[now[i].which],
+		    now[i].value, memory_order_relaxed);
 }
 
 void
@@ -152,12 +194,14 @@ loop_round(struct front *f, int max_ms)
 		vault_read(f);
 	conns_resume(f);
 	requests_expire(f);
+	forwards_tick(f);
+	peer_tick(f);
 	requests_settle(f);
 	conns_tick(f);
+	peer_flush(f);
 	vault_flush(f);
 	conns_end_round(f);
-	atomic_store_explicit(&f->shared->counts[COUNT_IN_FLIGHT],
-	    pendings_count(f->pendings), memory_order_relaxed);
+	store_gauges(f);
 	settle_stop(f);
 }
 

@@ -149,11 +149,50 @@ put_requests(struct buf *b, const struct shared *shared)
 	for (size_t op = 0; op < SHARED_OPS; op++)
 		put_histogram(b, "vhsmd_request_seconds", "op",
 		    shared_op_label(op), &shared->duration[op]);
+}
+
+static void
+put_counts(struct buf *b, const struct shared *shared)
+{
 	for (enum count i = 0; i < COUNTS; i++) {
-		put_family(b, count_metric(i),
-		    count_is_gauge(i) ? "gauge" : "counter", count_help(i));
-		put_sample(b, count_metric(i), load(&shared->counts[i]));
+		const struct count_row *row = count_row(i);
+		uint64_t n = load(&shared->counts[i]);
+
+		if (row->help != NULL)
+			put_family(b, row->metric,
+			    row->gauge ? "gauge" : "counter", row->help);
+		if (row->label == NULL)
+			put_sample(b, row->metric, n);
+		else
+			put_sample1(b, row->metric, row->label, row->value, n);
 	}
+}
+
+/* "what" or "what:why": the latter becomes two labels. */
+static void
+put_event(struct buf *b, const struct peer_event *e)
+{
+	const char *why = strchr(e->name, ':');
+	char what[sizeof e->name];
+
+	(void)snprintf(what, sizeof what, "%.*s",
+	    why == NULL ? (int)sizeof what - 1 : (int)(why - e->name), e->name);
+	put_sample2(b, "vhsmd_cluster_events_total", "event", what, "reason",
+	    why == NULL ? "" : why + 1, e->value);
+}
+
+static void
+put_events(struct buf *b, struct shared *shared)
+{
+	struct peer_events events;
+
+	shared_events_get(shared, &events);
+	if (events.count == 0)
+		return;
+	put_family(b, "vhsmd_cluster_events_total", "counter",
+	    "What vhsmd-peer has counted since it started.");
+	for (size_t i = 0; i < events.count; i++)
+		put_event(b, &events.rows[i]);
 }
 
 static void
@@ -247,6 +286,8 @@ metrics_text_put(struct buf *b, const struct http_site *site,
 
 	put_node(b, site, now);
 	put_requests(b, site->shared);
+	put_counts(b, site->shared);
+	put_events(b, site->shared);
 	put_http(b, site->counts);
 	put_gauge(b, "vhsmd_vault_answers",
 	    "1 when the vault's own figures below are fresh.", answers);

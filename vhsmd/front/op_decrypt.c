@@ -30,11 +30,10 @@ find_named(const struct search *q, const struct jwe *jwe,
     const struct dkey **out, struct buf *why)
 {
 	struct selector named = *q->s;
-	const struct dkey *key = directory_get(q->d, jwe->kid);
+	const struct dkey *key = search_named(q, jwe->kid, NULL);
 
 	named.kid = jwe->kid;
-	if (key == NULL || key->use != VH_USE_ENC ||
-	    !select_matches(q->s, q->asker, key))
+	if (key == NULL)
 		return refuse(&named, why, VH_ENOKEY);
 	if (dkey_alg(key, jwe->alg) == NULL)
 		return refuse(&named, why, VH_EALG);
@@ -62,7 +61,7 @@ find_keys(const struct search *q, const struct jwe *jwe,
 }
 
 static void
-ask_vault(struct front *f, const struct pending *p, const struct jwe *jwe)
+ask_vault(struct front *f, struct pending *p, const struct jwe *jwe)
 {
 	size_t start;
 	struct buf *b = vault_ask(f, p, VH_OP_VDECRYPT, &start);
@@ -85,14 +84,38 @@ ask_vault(struct front *f, const struct pending *p, const struct jwe *jwe)
 	frame_close(b, start);
 }
 
-/* For one try only the header is needed again, for several the token. */
+/* Whether other nodes have the key as well. */
+static bool
+is_shared(const struct front *f, const struct dkey *key)
+{
+	const struct dkey *same =
+	    f->cluster == NULL
+		? NULL
+		: directory_get(f->cluster, slice_text(key->kid));
+
+	return same != NULL && same->holder_count > 0;
+}
+
+/* For one try only the header is needed again, for several the token; for other
+ * nodes the request as it is. */
 static enum vh_err
 keep(struct front *f, struct pending *p, const struct jwe *jwe,
-    struct slice token)
+    const struct request *q)
 {
-	buf_put(p->kept, p->try_count == 1 ? jwe->header : token);
+	buf_put(p->kept,
+	    p->try_count == 1 ? jwe->header : q->frame.f.at[VH_F_TOKEN]);
+	p->body_at = p->kept->len;
+	if (p->try_count == 1 && forward_may(f, q) && is_shared(f, p->tries[0]))
+		forward_keep(p, q);
 	pending_weigh(f->pendings, p);
 	return buf_end(p->kept);
+}
+
+/* The first part of what was kept. */
+static struct slice
+kept(const struct pending *p)
+{
+	return slice_of(p->kept->p, p->body_at);
 }
 
 static enum vh_err
@@ -108,23 +131,11 @@ check(const struct front *f, const struct selector *s, const struct jwe *jwe)
 		   : VH_OK;
 }
 
-enum vh_err
-decrypt_begin(struct front *f, struct request *q)
+static enum vh_err
+begin(struct front *f, struct request *q, const struct jwe *jwe,
+    const struct dkey *const tries[static PENDING_TRIES], size_t count)
 {
-	AUTO(jwe_free) struct jwe *jwe = NULL;
-	struct slice token = q->frame.f.at[VH_F_TOKEN];
-	const struct asker asker = request_asker(f, &q->to);
-	const struct dkey *tries[PENDING_TRIES];
-	struct selector s;
-	size_t count;
-
-	TRY(selector_parse(&q->frame.f, &s, f->why));
-	TRY(jwe_parse(token, &jwe, f->why));
-	TRY(check(f, &s, jwe));
-	const struct search search = { f->directory, &s, &asker, VH_USE_ENC };
-
-	TRY(find_keys(&search, jwe, tries, &count, f->why));
-	if (front_is_full(f, 2 * token.len))
+	if (front_is_full(f, 2 * q->frame.f.at[VH_F_TOKEN].len))
 		return VH_EBUSY;
 	struct pending *p = request_pend(f, q);
 
@@ -132,7 +143,7 @@ decrypt_begin(struct front *f, struct request *q)
 		return VH_EBUSY;
 	memcpy(p->tries, tries, count * sizeof tries[0]);
 	p->try_count = count;
-	enum vh_err err = keep(f, p, jwe, token);
+	enum vh_err err = keep(f, p, jwe, q);
 
 	if (err != VH_OK) {
 		request_drop(f, p);
@@ -142,12 +153,37 @@ decrypt_begin(struct front *f, struct request *q)
 	return VH_OK;
 }
 
+enum vh_err
+decrypt_begin(struct front *f, struct request *q)
+{
+	AUTO(jwe_free) struct jwe *jwe = NULL;
+	const struct dkey *tries[PENDING_TRIES];
+	struct selector s;
+	size_t count;
+
+	TRY(selector_parse(&q->frame.f, &s, f->why));
+	TRY(jwe_parse(q->frame.f.at[VH_F_TOKEN], &jwe, f->why));
+	TRY(check(f, &s, jwe));
+	const struct search own = { .d = f->directory,
+		.s = &s,
+		.asker = &q->asker,
+		.purpose = FOR_DECRYPT };
+	enum vh_err err = find_keys(&own, jwe, tries, &count, f->why);
+
+	if (err == VH_OK)
+		return begin(f, q, jwe, tries, count);
+	/* Without kid no other node is asked: that would be a search. */
+	if (err != VH_ENOKEY || jwe->kid.len == 0)
+		return err;
+	return forward_take(f, q, &s, jwe->kid, err);
+}
+
 static enum vh_err
 try_next(struct front *f, struct pending *p)
 {
 	AUTO(jwe_free) struct jwe *jwe = NULL;
 
-	TRY(jwe_parse(buf_slice(p->kept), &jwe, NULL));
+	TRY(jwe_parse(kept(p), &jwe, NULL));
 	if (front_is_full(f, p->kept->len))
 		return VH_EBUSY;
 	p->tried++;
@@ -160,7 +196,7 @@ reply(struct front *f, const struct pending *p, struct slice data,
     struct slice header)
 {
 	struct reply r;
-	struct buf *b = reply_open(&r, &p->to);
+	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put(b, VH_F_DATA, data);
 	frame_put_text(b, VH_F_KID, p->tries[p->tried]->kid);
@@ -180,11 +216,16 @@ decrypt_answer(struct front *f, struct pending *p, const struct frame *vault,
 		*again = true;
 		return VH_OK;
 	}
+	if (vault->err == VH_EBUSY || vault->err == VH_EINACTIVE) {
+		TRY(forward_overflow(f, p, vault->err));
+		*again = true;
+		return VH_OK;
+	}
 	TRY(vault->err);
 	if (!fields_have(&vault->f, VH_F_DATA))
 		return VH_EINTERNAL;
 	if (p->try_count == 1)
-		return reply(f, p, vault->f.at[VH_F_DATA], buf_slice(p->kept));
-	TRY(jwe_parse(buf_slice(p->kept), &jwe, NULL));
+		return reply(f, p, vault->f.at[VH_F_DATA], kept(p));
+	TRY(jwe_parse(kept(p), &jwe, NULL));
 	return reply(f, p, vault->f.at[VH_F_DATA], jwe->header);
 }

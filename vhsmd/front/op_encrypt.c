@@ -1,6 +1,6 @@
-/* ENCRYPT: a compact JWE for a key of the node, or for the public JWK in the
- * request.  The header is made here, all that needs randomness or a symmetric
- * key in the vault. */
+/* ENCRYPT: a compact JWE for a key of the node or its cluster, or for the
+ * public JWK in the request.  The header is made here, all that needs
+ * randomness or a symmetric key in the vault. */
 #include "front/ops.h"
 #include "front/select.h"
 #include "front/vaultlink.h"
@@ -8,8 +8,10 @@
 
 /* For whom, and how. */
 struct target {
-	const struct dkey *key; /* of the node; or NULL */
+	const struct dkey *key; /* of the node or its cluster; or NULL */
 	const struct jwk *jwk;  /* of the request; or NULL */
+	const struct pub
+	    *pub; /* to encrypt with; NULL: the vault has the key */
 	const struct alg *alg;
 	const struct enc *enc;
 	struct slice kid; /* for the header; may be empty */
@@ -28,6 +30,7 @@ choose_jwk(const struct selector *s, struct slice text, struct target *to,
 	}
 	TRY(jwk_parse(text, jwk, why));
 	to->jwk = *jwk;
+	to->pub = &to->jwk->pub;
 	to->kid = to->jwk->published;
 	for (size_t i = 0; i < s->alg_count && to->alg == NULL; i++)
 		if (s->algs[i]->use == VH_USE_ENC &&
@@ -40,14 +43,48 @@ choose_jwk(const struct selector *s, struct slice text, struct target *to,
 	return VH_EALG;
 }
 
+static bool
+has_any_holder(const void *context, const struct dkey *key)
+{
+	(void)context;
+	return key->holder_count > 0;
+}
+
+/* A key of the node, else one that another node can decrypt with. */
+static enum vh_err
+choose_key(struct front *f, const struct request *q, const struct selector *s,
+    struct target *to)
+{
+	struct search search = { .d = f->directory,
+		.s = s,
+		.asker = &q->asker,
+		.purpose = FOR_ENCRYPT };
+	struct choice c;
+	enum vh_err err = select_key(&search, front_random(f), &c, f->why);
+
+	if (err != VH_OK && f->cluster != NULL) {
+		search.d = f->cluster;
+		search.holds = has_any_holder;
+		TRY(select_key(&search, front_random(f), &c, NULL) == VH_OK
+			? VH_OK
+			: err);
+		buf_clear(f->why);
+		to->pub = &c.key->pub;
+		err = VH_OK;
+	}
+	TRY(err);
+	to->key = c.key;
+	to->alg = c.alg;
+	to->kid = slice_text(c.key->kid);
+	return VH_OK;
+}
+
 static enum vh_err
 choose(struct front *f, const struct request *q, struct target *to,
     struct jwk **jwk)
 {
 	const struct fields *in = &q->frame.f;
-	const struct asker asker = request_asker(f, &q->to);
 	struct selector s;
-	struct choice c;
 
 	TRY(selector_parse(in, &s, f->why));
 	to->enc = enc_by_name(in->at[VH_F_ENC]);
@@ -58,12 +95,7 @@ choose(struct front *f, const struct request *q, struct target *to,
 	}
 	if (fields_have(in, VH_F_JWK))
 		return choose_jwk(&s, in->at[VH_F_JWK], to, jwk, f->why);
-	TRY(select_key(f->directory, &s, VH_USE_ENC, &asker, front_random(f),
-	    &c, f->why));
-	to->key = c.key;
-	to->alg = c.alg;
-	to->kid = slice_text(c.key->kid);
-	return VH_OK;
+	return choose_key(f, q, &s, to);
 }
 
 static enum vh_err
@@ -83,7 +115,7 @@ put_header(struct front *f, const struct fields *in, const struct target *to,
 }
 
 static void
-ask_vault(struct front *f, const struct pending *p, const struct fields *in,
+ask_vault(struct front *f, struct pending *p, const struct fields *in,
     const struct target *to, struct slice header)
 {
 	size_t start;
@@ -93,10 +125,10 @@ ask_vault(struct front *f, const struct pending *p, const struct fields *in,
 	frame_put_u32(b, VH_F_ENC_ID, to->enc->id);
 	frame_put(b, VH_F_HEADER, header);
 	frame_put(b, VH_F_DATA, in->at[VH_F_DATA]);
-	if (to->key != NULL)
+	if (to->pub == NULL)
 		frame_put_text(b, VH_F_KID, to->key->kid);
 	else
-		pub_put_fields(b, &to->jwk->pub);
+		pub_put_fields(b, to->pub);
 	if (in->at[VH_F_APU].len > 0)
 		frame_put(b, VH_F_APU, in->at[VH_F_APU]);
 	if (in->at[VH_F_APV].len > 0)
@@ -155,7 +187,7 @@ encrypt_answer(struct front *f, struct pending *p, const struct frame *vault,
 	TRY(vault->err);
 	if (head.len == 0 || iv.len == 0 || tag.len == 0)
 		return VH_EINTERNAL;
-	struct buf *b = reply_open(&r, &p->to);
+	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put_head(b, VH_F_TOKEN,
 	    jwe_size(head.len, key.len, iv.len, text.len, tag.len));

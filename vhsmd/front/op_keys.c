@@ -1,4 +1,5 @@
-/* KEYS: the JWK Set of the keys a caller may use that fit its selector. */
+/* KEYS: the JWK Set of the keys, of the whole cluster, that a caller may use
+ * and that fit its selector. */
 #include "front/ops.h"
 #include "front/select.h"
 
@@ -15,22 +16,26 @@ fits_list(const struct dkey *key, const struct selector *s)
 enum vh_err
 keys_begin(struct front *f, struct request *q)
 {
-	const struct asker asker = request_asker(f, &q->to);
 	const struct dkey *key;
 	struct selector s;
+	const struct search search = { .d = front_listed(f),
+		.s = &s,
+		.asker = &q->asker,
+		.purpose = FOR_LIST };
+	size_t i = 0;
 	struct reply r;
 	const char *comma = "";
 
 	TRY(selector_parse(&q->frame.f, &s, f->why));
-	struct buf *b = reply_open(&r, &q->to);
+	struct buf *b = reply_open(f, &r, &q->to);
 	size_t head = b->len;
 
 	frame_put_head(b, VH_F_JWKS, 0);
 	size_t start = b->len;
 
 	buf_put_text(b, "{\"keys\":[");
-	for (size_t i = 0; (key = directory_at(f->directory, i)) != NULL; i++) {
-		if (!fits_list(key, &s) || !select_matches(&s, &asker, key))
+	while ((key = search_next(&search, NULL, &i)) != NULL) {
+		if (!fits_list(key, &s))
 			continue;
 		buf_put_text(b, comma);
 		buf_put(b, key->jwk);

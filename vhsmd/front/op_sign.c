@@ -33,15 +33,22 @@ put_input(struct front *f, const struct fields *in, const struct choice *c,
 	return buf_end(to);
 }
 
+/* What was, or is to be, signed. */
+static struct slice
+input_of(const struct pending *p)
+{
+	return slice_of(p->kept->p, p->body_at);
+}
+
 static void
-ask_vault(struct front *f, const struct pending *p)
+ask_vault(struct front *f, struct pending *p)
 {
 	size_t start;
 	struct buf *b = vault_ask(f, p, VH_OP_VSIGN, &start);
 
 	frame_put_text(b, VH_F_KID, p->key->kid);
 	frame_put_u32(b, VH_F_ALG_ID, p->alg->id);
-	frame_put(b, VH_F_DATA, buf_slice(p->kept));
+	frame_put(b, VH_F_DATA, input_of(p));
 	frame_close(b, start);
 }
 
@@ -49,13 +56,18 @@ enum vh_err
 sign_begin(struct front *f, struct request *q)
 {
 	const struct fields *in = &q->frame.f;
-	const struct asker asker = request_asker(f, &q->to);
 	struct selector s;
 	struct choice c;
+	const struct search own = { .d = f->directory,
+		.s = &s,
+		.asker = &q->asker,
+		.purpose = FOR_SIGN };
 
 	TRY(selector_parse(in, &s, f->why));
-	TRY(select_key(f->directory, &s, VH_USE_SIG, &asker, front_random(f),
-	    &c, f->why));
+	enum vh_err found = select_key(&own, front_random(f), &c, f->why);
+
+	if (found != VH_OK)
+		return forward_take(f, q, &s, slice_of(NULL, 0), found);
 	if (front_is_full(f, 2 * in->at[VH_F_DATA].len))
 		return VH_EBUSY;
 	struct pending *p = request_pend(f, q);
@@ -70,6 +82,9 @@ sign_begin(struct front *f, struct request *q)
 		request_drop(f, p);
 		return err;
 	}
+	p->body_at = p->kept->len;
+	if (forward_may(f, q))
+		forward_keep(p, q);
 	pending_weigh(f->pendings, p);
 	ask_vault(f, p);
 	return VH_OK;
@@ -82,15 +97,19 @@ sign_answer(struct front *f, struct pending *p, const struct frame *vault,
 	struct slice signature = vault->f.at[VH_F_SIGNATURE];
 	struct reply r;
 
-	(void)again;
+	if (vault->err == VH_EBUSY || vault->err == VH_EINACTIVE) {
+		TRY(forward_overflow(f, p, vault->err));
+		*again = true;
+		return VH_OK;
+	}
 	TRY(vault->err);
 	if (signature.len == 0)
 		return VH_EINTERNAL;
-	struct buf *b = reply_open(&r, &p->to);
+	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put_head(b, VH_F_TOKEN,
-	    p->kept->len + jws_signature_size(signature.len));
-	buf_put(b, buf_slice(p->kept));
+	    p->body_at + jws_signature_size(signature.len));
+	buf_put(b, input_of(p));
 	jws_put_signature(b, signature);
 	frame_put_text(b, VH_F_KID, p->key->kid);
 	frame_put_text(b, VH_F_ALG, p->alg->name);

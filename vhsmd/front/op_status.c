@@ -7,7 +7,7 @@
 #include "front/vaultlink.h"
 
 static void
-ask_vault(struct front *f, const struct pending *p)
+ask_vault(struct front *f, struct pending *p)
 {
 	size_t start;
 	struct buf *b = vault_ask(f, p, VH_OP_VSTATS, &start);
@@ -36,6 +36,33 @@ take_stats(struct front *f, const struct frame *vault)
 	return VH_OK;
 }
 
+static json_t *
+count_json(const struct front *f, enum count which)
+{
+	return json_integer(
+	    (json_int_t)atomic_load_explicit(&f->shared->counts[which],
+		memory_order_relaxed));
+}
+
+/* null for a node that is in no cluster. */
+static json_t *
+cluster_json(const struct front *f)
+{
+	if (!front_has_cluster(f))
+		return json_null();
+	return json_pack("{s:b, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, "
+			 "s:o}",
+	    "reachable", f->peer.link != NULL, "joined", f->cluster != NULL,
+	    "members", "alive", count_json(f, COUNT_MEMBERS_ALIVE), "suspect",
+	    count_json(f, COUNT_MEMBERS_SUSPECT), "dead",
+	    count_json(f, COUNT_MEMBERS_DEAD), "left",
+	    count_json(f, COUNT_MEMBERS_LEFT), "conflict",
+	    count_json(f, COUNT_MEMBERS_CONFLICT), "remote_keys",
+	    count_json(f, COUNT_REMOTE_KEYS), "forwards_in_flight",
+	    count_json(f, COUNT_TRYING), "relayed_in_flight",
+	    count_json(f, COUNT_RELAYED));
+}
+
 /* The caller's; NULL when out of memory. */
 static char *
 report(const struct front *f)
@@ -43,7 +70,7 @@ report(const struct front *f)
 	const struct settings *s = f->settings;
 	uint64_t up = (f->now.ns - f->shared->started.ns) / 1000000000;
 	json_t *json = json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:s, s:I, "
-				 "s:I, s:I, s:I, s:I, s:o, s:o}",
+				 "s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
 	    "node", s->node, "version", s->version, "uptime_s", (json_int_t)up,
 	    "ready", shared_is_ready(f->shared), "draining",
 	    (bool)f->shared->draining, "protection", f->stats->protection,
@@ -53,7 +80,7 @@ report(const struct front *f)
 	    (json_int_t)directory_count(f->directory), "connections",
 	    (json_int_t)f->conns.count, "in_flight", (json_int_t)f->work,
 	    "lanes", stats_lanes_json(f->stats), "algorithms",
-	    stats_algs_json(f->stats));
+	    stats_algs_json(f->stats), "cluster", cluster_json(f));
 	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
@@ -72,7 +99,7 @@ status_answer(struct front *f, struct pending *p, const struct frame *vault,
 
 	if (text == NULL)
 		return VH_ENOMEM;
-	frame_put_text(reply_open(&r, &p->to), VH_F_JSON, text);
+	frame_put_text(reply_open(f, &r, &p->to), VH_F_JSON, text);
 	free(text);
 	reply_close(f, &r);
 	return VH_OK;
@@ -127,7 +154,7 @@ void
 drain_reply(struct front *f, struct pending *p)
 {
 	struct reply r;
-	struct buf *b = reply_open(&r, &p->to);
+	struct buf *b = reply_open(f, &r, &p->to);
 	char text[64];
 
 	(void)snprintf(text, sizeof text, "{\"draining\":%s,\"in_flight\":%zu}",

@@ -1,4 +1,5 @@
-/* VERIFY: a compact JWS, against the keys of the request or those of the node.
+/* VERIFY: a compact JWS, against the keys of the request or all that the node
+ * publishes, those of its cluster.
  * A key that the token names by kid is the only one tried; without kid, those
  * that fit its alg, at most VERIFY_TRIES.  A key that has another kid than the
  * token names is never tried. */
@@ -39,7 +40,7 @@ no_key(struct tries *t, const struct selector *s)
 	return VH_ENOKEY;
 }
 
-/* --- the node's keys ------------------------------------------------------ */
+/* --- published keys ------------------------------------------------------ */
 
 static bool
 try_dkey(struct tries *t, const struct dkey *key)
@@ -59,9 +60,8 @@ verify_by_node(struct tries *t, const struct search *q)
 	size_t i = 0;
 
 	if (t->jws->kid.len > 0) {
-		key = directory_get(q->d, t->jws->kid);
-		if (key == NULL || dkey_alg(key, alg) == NULL ||
-		    !select_matches(q->s, q->asker, key))
+		key = search_named(q, t->jws->kid, alg);
+		if (key == NULL)
 			return no_key(t, q->s);
 		return try_dkey(t, key) ? VH_OK : VH_EVERIFY;
 	}
@@ -138,7 +138,7 @@ reply(struct front *f, const struct request *q, const struct tries *t)
 	struct reply r;
 
 	TRY(buf_end(t->jwk));
-	struct buf *b = reply_open(&r, &q->to);
+	struct buf *b = reply_open(f, &r, &q->to);
 
 	frame_put(b, VH_F_DATA, t->jws->payload);
 	frame_put(b, VH_F_KID, t->kid);
@@ -166,14 +166,16 @@ verify_begin(struct front *f, struct request *q)
 	AUTO(jwks_free) struct jwks *set = NULL;
 	AUTO(buf_free) struct buf *jwk = buf_new(field_row(VH_F_JWK)->max);
 	const struct fields *in = &q->frame.f;
-	const struct asker asker = request_asker(f, &q->to);
 	struct selector s;
 
 	TRY(selector_parse(in, &s, f->why));
 	TRY(jws_parse(in->at[VH_F_TOKEN], &jws, f->why));
 	TRY(check(f, &s, jws));
 	struct tries t = { .f = f, .jws = jws, .jwk = jwk };
-	const struct search search = { f->directory, &s, &asker, VH_USE_SIG };
+	const struct search search = { .d = front_listed(f),
+		.s = &s,
+		.asker = &q->asker,
+		.purpose = FOR_VERIFY };
 
 	if (fields_have(in, VH_F_JWKS)) {
 		TRY(jwks_parse(in->at[VH_F_JWKS], &set, f->why));

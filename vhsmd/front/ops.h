@@ -2,9 +2,9 @@
  *
  * x_begin checks and selects, then either writes the whole reply or takes a
  * place (request_pend) and asks the vault; on failure it has done neither, and
- * f->why may hold a line.  x_answer turns the vault's answer, an error
- * included, into the reply; *again says that it asked the vault once more
- * instead. */
+ * f->why may hold a line.  x_answer turns the answer of the vault or
+ * of peer, an error included, into the reply; *again says that it asked one of
+ * them, or another node, once more instead. */
 #ifndef FRONT_OPS_H
 #define FRONT_OPS_H
 
@@ -24,6 +24,14 @@ enum vh_err verify_begin(struct front *f, struct request *q);
 enum vh_err encrypt_begin(struct front *f, struct request *q);
 enum vh_err encrypt_answer(struct front *f, struct pending *p,
     const struct frame *vault, bool *again);
+
+enum vh_err cluster_begin(struct front *f, struct request *q);
+enum vh_err cluster_answer(struct front *f, struct pending *p,
+    const struct frame *answer, bool *again);
+
+enum vh_err revoke_begin(struct front *f, struct request *q);
+enum vh_err revoke_answer(struct front *f, struct pending *p,
+    const struct frame *answer, bool *again);
 
 enum vh_err keys_begin(struct front *f, struct request *q);
 

@@ -92,6 +92,10 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->key = NULL;
 	p->alg = NULL;
 	p->try_count = p->tried = 0;
+	p->asked = 0;
+	p->body_at = 0;
+	p->has_body = false;
+	p->forward = NULL;
 	p->live = true;
 	if (t->used == 0 || deadline.ns < t->soonest.ns)
 		t->soonest = deadline;
@@ -109,7 +113,8 @@ pending_end(struct pendings *t, struct pending *p)
 	t->weight -= p->weight;
 	p->weight = 0;
 	p->live = false;
-	p->generation = p->generation == UINT32_MAX ? 1 : p->generation + 1;
+	/* The top bit is for ids of another kind (forward.c). */
+	p->generation = p->generation == INT32_MAX ? 1 : p->generation + 1;
 	clear_kept(p);
 }
 
@@ -196,5 +201,8 @@ pendings_orphan(struct pending *first)
 	struct pending *p, *next;
 
 	DL_FOREACH_SAFE2(first, p, next, conn_next)
-	p->to.conn = NULL;
+	{
+		p->to.conn = NULL;
+		p->to.relay = NULL;
+	}
 }

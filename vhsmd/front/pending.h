@@ -1,5 +1,5 @@
-/* Requests that wait for the vault: a bounded table of slots.  Pure but for
- * memory. */
+/* Requests that wait for the vault, for peer or for other nodes: a bounded
+ * table of slots.  Pure but for memory. */
 #ifndef FRONT_PENDING_H
 #define FRONT_PENDING_H
 
@@ -9,28 +9,44 @@
 
 #define PENDING_MAX   (1u << 20)
 #define PENDING_TRIES 8 /* keys tried for a JWE without kid */
+#define RID_SIZE      32
 
 struct conn;
+struct forward;
 
-/* Where an answer goes. */
+/* Where an answer goes: to a connection, or through peer to a caller of another
+ * node; nowhere when who asked is gone, or front itself asks. */
 struct origin {
-	struct conn
-	    *conn; /* NULL: nobody waits any more, or front itself asks */
+	struct conn *conn;
+	struct node *relay; /* the other node */
+	uint64_t relay_id;  /* of peer's request */
 	uint16_t op;
 	uint32_t sp_id;
 	uint64_t id;
+	char rid[RID_SIZE + 1]; /* its id in the logs of both nodes, or "" */
 };
+
+static inline bool
+origin_waits(const struct origin *to)
+{
+	return to->conn != NULL || to->relay != NULL;
+}
 
 struct pending {
 	struct origin to;
 	struct quota *quota; /* NULL: not counted */
 	struct mono_ns started, deadline;
+	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */
 	const struct dkey *key;
 	const struct alg *alg;
 	const struct dkey
 	    *tries[PENDING_TRIES]; /* DECRYPT: keys that may fit */
 	size_t try_count, tried;
 	struct buf *kept; /* what the answer will need again; empty at first */
+	/* From here on kept has the request's own fields, for other nodes. */
+	size_t body_at;
+	bool has_body;
+	struct forward *forward; /* while other nodes are asked */
 	/* The table's own: */
 	uint32_t generation;
 	bool live;
@@ -73,7 +89,8 @@ struct pending *pendings_expired(struct pendings *t, struct mono_ns now);
 /* Milliseconds until pendings_expired is worth a call; -1: none waits. */
 int pendings_wait_ms(const struct pendings *t, struct mono_ns now);
 
-/* Those of one connection: it has closed, so that nobody waits any more. */
+/* Those of one connection, or all that were relayed: it has closed, so that
+ * nobody waits any more. */
 void pendings_orphan(struct pending *first);
 
 #endif

@@ -67,6 +67,10 @@ add_principal(struct policy *p, struct slice principal)
 
 	if (!cut(&principal, '=', &name) || name.len == 0 || name.len == whole)
 		return VH_EPARSE;
+	/* Nobody on this node, but its name means something here. */
+	if (principal.len == 0 && p->count < POLICY_MEMBERS)
+		p->members[p->count++] =
+		    (struct member){ .name = name, .id = UINT32_MAX };
 	while (cut(&principal, '+', &member)) {
 		if (p->count == POLICY_MEMBERS)
 			return VH_ETOOBIG;
@@ -125,14 +129,10 @@ is_member(const struct member *m, const struct caller *caller)
 	return m->is_group ? is_in_group(caller, m->id) : m->id == caller->uid;
 }
 
+/* Whether the caller is one of the name's members; parse_member knows uids. */
 static bool
-is_principal(const struct policy *p, const struct caller *caller,
-    struct slice name)
+has_name(const struct policy *p, const struct caller *caller, struct slice name)
 {
-	struct member own;
-
-	if (parse_member(name, &own))
-		return !own.is_group && own.id == caller->uid;
 	for (size_t i = 0; i < p->count; i++)
 		if (is_member(&p->members[i], caller) &&
 		    slice_eq(p->members[i].name, name))
@@ -140,16 +140,100 @@ is_principal(const struct policy *p, const struct caller *caller,
 	return false;
 }
 
-bool
-policy_allows(const struct policy *p, const struct caller *caller,
-    struct slice allow)
+static bool
+is_uid(struct slice item, uint32_t *uid)
 {
-	struct slice rest = allow, name;
+	struct member own;
+
+	if (!parse_member(item, &own) || own.is_group)
+		return false;
+	*uid = own.id;
+	return true;
+}
+
+/* Whether the settings know the name, on this node. */
+static bool
+is_configured(const struct policy *p, struct slice name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (slice_eq(p->members[i].name, name))
+			return true;
+	return false;
+}
+
+static bool
+is_listed(struct slice list, struct slice name)
+{
+	struct slice item;
+
+	while (slice_next_item(&list, &item))
+		if (slice_eq(item, name))
+			return true;
+	return false;
+}
+
+/* Whether the asker is that, by what its own node calls it. */
+static bool
+is_principal(const struct asker *a, struct slice name)
+{
+	uint32_t uid;
+
+	if (name.len == 0)
+		return false;
+	if (a->caller == NULL)
+		return is_listed(a->principals, name);
+	if (is_uid(name, &uid))
+		return uid == a->caller->uid;
+	return has_name(a->policy, a->caller, name);
+}
+
+static bool
+is_plain_principal(const struct asker *a, struct slice name, bool uids)
+{
+	struct member any;
+
+	if (parse_member(name, &any))
+		return uids && a->caller != NULL && is_principal(a, name);
+	if (a->caller == NULL && !is_configured(a->policy, name))
+		return false;
+	return is_principal(a, name);
+}
+
+bool
+policy_allows(const struct asker *asker, struct slice allow, bool uids)
+{
+	struct slice rest = allow, name, node;
 
 	if (allow.len == 0)
 		return true;
-	while (slice_next_item(&rest, &name))
-		if (is_principal(p, caller, name))
+	while (slice_next_item(&rest, &name)) {
+		bool plain =
+		    name.len == 0 || memchr(name.p, '/', name.len) == NULL;
+
+		if (plain && is_plain_principal(asker, name, uids))
 			return true;
+		if (!plain && cut(&name, '/', &node) && node.len > 0 &&
+		    slice_eq(node, asker->node) && is_principal(asker, name))
+			return true;
+	}
 	return false;
+}
+
+void
+policy_put_principals(struct buf *b, const struct policy *p,
+    const struct caller *caller, size_t max)
+{
+	size_t start = buf_slice(b).len;
+
+	buf_format(b, "uid:%u", caller->uid);
+	for (size_t i = 0; i < p->count; i++) {
+		struct slice so_far = buf_slice(b), name = p->members[i].name;
+
+		so_far = slice_of(so_far.p + start, so_far.len - start);
+		if (!is_member(&p->members[i], caller) ||
+		    so_far.len + 1 + name.len > max || is_listed(so_far, name))
+			continue;
+		buf_put_u8(b, ',');
+		buf_put(b, name);
+	}
 }

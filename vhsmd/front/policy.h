@@ -1,11 +1,17 @@
-/* Who a caller is, and what a key's `allow` says of that.  Pure.
+/* Who asks, and what a key's `allow` says of that.  Pure.
  *
  * A caller's principals are "uid:N" and every name of the settings whose
- * members include its uid or one of its groups. */
+ * members include its uid or one of its groups.  A caller of another node has
+ * those that its node says.
+ *
+ * `allow` has plain items and NODE/PRINCIPAL.  A name of the settings means the
+ * same on every node, so that a plain one lets its bearers in wherever they
+ * are; a uid does not, so that a plain "uid:N" is about this node's callers
+ * alone. */
 #ifndef FRONT_POLICY_H
 #define FRONT_POLICY_H
 
-#include "wire/base.h"
+#include "wire/buf.h"
 
 #define POLICY_MEMBERS 4096 /* members of all principals together */
 #define CALLER_GROUPS  32   /* supplementary groups that are looked at */
@@ -20,15 +26,27 @@ struct caller {
 
 struct policy;
 
+struct asker {
+	const struct policy *policy;
+	const struct caller *caller; /* NULL: one of another node */
+	struct slice node;           /* that it asks from; may be empty */
+	struct slice principals;     /* without caller: comma list */
+};
+
 /* From the setting "NAME=uid:N+gid:N;NAME=...", which is copied.  VH_EPARSE for
  * anything else, VH_ETOOBIG past POLICY_MEMBERS; *out is NULL on failure. */
 enum vh_err policy_parse(const char *principals, struct policy **out);
 void policy_free(struct policy *p);
 AUTO_FREE(struct policy, policy_free)
 
-/* Whether allow, a comma list of principals, lets the caller in.  Empty: it
- * lets everyone in.  An item that is no principal lets nobody in. */
-bool policy_allows(const struct policy *p, const struct caller *caller,
-    struct slice allow);
+/* Whether allow, a comma list of principals, lets the asker in.  Empty: it lets
+ * everyone in.  An item that is no principal lets nobody in.  uids: whether
+ * plain "uid:N" is about this node. */
+bool policy_allows(const struct asker *asker, struct slice allow, bool uids);
+
+/* Appends the principals of a caller as a comma list, as many as max bytes
+ * take. */
+void policy_put_principals(struct buf *b, const struct policy *p,
+    const struct caller *caller, size_t max);
 
 #endif

@@ -27,14 +27,20 @@ refusals_may_log(struct refusals *r, struct mono_ns now, struct shared *shared)
 void
 refusals_log_request(struct refusals *r, struct mono_ns now,
     struct shared *shared, const struct caller *caller, unsigned op,
-    enum vh_err err, struct slice why)
+    enum vh_err err, struct slice why, const char *rid)
 {
 	if (!refusals_may_log(r, now, shared))
 		return;
 	if (why.len == 0)
 		why = slice_text(err_text(err));
-	LOG(NOTICE, "refused", KV("op", op_name(op)), KV_ERR(err),
-	    KV("why", why), KV("uid", caller->uid), KV("pid", caller->pid));
+	if (rid[0] == '\0')
+		LOG(NOTICE, "refused", KV("op", op_name(op)), KV_ERR(err),
+		    KV("why", why), KV("uid", caller->uid),
+		    KV("pid", caller->pid));
+	else
+		LOG(NOTICE, "refused", KV("op", op_name(op)), KV_ERR(err),
+		    KV("why", why), KV("uid", caller->uid),
+		    KV("pid", caller->pid), KV("rid", rid));
 }
 
 void

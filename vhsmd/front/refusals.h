@@ -19,10 +19,11 @@ struct refusals {
 bool refusals_may_log(struct refusals *r, struct mono_ns now,
     struct shared *shared);
 
-/* Logs that a request was refused: op, error, who.  why may be empty. */
+/* Logs that a request was refused: op, error, who.  why may be empty, and so
+ * may rid, its id in the logs of the nodes that were asked. */
 void refusals_log_request(struct refusals *r, struct mono_ns now,
     struct shared *shared, const struct caller *caller, unsigned op,
-    enum vh_err err, struct slice why);
+    enum vh_err err, struct slice why, const char *rid);
 /* Logs that a connection was closed, and why. */
 void refusals_log_conn(struct refusals *r, struct mono_ns now,
     struct shared *shared, const struct caller *caller, const char *reason);

@@ -1,35 +1,56 @@
 #include "front/reply.h"
 
 static struct buf *
-open_with(struct reply *r, const struct origin *to, enum vh_err err)
+open_with(struct front *f, struct reply *r, const struct origin *to,
+    enum vh_err err)
 {
-	struct buf *b = to->conn->out;
+	struct buf *b =
+	    to->conn != NULL ? to->conn->out : link_out(f->peer.link);
 
 	r->to = to;
-	r->sp = b->len;
-	/* The size is known at the end only. */
-	(void)buf_extend(b, SP_HEAD + SP_ID);
+	r->b = b;
+	r->outer = b->len;
+	if (to->conn != NULL) {
+		/* The size is known at the end only. */
+		(void)buf_extend(b, SP_HEAD + SP_ID);
+	} else {
+		r->outer = frame_answer(b, VH_OP_PRELAYED, to->relay_id, VH_OK);
+		r->nest = frame_nest(b, VH_F_ANSWER);
+	}
 	r->frame = frame_answer(b, to->op, to->id, err);
 	return b;
 }
 
 struct buf *
-reply_open(struct reply *r, const struct origin *to)
+reply_open(struct front *f, struct reply *r, const struct origin *to)
 {
-	return open_with(r, to, VH_OK);
+	return open_with(f, r, to, VH_OK);
+}
+
+static void
+close_relayed(struct front *f, struct reply *r)
+{
+	frame_close(r->b, r->frame);
+	frame_nest_close(r->b, r->nest);
+	frame_close(r->b, r->outer);
+	f->peer.broken = f->peer.broken || buf_end(r->b) != VH_OK;
 }
 
 void
 reply_close(struct front *f, struct reply *r)
 {
-	struct buf *b = r->to->conn->out;
+	struct buf *b = r->b;
 
+	if (r->to->conn == NULL) {
+		close_relayed(f, r);
+		return;
+	}
 	if (buf_end(b) != VH_OK) {
 		conn_close(f, r->to->conn, COUNT_SLOW, "answers-not-taken");
 		return;
 	}
 	frame_close(b, r->frame);
-	sp_head(b->p + r->sp, b->len - r->frame, r->to->sp_id);
+	sp_head(b->p + r->outer, b->len - r->frame, r->to->sp_id);
 	conn_touch(f, r->to->conn);
 }
 
@@ -38,7 +59,7 @@ reply_error(struct front *f, const struct origin *to, enum vh_err err,
     struct slice why)
 {
 	struct reply r;
-	struct buf *b = open_with(&r, to, err);
+	struct buf *b = open_with(f, &r, to, err);
 
 	if (why.len > 0)
 		frame_put(b, VH_F_WHY, why);

@@ -1,4 +1,5 @@
-/* Answers, written straight into the connection's buffer. */
+/* Answers, written straight into the buffer of a connection, or of the link to
+ * peer when another node's caller asked. */
 #ifndef FRONT_REPLY_H
 #define FRONT_REPLY_H
 
@@ -6,12 +7,14 @@
 
 struct reply {
 	const struct origin *to;
-	size_t sp, frame; /* offsets of the two heads */
+	struct buf *b;
+	size_t outer, nest, frame; /* offsets of heads */
 };
 
 /* Opens an answer without error; fields are put into what it returns, then
- * reply_close.  Only for a connection that is there (to->conn). */
-struct buf *reply_open(struct reply *r, const struct origin *to);
+ * reply_close.  Only for an origin that waits. */
+struct buf *reply_open(struct front *f, struct reply *r,
+    const struct origin *to);
 /* Closes it; a connection whose buffer overflowed is closed. */
 void reply_close(struct front *f, struct reply *r);
 /* A whole answer with an error and a line, which may be empty. */

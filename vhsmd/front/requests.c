@@ -1,14 +1,16 @@
 /* A request is read, checked against ops.def, the payload limit and the node's
- * state, and handed to its row's handler.  Those that need the vault take a
- * slot of the pending table; a slot lives until the vault answers or its
- * deadline passes, even when the connection closes before: its work still
- * counts against its uid then, so that nobody gets around the bound by hanging
- * up. */
+ * state, and handed to its row's handler.  Those that need the vault or other
+ * nodes take a slot of the pending table; a slot lives until the answer comes
+ * or its deadline passes, even when the connection closes before: its work
+ * still counts against its uid then, so that nobody gets around the bound by
+ * hanging up. */
 #include "front/requests.h"
 
 #include <utlist.h>
 
+#include "base/log.h"
 #include "front/ops.h"
+#include "front/relay.h"
 
 #define FRAME_OP        4  /* where the head of a frame has its op */
 #define RESERVED_PLACES 64 /* of the table, for what is not work */
@@ -16,23 +18,45 @@
 static const struct op {
 	enum vh_err (*begin)(struct front *f, struct request *q);
 	enum vh_err (*answer)(struct front *f, struct pending *p,
-	    const struct frame *vault, bool *again);
+	    const struct frame *answer, bool *again);
 	bool pends;  /* replies later */
 	bool work;   /* uses keys of the vault: not while draining */
 	bool costly; /* keeps the loop busy */
+	bool relays; /* other nodes may pass it on */
 } ops[] = {
-	[VH_OP_SIGN] = { sign_begin, sign_answer, true, true, false },
-	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false },
-	[VH_OP_VERIFY] = { verify_begin, NULL, false, false, true },
-	[VH_OP_ENCRYPT] = { encrypt_begin, encrypt_answer, true, true, false },
-	[VH_OP_KEYS] = { keys_begin, NULL, false, false, false },
-	[VH_OP_STATUS] = { status_begin, status_answer, true, false, false },
-	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false },
+	[VH_OP_SIGN] = { sign_begin, sign_answer, true, true, false, true },
+	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false,
+	    true },
+	[VH_OP_VERIFY] = { verify_begin, NULL, false, false, true, false },
+	[VH_OP_ENCRYPT] = { encrypt_begin, encrypt_answer, true, true, false,
+	    false },
+	[VH_OP_KEYS] = { keys_begin, NULL, false, false, false, false },
+	[VH_OP_STATUS] = { status_begin, status_answer, true, false, false,
+	    false },
+	[VH_OP_CLUSTER] = { cluster_begin, cluster_answer, true, false, false,
+	    false },
+	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false, false },
+	[VH_OP_REVOKE] = { revoke_begin, revoke_answer, true, false, false,
+	    false },
 	/* Front's own; ops.def lets no caller ask for it. */
-	[VH_OP_VSTATS] = { NULL, stats_answer, true, false, false },
+	[VH_OP_VSTATS] = { NULL, stats_answer, true, false, false, false },
 };
 
-/* Counts how a caller's request ended; logs a refusal. */
+/* Counts how a request of another node's caller ended; logs it. */
+static void
+note_relayed(struct front *f, const struct origin *to, enum vh_err err)
+{
+	shared_count(f->shared, COUNT_RELAYED_OK + outcome_of(err));
+	if (err == VH_OK)
+		LOG(DEBUG, "relayed", KV("rid", to->rid),
+		    KV("op", op_name(to->op)), KV("from", to->relay->name));
+	else if (refusals_may_log(&f->refusals, f->now, f->shared))
+		LOG(NOTICE, "relayed", KV("rid", to->rid),
+		    KV("op", op_name(to->op)), KV("from", to->relay->name),
+		    KV_ERR(err), KV("why", buf_slice(f->why)));
+}
+
+/* Counts how a request ended; logs a refusal. */
 static void
 note_end(struct front *f, const struct origin *to, enum vh_err err,
     struct mono_ns started)
@@ -41,6 +65,10 @@ note_end(struct front *f, const struct origin *to, enum vh_err err,
 
 	if (to->op == VH_OP_VSTATS)
 		return;
+	if (to->relay != NULL) {
+		note_relayed(f, to, err);
+		return;
+	}
 	atomic_fetch_add_explicit(&f->shared->requests[row][outcome_of(err)], 1,
 	    memory_order_relaxed);
 	if (err == VH_OK)
@@ -48,7 +76,7 @@ note_end(struct front *f, const struct origin *to, enum vh_err err,
 		    f->now.ns - started.ns);
 	else if (to->conn != NULL)
 		refusals_log_request(&f->refusals, f->now, f->shared,
-		    &to->conn->caller, to->op, err, buf_slice(f->why));
+		    &to->conn->caller, to->op, err, buf_slice(f->why), to->rid);
 }
 
 /* --- in ------------------------------------------------------------------- */
@@ -74,19 +102,28 @@ check_state(const struct front *f, const struct op *op)
 								: VH_OK;
 }
 
+/* What ops.def, and for other nodes the table above, let them ask. */
 static enum vh_err
-read_request(struct front *f, struct request *q, struct slice body, bool cut)
+check_op(const struct request *q)
 {
-	enum vh_err err = frame_parse(body, &q->frame);
+	bool local = q->to.conn != NULL;
+	uint16_t op = q->frame.op;
 
-	q->to.op = q->frame.op;
-	q->to.id = q->frame.id;
-	if (cut)
-		return VH_ETOOBIG;
-	TRY(err);
-	TRY(frame_check(&q->frame, q->to.conn->who));
-	if (q->frame.op >= ARRAY_LEN(ops) || ops[q->frame.op].begin == NULL)
+	TRY(frame_check(&q->frame, local ? q->to.conn->who : VH_WHO_CALLER));
+	if (op >= ARRAY_LEN(ops) || ops[op].begin == NULL)
 		return VH_EOP;
+	if (local)
+		return VH_OK;
+	if (!ops[op].relays)
+		return VH_EFORBIDDEN;
+	/* The other node chose the key; this one chooses none. */
+	return fields_have(&q->frame.f, VH_F_KID) ? VH_OK : VH_EFIELD;
+}
+
+static enum vh_err
+check(struct front *f, struct request *q)
+{
+	TRY(check_op(q));
 	if (q->frame.f.at[VH_F_DATA].len > f->settings->payload) {
 		buf_format(f->why, "payload above %u bytes",
 		    f->settings->payload);
@@ -119,6 +156,24 @@ request_is_costly(struct slice message)
 }
 
 void
+request_run(struct front *f, struct request *q, enum vh_err err)
+{
+	const struct op *op = NULL;
+
+	if (err == VH_OK)
+		err = check(f, q);
+	if (err == VH_OK) {
+		op = &ops[q->frame.op];
+		err = op->costly ? run_costly(f, op, q) : op->begin(f, q);
+	}
+	if (err == VH_OK && op->pends)
+		return;
+	note_end(f, &q->to, err, f->now);
+	if (err != VH_OK)
+		reply_error(f, &q->to, err, buf_slice(f->why));
+}
+
+void
 request_take(struct front *f, struct conn *c, struct slice message, bool cut)
 {
 	struct request q;
@@ -132,48 +187,81 @@ request_take(struct front *f, struct conn *c, struct slice message, bool cut)
 		conn_close(f, c, COUNT_MALFORMED, "malformed");
 		return;
 	}
-	enum vh_err err = read_request(f, &q, body, cut);
-	const struct op *op = err == VH_OK ? &ops[q.to.op] : NULL;
+	enum vh_err err = frame_parse(body, &q.frame);
 
-	if (op != NULL)
-		err = op->costly ? run_costly(f, op, &q) : op->begin(f, &q);
-	if (err == VH_OK && op->pends)
-		return;
-	note_end(f, &q.to, err, f->now);
-	if (err != VH_OK)
-		reply_error(f, &q.to, err, buf_slice(f->why));
+	q.to.op = q.frame.op;
+	q.to.id = q.frame.id;
+	q.asker = request_asker(f, c);
+	request_run(f, &q, cut ? VH_ETOOBIG : err);
 }
 
 struct asker
-request_asker(const struct front *f, const struct origin *to)
+request_asker(const struct front *f, const struct conn *c)
 {
-	return (struct asker){ f->policy, &to->conn->caller };
+	return (struct asker){ .policy = f->policy,
+		.caller = &c->caller,
+		.node = slice_text(f->settings->node) };
 }
 
 /* --- waiting -------------------------------------------------------------- */
 
+/* The place of a caller's request counts against its uid; false: it has all it
+ * may have. */
+static bool
+take_share(struct front *f, struct pending *p, struct conn *c)
+{
+	if (c->who == VH_WHO_CALLER) {
+		if (!quota_take(f->quotas, c->quota))
+			return false;
+		p->quota = c->quota;
+	}
+	DL_APPEND2(c->pendings, p, conn_prev, conn_next);
+	c->in_flight++;
+	return true;
+}
+
+/* That of another node's caller counts against the node, and all of them have
+ * a bound of their own: neither they nor local callers starve the others. */
+static bool
+take_relayed(struct front *f, struct pending *p, struct node *from)
+{
+	if (f->peer.relayed_count >= RELAYED_MAX ||
+	    from->relayed >= RELAYED_PER_NODE)
+		return false;
+	p->to.relay = node_again(from);
+	from->relayed++;
+	f->peer.relayed_count++;
+	DL_APPEND2(f->peer.relayed, p, conn_prev, conn_next);
+	return true;
+}
+
 struct pending *
 request_pend(struct front *f, const struct request *q)
 {
-	struct conn *c = q->to.conn;
-	bool counted = c->who == VH_WHO_CALLER;
-
-	if (counted && !quota_take(f->quotas, c->quota))
-		return NULL;
 	struct pending *p =
 	    pending_begin(f->pendings, &q->to, f->now, q->deadline);
 
-	if (p == NULL) {
-		if (counted)
-			quota_give(f->quotas, c->quota);
+	if (p == NULL)
+		return NULL;
+	if (q->to.conn != NULL ? !take_share(f, p, q->to.conn)
+			       : !take_relayed(f, p, q->to.relay)) {
+		pending_end(f->pendings, p);
 		return NULL;
 	}
-	p->quota = counted ? c->quota : NULL;
-	DL_APPEND2(c->pendings, p, conn_prev, conn_next);
-	c->in_flight++;
 	f->work += ops[q->to.op].work;
 	f->drains += q->to.op == VH_OP_DRAIN;
 	return p;
+}
+
+/* Takes one out of the list of what was relayed; nobody waits for it then. */
+static void
+leave_relayed(struct front *f, struct pending *p)
+{
+	DL_DELETE2(f->peer.relayed, p, conn_prev, conn_next);
+	f->peer.relayed_count--;
+	p->to.relay->relayed--;
+	node_end(f->nodes, p->to.relay);
+	p->to.relay = NULL;
 }
 
 void
@@ -181,10 +269,14 @@ request_drop(struct front *f, struct pending *p)
 {
 	struct conn *c = p->to.conn;
 
+	if (p->forward != NULL)
+		forward_end(f, p);
 	if (c != NULL) {
 		DL_DELETE2(c->pendings, p, conn_prev, conn_next);
 		c->in_flight--;
 	}
+	if (p->to.relay != NULL)
+		leave_relayed(f, p);
 	if (p->quota != NULL)
 		quota_give(f->quotas, p->quota);
 	f->work -= ops[p->to.op].work;
@@ -195,33 +287,39 @@ request_drop(struct front *f, struct pending *p)
 /* --- out ------------------------------------------------------------------ */
 
 /* The place is given up before a reply that may close the connection. */
-static void
-finish(struct front *f, struct pending *p, enum vh_err err)
+void
+request_finish(struct front *f, struct pending *p, enum vh_err err)
 {
 	struct origin to = p->to;
+	/* What the place holds may be the last reference. */
+	struct node *from = to.relay == NULL ? NULL : node_again(to.relay);
 
 	note_end(f, &to, err, p->started);
 	request_drop(f, p);
-	if (err != VH_OK && to.conn != NULL)
+	if (err != VH_OK && origin_waits(&to))
 		reply_error(f, &to, err, buf_slice(f->why));
+	node_end(f->nodes, from);
 }
 
 void
-request_answer(struct front *f, const struct frame *vault)
+request_answer(struct front *f, const struct frame *answer)
 {
-	struct pending *p = pending_find(f->pendings, vault->id);
-	enum vh_err err = vault->err;
+	struct pending *p = pending_find(f->pendings, answer->id);
+	enum vh_err err = answer->err;
 	bool again = false;
 
-	if (p == NULL || ops[p->to.op].answer == NULL) {
+	/* Also what an earlier question of the same request was asked for. */
+	if (p == NULL || p->asked != answer->op ||
+	    ops[p->to.op].answer == NULL) {
 		shared_count(f->shared, COUNT_LATE);
 		return;
 	}
 	buf_clear(f->why);
-	if (p->to.conn != NULL || p->to.op == VH_OP_VSTATS)
-		err = ops[p->to.op].answer(f, p, vault, &again);
+	p->asked = 0;
+	if (origin_waits(&p->to) || p->to.op == VH_OP_VSTATS)
+		err = ops[p->to.op].answer(f, p, answer, &again);
 	if (!again)
-		finish(f, p, err);
+		request_finish(f, p, err);
 }
 
 static void
@@ -229,7 +327,7 @@ finish_drain(struct front *f, struct pending *p)
 {
 	if (p->to.conn != NULL)
 		drain_reply(f, p);
-	finish(f, p, VH_OK);
+	request_finish(f, p, VH_OK);
 }
 
 void
@@ -237,14 +335,16 @@ requests_expire(struct front *f)
 {
 	struct pending *p;
 
-	buf_clear(f->why);
 	while ((p = pendings_expired(f->pendings, f->now)) != NULL) {
+		buf_clear(f->why);
 		f->stats_asked = f->stats_asked && p->to.op != VH_OP_VSTATS;
 		/* Who drains wants to know how far it got. */
+		if (p->forward != NULL)
+			forward_expired(f, p);
 		if (p->to.op == VH_OP_DRAIN)
 			finish_drain(f, p);
 		else
-			finish(f, p, VH_EDEADLINE);
+			request_finish(f, p, VH_EDEADLINE);
 	}
 }
 
@@ -253,7 +353,27 @@ requests_fail(struct front *f, enum vh_err err)
 {
 	buf_clear(f->why);
 	while (pendings_count(f->pendings) > 0)
-		finish(f, pendings_first(f->pendings), err);
+		request_finish(f, pendings_first(f->pendings), err);
+}
+
+void
+requests_abandon(struct front *f)
+{
+	while (pendings_count(f->pendings) > 0)
+		request_drop(f, pendings_first(f->pendings));
+}
+
+void
+requests_peer_lost(struct front *f, enum vh_err err)
+{
+	struct pending *p, *next;
+
+	while (f->peer.relayed != NULL)
+		leave_relayed(f, f->peer.relayed);
+	buf_clear(f->why);
+	DL_FOREACH_SAFE(pendings_first(f->pendings), p, next)
+	if (op_row(p->asked) != NULL && p->asked >= VH_OP_PKEYS)
+		request_finish(f, p, err);
 }
 
 void

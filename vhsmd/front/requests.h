@@ -13,6 +13,7 @@ struct request {
 	struct origin to;
 	struct mono_ns deadline;
 	struct frame frame;
+	struct asker asker;
 };
 
 /* Whether a whole SP message asks for work that takes the loop long. */
@@ -23,13 +24,22 @@ bool request_is_costly(struct slice message);
 void request_take(struct front *f, struct conn *c, struct slice message,
     bool cut);
 
-/* Handles one answer of the vault. */
-void request_answer(struct front *f, const struct frame *vault);
+/* Handles a request that was read: to, frame and asker are set.  err: what was
+ * wrong with it already. */
+void request_run(struct front *f, struct request *q, enum vh_err err);
+
+/* Handles one answer of the vault or of peer; of the op that was asked for. */
+void request_answer(struct front *f, const struct frame *answer);
 
 /* Answers what waited too long. */
 void requests_expire(struct front *f);
 /* Answers all that waits with err. */
 void requests_fail(struct front *f, enum vh_err err);
+/* Ends all that waits, without answers. */
+void requests_abandon(struct front *f);
+/* Peer is gone: what it was asked is answered with err, and nobody waits any
+ * more for what it relayed. */
+void requests_peer_lost(struct front *f, enum vh_err err);
 /* Once a round: answers who waits for the node to be drained, if it is. */
 void requests_settle(struct front *f);
 /* No new work from now on, or work again. */
@@ -43,7 +53,11 @@ struct pending *request_pend(struct front *f, const struct request *q);
 /* Gives the place up: for a handler that fails after request_pend. */
 void request_drop(struct front *f, struct pending *p);
 
-/* Who asks: valid while the connection is. */
-struct asker request_asker(const struct front *f, const struct origin *to);
+/* Ends what waits, with a reply that was made already or, for an error, with
+ * that; f->why may hold a line. */
+void request_finish(struct front *f, struct pending *p, enum vh_err err);
+
+/* The caller of a connection. */
+struct asker request_asker(const struct front *f, const struct conn *c);
 
 #endif

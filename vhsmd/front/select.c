@@ -69,9 +69,10 @@ selector_parse(const struct fields *f, struct selector *out, struct buf *why)
 }
 
 bool
-select_matches(const struct selector *s, const struct asker *asker,
-    const struct dkey *key)
+select_matches(const struct search *q, const struct dkey *key)
 {
+	const struct selector *s = q->s;
+
 	if (s->kid.len > 0 && !slice_is(s->kid, key->kid))
 		return false;
 	if (s->name.len > 0 &&
@@ -81,8 +82,25 @@ select_matches(const struct selector *s, const struct asker *asker,
 	    (s->crv != 0 && s->crv != key->pub.crv) ||
 	    (s->use != 0 && s->use != key->use))
 		return false;
-	return policy_allows(asker->policy, asker->caller,
-	    slice_text(key->allow));
+	return policy_allows(q->asker, slice_text(key->allow),
+	    q->holds == NULL && key->here);
+}
+
+static bool
+takes(const struct search *q, const struct dkey *key, const struct alg *alg)
+{
+	return dkey_serves(key, q->purpose) &&
+	       (alg == NULL || dkey_alg(key, alg) != NULL) &&
+	       select_matches(q, key) &&
+	       (q->holds == NULL || q->holds(q->context, key));
+}
+
+const struct dkey *
+search_named(const struct search *q, struct slice kid, const struct alg *alg)
+{
+	const struct dkey *key = directory_get(q->d, kid);
+
+	return key != NULL && takes(q, key, alg) ? key : NULL;
 }
 
 const struct dkey *
@@ -91,22 +109,9 @@ search_next(const struct search *q, const struct alg *alg, size_t *i)
 	const struct dkey *key;
 
 	while ((key = directory_at(q->d, (*i)++)) != NULL)
-		if (key->use == q->use &&
-		    (alg == NULL || dkey_alg(key, alg) != NULL) &&
-		    select_matches(q->s, q->asker, key))
+		if (takes(q, key, alg))
 			return key;
 	return NULL;
-}
-
-static const struct dkey *
-pick_by_kid(const struct search *q, const struct alg *alg)
-{
-	const struct dkey *key = directory_get(q->d, q->s->kid);
-
-	if (key == NULL || key->use != q->use ||
-	    !select_matches(q->s, q->asker, key))
-		return NULL;
-	return alg == NULL || dkey_alg(key, alg) != NULL ? key : NULL;
 }
 
 /* A random one of those that fit; NULL when none does. */
@@ -117,7 +122,7 @@ pick(const struct search *q, const struct alg *alg, uint64_t random)
 	const struct dkey *key = NULL;
 
 	if (q->s->kid.len > 0)
-		return pick_by_kid(q, alg);
+		return search_named(q, q->s->kid, alg);
 	while (search_next(q, alg, &i) != NULL)
 		fits++;
 	if (fits == 0)
@@ -150,43 +155,83 @@ selector_say(const struct selector *s, struct buf *why)
 	say_text(why, "use", slice_text(use_name(s->use)));
 }
 
+static const char *
+use_of(enum purpose purpose)
+{
+	return purpose == FOR_SIGN || purpose == FOR_VERIFY
+		   ? use_name(VH_USE_SIG)
+		   : use_name(VH_USE_ENC);
+}
+
 /* What was asked for, never what there is: a key that is forbidden and one that
  * does not exist read the same. */
 static enum vh_err
 say_none(const struct search *q, enum vh_err err, struct buf *why)
 {
-	buf_format(why,
-	    err == VH_EALG ? "the key fits none of the algorithms (use %s):"
-			   : "no key (use %s):",
-	    use_name(q->use));
+	const char *what = "no key";
+
+	if (err == VH_EALG)
+		what = "the key fits none of the algorithms";
+	if (err == VH_EINACTIVE)
+		what = "the key is published and not active yet";
+	buf_format(why, "%s (use %s):", what, use_of(q->purpose));
 	selector_say(q->s, why);
 	return err;
 }
 
+static bool
+fits_list(const struct selector *s, const struct dkey *key)
+{
+	for (size_t i = 0; i < s->alg_count; i++)
+		if (dkey_alg(key, s->algs[i]) != NULL)
+			return true;
+	return s->alg_count == 0;
+}
+
+/* Whether there is a key that will do once it is active. */
+static bool
+is_early(const struct search *q)
+{
+	struct search later = *q;
+	const struct dkey *key;
+	size_t i = 0;
+
+	later.purpose = FOR_VERIFY;
+	if (q->purpose != FOR_SIGN)
+		return false;
+	while ((key = search_next(&later, NULL, &i)) != NULL)
+		if (key->state == VH_KEY_PUBLISHED && fits_list(q->s, key))
+			return true;
+	return false;
+}
+
+/* Why none was found. */
+static enum vh_err
+reason(const struct search *q)
+{
+	bool named = q->s->kid.len > 0 || q->s->name.len > 0;
+
+	if (q->s->alg_count > 0 && named && pick(q, NULL, 0) != NULL)
+		return VH_EALG;
+	return is_early(q) ? VH_EINACTIVE : VH_ENOKEY;
+}
+
 enum vh_err
-select_key(const struct directory *d, const struct selector *s, enum vh_use use,
-    const struct asker *asker, uint64_t random, struct choice *out,
+select_key(const struct search *q, uint64_t random, struct choice *out,
     struct buf *why)
 {
-	const struct search q = { d, s, asker, use };
 	const struct dkey *key;
 
-	for (size_t i = 0; i < s->alg_count; i++) {
-		key = pick(&q, s->algs[i], random);
+	for (size_t i = 0; i < q->s->alg_count; i++) {
+		key = pick(q, q->s->algs[i], random);
 		if (key == NULL)
 			continue;
-		*out = (struct choice){ key, s->algs[i] };
+		*out = (struct choice){ key, q->s->algs[i] };
 		return VH_OK;
 	}
-	key = pick(&q, NULL, random);
-	if (s->alg_count > 0) {
-		bool named = s->kid.len > 0 || s->name.len > 0;
-
-		return say_none(&q, key != NULL && named ? VH_EALG : VH_ENOKEY,
-		    why);
-	}
+	key = q->s->alg_count == 0 ? pick(q, NULL, random) : NULL;
 	if (key == NULL || dkey_preset(key) == NULL)
-		return say_none(&q, VH_ENOKEY, why);
+		return say_none(q, reason(q), why);
 	*out = (struct choice){ key, dkey_preset(key)->alg };
 	return VH_OK;
 }

@@ -18,12 +18,6 @@ struct selector {
 	size_t alg_count;
 };
 
-/* Who asks; a key that may not be used by them is as good as absent. */
-struct asker {
-	const struct policy *policy;
-	const struct caller *caller;
-};
-
 struct choice {
 	const struct dkey *key;
 	const struct alg *alg;
@@ -35,27 +29,36 @@ struct choice {
 enum vh_err selector_parse(const struct fields *f, struct selector *out,
     struct buf *why);
 
-/* Whether a key holds every criterion but alg, and the asker may use it. */
-bool select_matches(const struct selector *s, const struct asker *asker,
-    const struct dkey *key);
-
-/* One of the keys of that use that hold all criteria: the first algorithm of
- * the list that any of them fits decides, then random.  Without a list, any key
- * with its preset.  VH_ENOKEY; VH_EALG when kid or name found a key that fits
- * no algorithm of the list.  *why then says what was asked for. */
-enum vh_err select_key(const struct directory *d, const struct selector *s,
-    enum vh_use use, const struct asker *asker, uint64_t random,
-    struct choice *out, struct buf *why);
-
-/* A walk over the keys of that use that hold all criteria but alg, are allowed
- * and fit alg (NULL: any), in the directory's order: *i starts at 0; NULL at
- * the end. */
+/* What is looked for, and where.  A key that the asker may not use is as good
+ * as absent. */
 struct search {
 	const struct directory *d;
 	const struct selector *s;
 	const struct asker *asker;
-	enum vh_use use;
+	enum purpose purpose;
+	/* For the use of another node's key: whether there is a holder to ask.
+	 * NULL: the key is to be used here. */
+	bool (*holds)(const void *context, const struct dkey *key);
+	const void *context;
 };
+
+/* Whether a key holds every criterion but alg, and the asker may use it. */
+bool select_matches(const struct search *q, const struct dkey *key);
+
+/* One of the keys that serve the purpose and hold all criteria: the first
+ * algorithm of the list that any of them fits decides, then random.  Without a
+ * list, any key with its preset.  VH_ENOKEY; VH_EALG when kid or name found a
+ * key that fits no algorithm of the list; VH_EINACTIVE when there would be one,
+ * were it active.  *why then says what was asked for. */
+enum vh_err select_key(const struct search *q, uint64_t random,
+    struct choice *out, struct buf *why);
+
+/* The key of that kid, if it serves, matches and fits alg (NULL: any). */
+const struct dkey *search_named(const struct search *q, struct slice kid,
+    const struct alg *alg);
+
+/* A walk over all such keys, in the directory's order: *i starts at 0; NULL at
+ * the end. */
 const struct dkey *search_next(const struct search *q, const struct alg *alg,
     size_t *i);
 

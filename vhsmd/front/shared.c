@@ -17,16 +17,15 @@ struct shared_locked {
 	pthread_cond_t came;
 	struct published *published;
 	struct vault_stats stats;
+	struct peer_events events;
 	uint64_t stats_count; /* how often statistics came */
 	bool wanted;          /* the eventfd was written and not yet noted */
 	int wake;
 };
 
-static const struct {
-	const char *metric, *help;
-	bool gauge;
-} count_rows[] = {
-#define VH_COUNT(name, gauge, metric, help) { metric, help, gauge },
+static const struct count_row count_rows[] = {
+#define VH_COUNT(name, gauge, metric, label, value, help)                      \
+	{ metric, label, value, help, gauge },
 #include "front/counts.def"
 };
 
@@ -35,7 +34,8 @@ static const char *const outcome_names[OUTCOMES] = { "ok", "refused", "busy",
 
 /* Operations callers may ask for; the row after them is for all others. */
 static const uint16_t op_rows[SHARED_OPS - 1] = { VH_OP_SIGN, VH_OP_DECRYPT,
-	VH_OP_VERIFY, VH_OP_ENCRYPT, VH_OP_KEYS, VH_OP_STATUS, VH_OP_DRAIN };
+	VH_OP_VERIFY, VH_OP_ENCRYPT, VH_OP_KEYS, VH_OP_STATUS, VH_OP_CLUSTER,
+	VH_OP_DRAIN, VH_OP_REVOKE };
 
 const char *
 outcome_name(enum outcome outcome)
@@ -68,22 +68,10 @@ shared_op_row(unsigned op)
 	return ARRAY_LEN(op_rows);
 }
 
-const char *
-count_metric(enum count which)
+const struct count_row *
+count_row(enum count which)
 {
-	return count_rows[which].metric;
-}
-
-const char *
-count_help(enum count which)
-{
-	return count_rows[which].help;
-}
-
-bool
-count_is_gauge(enum count which)
-{
-	return count_rows[which].gauge;
+	return &count_rows[which];
 }
 
 static bool
@@ -137,7 +125,7 @@ shared_free(struct shared *s)
 bool
 shared_is_ready(const struct shared *s)
 {
-	return s->serving && !s->draining;
+	return s->serving && !s->draining && !s->joining;
 }
 
 struct published *
@@ -285,4 +273,20 @@ shared_stats_peek(struct shared *s, struct vault_stats *out)
 	*out = s->locked->stats;
 	unlock(s);
 	return have;
+}
+
+void
+shared_events_set(struct shared *s, const struct peer_events *events)
+{
+	lock(s);
+	s->locked->events = *events;
+	unlock(s);
+}
+
+void
+shared_events_get(struct shared *s, struct peer_events *out)
+{
+	lock(s);
+	*out = s->locked->events;
+	unlock(s);
 }

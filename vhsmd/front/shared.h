@@ -24,14 +24,14 @@ enum outcome outcome_of(enum vh_err err);
 
 /* Rows of the request counters: one an operation callers may ask for, and a
  * last one for numbers that are none. */
-#define SHARED_OPS 8
+#define SHARED_OPS 10
 /* Label of a row: "SIGN" ... "other". */
 const char *shared_op_label(size_t row);
 /* The row of an operation number, whatever it is. */
 size_t shared_op_row(unsigned op);
 
 enum count {
-#define VH_COUNT(name, gauge, metric, help) COUNT_##name,
+#define VH_COUNT(name, gauge, metric, label, value, help) COUNT_##name,
 #include "front/counts.def"
 	COUNTS
 };
@@ -64,6 +64,18 @@ struct vault_stats {
 	struct vault_row lanes[VAULT_LANES], algs[VAULT_ALGS];
 };
 
+#define PEER_EVENTS 96
+
+/* What peer counts, under names of its own. */
+struct peer_event {
+	char name[48];
+	uint64_t value;
+};
+struct peer_events {
+	size_t count;
+	struct peer_event rows[PEER_EVENTS];
+};
+
 /* Counters are read and written without a lock; all else through functions. */
 struct shared {
 	_Atomic uint64_t requests[SHARED_OPS][OUTCOMES];
@@ -72,6 +84,8 @@ struct shared {
 	/* The vault has committed (all self-tests passed) and the loop runs. */
 	_Atomic bool serving;
 	_Atomic bool draining;
+	/* The node is in a cluster whose keys are not known yet. */
+	_Atomic bool joining;
 	struct mono_ns started;
 	struct shared_locked *locked; /* private to shared.c */
 };
@@ -81,7 +95,7 @@ struct shared *shared_new(void);
 void shared_free(struct shared *s);
 AUTO_FREE(struct shared, shared_free)
 
-/* What /readyz says: serving and not draining. */
+/* What /readyz says: serving, and neither draining nor joining. */
 bool shared_is_ready(const struct shared *s);
 
 static inline void
@@ -90,10 +104,13 @@ shared_count(struct shared *s, enum count which)
 	atomic_fetch_add_explicit(&s->counts[which], 1, memory_order_relaxed);
 }
 
-/* Name and help of a counter, and whether it is a gauge. */
-const char *count_metric(enum count which);
-const char *count_help(enum count which);
-bool count_is_gauge(enum count which);
+/* A row of counts.def.  label and value are NULL when the metric has none; help
+ * is NULL in all but the first row of a metric. */
+struct count_row {
+	const char *metric, *label, *value, *help;
+	bool gauge;
+};
+const struct count_row *count_row(enum count which);
 
 /* A JWK Set of that text, one reference, the caller's; NULL: out of memory. */
 struct published *published_new(struct slice text);
@@ -118,5 +135,9 @@ void shared_stats_noted(struct shared *s);
 void shared_stats_set(struct shared *s, const struct vault_stats *stats);
 /* Copies what is there, without waiting; false when nothing came yet. */
 bool shared_stats_peek(struct shared *s, struct vault_stats *out);
+
+/* Peer's counters, as it said last; none before. */
+void shared_events_set(struct shared *s, const struct peer_events *events);
+void shared_events_get(struct shared *s, struct peer_events *out);
 
 #endif

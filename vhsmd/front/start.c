@@ -5,9 +5,9 @@
 #include "base/log.h"
 #include "front/http_tls.h"
 #include "front/loop.h"
+#include "front/peerlink.h"
+#include "front/remote.h"
 #include "front/vaultlink.h"
-
-#define JWKS_TEXT_MAX (64u << 20) /* DIRECTORY_KEYS of about 1 KiB */
 
 static const struct {
 	enum vh_role role;
@@ -17,6 +17,7 @@ static const struct {
 	{ VH_ROLE_OPERATORS, offsetof(struct given, operators) },
 	{ VH_ROLE_HTTP, offsetof(struct given, http) },
 	{ VH_ROLE_VAULT, offsetof(struct given, vault) },
+	{ VH_ROLE_PEER, offsetof(struct given, peer) },
 	{ VH_ROLE_TLS_CERT, offsetof(struct given, tls_cert) },
 	{ VH_ROLE_TLS_KEY, offsetof(struct given, tls_key) },
 };
@@ -124,17 +125,8 @@ open_vault(struct front *f, struct given *g)
 static enum vh_err
 publish(struct front *f, struct given *g)
 {
-	AUTO(buf_free) struct buf *text = buf_new(JWKS_TEXT_MAX);
-
 	(void)g;
-	directory_put_jwks(text, f->directory);
-	TRY(buf_end(text));
-	struct published *p = published_new(buf_slice(text));
-
-	if (p == NULL)
-		return VH_ENOMEM;
-	shared_published_set(f->shared, p);
-	return VH_OK;
+	return remote_publish(f);
 }
 
 static enum vh_err
@@ -163,6 +155,13 @@ listen_all(struct front *f, struct given *g)
 	return VH_OK;
 }
 
+/* In a cluster; the supervisor may as well give it later. */
+static enum vh_err
+open_peer(struct front *f, struct given *g)
+{
+	return g->peer < 0 ? VH_OK : peer_attach(f, take_int(&g->peer));
+}
+
 static const struct {
 	const char *name;
 	enum vh_err (*run)(struct front *f, struct given *g);
@@ -172,6 +171,7 @@ static const struct {
 	{ "publish", publish },
 	{ "loop", watch },
 	{ "sockets", listen_all },
+	{ "peer", open_peer },
 };
 
 static enum vh_err

@@ -8,7 +8,7 @@
 
 /* Descriptors given, -1 where none came. */
 struct given {
-	int callers, operators, http, vault, tls_cert, tls_key;
+	int callers, operators, http, vault, peer, tls_cert, tls_key;
 };
 void given_init(struct given *g);
 void given_close(struct given *g);

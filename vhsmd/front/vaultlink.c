@@ -143,12 +143,12 @@ vault_flush(struct front *f)
 }
 
 struct buf *
-vault_ask(struct front *f, const struct pending *p, enum vh_op op,
-    size_t *start)
+vault_ask(struct front *f, struct pending *p, enum vh_op op, size_t *start)
 {
 	struct buf *b = link_out(f->vault);
 	uint32_t left = mono_left_ms(p->deadline, f->now);
 
+	p->asked = (uint16_t)op;
 	/* 0 would mean no deadline. */
 	*start = frame_request(b, op, pending_id(f->pendings, p),
 	    left == 0 ? 1 : left);

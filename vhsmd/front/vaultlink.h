@@ -20,7 +20,7 @@ void vault_flush(struct front *f);
 
 /* Opens a request to the vault on behalf of p, with p's remaining time.  Fields
  * are put into what it returns; frame_close(b, *start) ends it. */
-struct buf *vault_ask(struct front *f, const struct pending *p, enum vh_op op,
+struct buf *vault_ask(struct front *f, struct pending *p, enum vh_op op,
     size_t *start);
 
 #endif

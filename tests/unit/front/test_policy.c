@@ -17,7 +17,9 @@ allows(const struct policy *p, uint32_t uid, uint32_t gid, const char *allow)
 {
 	const struct caller c = { .uid = uid, .gid = gid };
 
-	return policy_allows(p, &c, slice_text(allow));
+	const struct asker a = { .policy = p, .caller = &c };
+
+	return policy_allows(&a, slice_text(allow), true);
 }
 
 Test(policy, an_empty_allow_lets_everyone_in)
@@ -83,9 +85,11 @@ Test(policy, supplementary_groups_count)
 		.group_count = 2,
 		.groups = { 20, 33 } };
 
-	cr_expect(policy_allows(p, &c, slice_text("web")));
+	const struct asker a = { .policy = p, .caller = &c };
+
+	cr_expect(policy_allows(&a, slice_text("web"), true));
 	c.group_count = 1;
-	cr_expect_not(policy_allows(p, &c, slice_text("web")));
+	cr_expect_not(policy_allows(&a, slice_text("web"), true));
 }
 
 Test(policy, anything_else_is_refused)
@@ -115,4 +119,91 @@ Test(policy, members_are_bounded)
 	cr_expect_eq(policy_parse(text, &p), VH_ETOOBIG);
 	cr_expect_null(p);
 	free(text);
+}
+
+/* --- clusters ------------------------------------------------------------- */
+
+/* A caller of node "b" that has these principals there. */
+static bool
+lets_in(const struct policy *p, const char *principals, const char *allow)
+{
+	const struct asker a = { .policy = p,
+		.node = slice_text("b"),
+		.principals = slice_text(principals) };
+
+	/* Whatever is said about uids: they are not of this node. */
+	cr_expect_eq(policy_allows(&a, slice_text(allow), true),
+	    policy_allows(&a, slice_text(allow), false));
+	return policy_allows(&a, slice_text(allow), true);
+}
+
+Test(policy, a_callers_own_node_may_be_named)
+{
+	AUTO(policy_free) struct policy *p = policy_of("app=uid:1001");
+	const struct caller c = { .uid = 1001 };
+	const struct asker a = { .policy = p,
+		.caller = &c,
+		.node = slice_text("a") };
+
+	cr_expect(policy_allows(&a, slice_text("a/app"), true));
+	cr_expect(policy_allows(&a, slice_text("a/uid:1001"), true));
+	cr_expect(policy_allows(&a, slice_text("a/uid:1001"), false));
+	cr_expect_not(policy_allows(&a, slice_text("b/app"), true));
+	cr_expect_not(policy_allows(&a, slice_text("a/uid:1002"), true));
+	cr_expect_not(policy_allows(&a, slice_text("/app,a/,a"), true));
+}
+
+Test(policy, a_plain_uid_of_another_nodes_key_is_nobody_here)
+{
+	AUTO(policy_free) struct policy *p = policy_of("app=uid:1001");
+	const struct caller c = { .uid = 1001 };
+	const struct asker a = { .policy = p,
+		.caller = &c,
+		.node = slice_text("a") };
+
+	cr_expect(policy_allows(&a, slice_text("uid:1001"), true));
+	cr_expect_not(policy_allows(&a, slice_text("uid:1001"), false));
+	cr_expect(policy_allows(&a, slice_text("uid:1001,app"), false));
+}
+
+Test(policy, another_nodes_caller_is_in_by_cluster_wide_names)
+{
+	AUTO(policy_free) struct policy *p = policy_of("app=uid:1;none=");
+
+	cr_expect(lets_in(p, "uid:7,app", ""));
+	cr_expect(lets_in(p, "uid:7,app", "app"));
+	cr_expect(lets_in(p, "uid:7,none", "none"), "nobody here, but a name");
+	cr_expect_not(lets_in(p, "uid:7", "app"));
+	cr_expect_not(lets_in(p, "uid:7,web", "web"), "unknown here");
+	cr_expect_not(lets_in(p, "uid:7", "uid:7"), "a uid of this node");
+	cr_expect_not(lets_in(p, "gid:7", "gid:7"));
+	cr_expect_not(lets_in(p, "", "app"));
+	cr_expect_not(lets_in(p, ",", ",app"));
+}
+
+Test(policy, another_nodes_caller_is_in_by_node_and_principal)
+{
+	AUTO(policy_free) struct policy *p = policy_of("app=uid:1");
+
+	cr_expect(lets_in(p, "uid:7", "b/uid:7"));
+	cr_expect(lets_in(p, "uid:7,web", "x,b/web"));
+	cr_expect_not(lets_in(p, "uid:7", "c/uid:7"));
+	cr_expect_not(lets_in(p, "uid:7", "b/uid:8"));
+	cr_expect_not(lets_in(p, "b/app,c/app", "c/app"));
+	cr_expect_not(lets_in(p, "uid:7", "b/"));
+	cr_expect_not(lets_in(p, "uid:7", "/uid:7"));
+}
+
+Test(policy, principals_are_listed_once_and_bounded)
+{
+	AUTO(policy_free)
+	struct policy *p = policy_of("app=uid:1+gid:5;web=gid:5;x=uid:2");
+	AUTO(buf_free) struct buf *b = buf_new(100);
+	const struct caller c = { .uid = 1, .gid = 5 };
+
+	policy_put_principals(b, p, &c, 100);
+	cr_expect(slice_is(buf_slice(b), "uid:1,app,web"));
+	buf_clear(b);
+	policy_put_principals(b, p, &c, 9);
+	cr_expect(slice_is(buf_slice(b), "uid:1,app"));
 }

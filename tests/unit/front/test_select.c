@@ -60,15 +60,19 @@ static enum vh_err
 choose(struct bench *b, struct ask a, struct choice *out)
 {
 	AUTO(buf_free) struct buf *body = fields_of(a);
-	const struct asker asker = { b->policy, &b->caller };
+	const struct asker asker = { .policy = b->policy,
+		.caller = &b->caller };
 	struct selector s;
+	const struct search q = { .d = b->d,
+		.s = &s,
+		.asker = &asker,
+		.purpose = a.op == VH_USE_ENC ? FOR_ENCRYPT : FOR_SIGN };
 	struct fields f;
 
 	buf_clear(b->why);
 	cr_assert_eq(fields_parse(buf_slice(body), &f), VH_OK);
 	TRY(selector_parse(&f, &s, b->why));
-	return select_key(b->d, &s, a.op == 0 ? VH_USE_SIG : a.op, &asker,
-	    a.random, out, b->why);
+	return select_key(&q, a.random, out, b->why);
 }
 
 static void

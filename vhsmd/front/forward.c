@@ -1,0 +1,318 @@
+/* A request goes to a node that can use a key that fits: of two random ones
+ * that did not fail just now, the one with less to do.  A node that says it
+ * cannot, or is lost, is followed by another holder of the key, then by holders
+ * of other keys that fit.  So is one that says nothing for FORWARD_NEXT_MS, but
+ * its answer still counts when it comes: to sign or decrypt twice does no harm,
+ * and whoever is merely slow needs no second chance.  No node is asked twice
+ * for one request.
+ *
+ * A node that has answered anything since it was asked is slow and not lost: it
+ * is waited for until the deadline.  Otherwise, after FORWARD_LOST_MS, the
+ * caller has waited long enough. */
+#include "front/forward.h"
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "front/forward_core.h"
+#include "front/forward_wire.h"
+#include "front/requests.h"
+
+/* What nodes said, by how much it tells the caller. */
+static const enum vh_err telling[] = { VH_EBUSY, VH_ELOST, VH_EINACTIVE,
+	VH_EALG };
+
+size_t
+forward_rank(enum vh_err err)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(telling) && telling[i] != err)
+		i++;
+	return err == VH_OK ? i + 1 : i;
+}
+
+/* Peer was started just now: it may not have found the others yet. */
+bool
+forward_is_early(const struct front *f)
+{
+	return !mono_passed(mono_after_ms(f->peer.since, FORWARD_PEER_MS),
+	    f->now);
+}
+
+/* --- how it ends ---------------------------------------------------------- */
+
+static void
+note_said(struct forward *w, enum vh_err err)
+{
+	if (err == VH_EDRAINING)
+		err = VH_EBUSY;
+	if (forward_rank(err) < forward_rank(w->said))
+		w->said = err;
+}
+
+static void
+count_end(struct front *f, enum vh_err err)
+{
+	enum count which = COUNT_FORWARDS_REFUSED;
+
+	if (err == VH_OK)
+		which = COUNT_FORWARDS_OK;
+	else if (err == VH_EBUSY)
+		which = COUNT_FORWARDS_BUSY;
+	else if (err == VH_ELOST || err == VH_EDEADLINE)
+		which = COUNT_FORWARDS_LOST;
+	shared_count(f->shared, which);
+}
+
+/* With a reply that was made, or an error. */
+static void
+finish(struct front *f, struct forward *w, enum vh_err err)
+{
+	count_end(f, err);
+	request_finish(f, w->p, err);
+}
+
+/* It is asked last for a while. */
+static void
+blame(struct front *f, struct node *n, const struct forward *w)
+{
+	if (!node_is_avoided(n, f->now))
+		LOG(NOTICE, "node-silent", KV("node", n->name),
+		    KV("rid", w->p->to.rid));
+	node_failed(n, f->now);
+}
+
+static void
+say_asked(struct front *f, const struct forward *w, enum vh_err err)
+{
+	buf_clear(f->why);
+	if (w->count > 0)
+		buf_put_text(f->why, err_text(err));
+	for (size_t i = 0; i < w->count; i++)
+		buf_format(f->why, "%s%s", i == 0 ? "; asked " : ", ",
+		    w->asked[i]->name);
+}
+
+/* There is nobody left to ask, and nobody left to wait for. */
+static void
+give_up(struct front *f, struct forward *w)
+{
+	enum vh_err err = w->said == VH_OK ? VH_ELOST : w->said;
+
+	say_asked(f, w, err);
+	finish(f, w, err);
+}
+
+static bool
+is_over(const struct front *f, const struct forward *w)
+{
+	return mono_passed(mono_after_ms(w->since, FORWARD_LOST_MS), f->now);
+}
+
+/* Whether one that was asked is alive and merely slow. */
+static bool
+is_worth_waiting(const struct forward *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->tries[i] != NULL &&
+		    w->tries[i]->node->heard.ns > w->tries[i]->since.ns)
+			return true;
+	return false;
+}
+
+/* Asks somebody else; when there is nobody, waits for those who were asked. */
+static void
+go_on(struct front *f, struct forward *w)
+{
+	enum vh_err err;
+
+	if (!origin_waits(&w->p->to)) {
+		finish(f, w, VH_ELOST);
+		return;
+	}
+	err = f->peer.link == NULL ? VH_ELOST : forward_ask_next(f, w);
+	if (err == VH_OK)
+		return;
+	bool wait = w->live > 0 ? !is_over(f, w) || is_worth_waiting(w)
+				: !is_over(f, w) && forward_is_early(f);
+
+	/* That nobody is left is no news. */
+	if (err == VH_EBUSY)
+		note_said(w, err);
+	if (!wait) {
+		give_up(f, w);
+		return;
+	}
+	if (w->live == 0)
+		forward_forget(f, w);
+	forward_wake_at(f, w, mono_after_ms(f->now, FORWARD_NEXT_MS / 2));
+}
+
+/* What it says about the node that it has said nothing. */
+static void
+judge_silent(struct front *f, struct forward *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct try *y = w->tries[i];
+
+		if (y != NULL && y->node->heard.ns <= y->since.ns &&
+		    mono_passed(mono_after_ms(y->since, FORWARD_NEXT_MS),
+			f->now))
+			blame(f, y->node, w);
+	}
+}
+
+void
+forward_expired(struct front *f, struct pending *p)
+{
+	judge_silent(f, p->forward);
+	say_asked(f, p->forward, VH_EDEADLINE);
+	count_end(f, VH_EDEADLINE);
+}
+
+void
+forwards_tick(struct front *f)
+{
+	struct forwards *t = f->forwards;
+	struct forward *w, *next;
+	struct mono_ns soonest = { UINT64_MAX };
+
+	if (t->all == NULL || !mono_passed(t->soonest, f->now))
+		return;
+	DL_FOREACH_SAFE(t->all, w, next)
+	{
+		if (!mono_passed(w->next_at, f->now))
+			continue;
+		judge_silent(f, w);
+		if (w->live > 0 && !is_over(f, w) && is_worth_waiting(w))
+			forward_wake_at(f, w,
+			    mono_after_ms(f->now, FORWARD_NEXT_MS));
+		else
+			go_on(f, w);
+	}
+	DL_FOREACH(t->all, w)
+	if (w->next_at.ns < soonest.ns)
+		soonest = w->next_at;
+	t->soonest = soonest;
+}
+
+int
+forwards_wait_ms(const struct front *f)
+{
+	if (f->forwards->all == NULL)
+		return -1;
+	uint32_t left = mono_left_ms(f->forwards->soonest, f->now);
+
+	return left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
+/* --- answers -------------------------------------------------------------- */
+
+/* Errors by which a node says that it cannot, though another may. */
+static bool
+is_elsewhere(enum vh_err err)
+{
+	static const enum vh_err rows[] = { VH_EBUSY, VH_EDRAINING, VH_ELOST,
+		VH_EDEADLINE, VH_ENOKEY, VH_EINACTIVE, VH_EFORBIDDEN, VH_EOP,
+		VH_EVERSION, VH_EALG, VH_ENOMEM, VH_EIO, VH_EINTERNAL,
+		VH_ENODAEMON, VH_EPARSE };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i] == err)
+			return true;
+	return false;
+}
+
+/* The node's own answer, checked; then the caller's reply. */
+static enum vh_err
+read_answer(struct front *f, struct try *y, const struct frame *outer)
+{
+	struct pending *p = y->of->p;
+	struct frame inner;
+	struct want want;
+
+	TRY(frame_parse(outer->f.at[VH_F_ANSWER], &inner));
+	if (!inner.answer || inner.op != p->to.op || inner.id != p->to.id)
+		return VH_EPARSE;
+	if (inner.err != VH_OK) {
+		forward_put_why(f->why, y->node->name, inner.f.at[VH_F_WHY]);
+		return inner.err;
+	}
+	if (!origin_waits(&p->to))
+		return VH_OK;
+	TRY(forward_want(f, p, &want));
+	return forward_reply(f, p, &want, y->key, &inner.f);
+}
+
+/* What is wrong with an answer is nothing that a caller could mend. */
+static enum vh_err
+take_answer(struct front *f, struct try *y, const struct frame *outer)
+{
+	enum vh_err err = read_answer(f, y, outer);
+
+	if (err != VH_EPARSE)
+		return err;
+	if (refusals_may_log(&f->refusals, f->now, f->shared))
+		LOG(NOTICE, "answer-not-acceptable", KV("node", y->node->name),
+		    KV("rid", y->of->p->to.rid));
+	buf_clear(f->why);
+	return VH_EINTERNAL;
+}
+
+void
+forward_answer(struct front *f, const struct frame *answer)
+{
+	struct try *y = try_find(f->forwards->tries, answer->id);
+	enum vh_err err = answer->err;
+
+	if (y == NULL) {
+		shared_count(f->shared, COUNT_LATE);
+		return;
+	}
+	struct forward *w = y->of;
+
+	buf_clear(f->why);
+	if (err == VH_OK) {
+		node_answered(y->node, f->now);
+		err = take_answer(f, y, answer);
+	} else if (err != VH_EBUSY) {
+		/* Peer did not get through to it; a new one may not have tried.
+		 */
+		if (!forward_is_early(f))
+			blame(f, y->node, w);
+		err = VH_ELOST;
+	}
+	if (err != VH_OK)
+		LOG(DEBUG, "forward-refused", KV("rid", w->p->to.rid),
+		    KV("by", y->node->name), KV_ERR(err));
+	forward_end_try(f, y);
+	if (err == VH_OK || !is_elsewhere(err)) {
+		finish(f, w, err);
+		return;
+	}
+	note_said(w, err);
+	go_on(f, w);
+}
+
+void
+forwards_peer_lost(struct front *f)
+{
+	struct forward *w;
+
+	DL_FOREACH(f->forwards->all, w)
+	{
+		forward_forget(f, w);
+		forward_wake_at(f, w, mono_after_ms(f->now, FORWARD_NEXT_MS));
+	}
+}
+
+void
+forwards_peer_came(struct front *f)
+{
+	struct forward *w;
+
+	DL_FOREACH(f->forwards->all, w)
+	forward_wake_at(f, w, f->now);
+	f->forwards->soonest = f->now;
+}

@@ -1,0 +1,113 @@
+#include "front/forward_choose.h"
+
+/* The nodes that may be asked for a request: not those that were; rather not
+ * such as failed just now; none that has enough of us. */
+struct circle {
+	const struct asked *asked;
+	struct mono_ns now;
+	enum { GOOD, FAILED, FULL } most; /* that is put up with */
+};
+
+static bool
+may_ask(const struct circle *c, const struct node *n)
+{
+	if ((c->most < FULL && n->asked >= FORWARDS_OF_NODE) ||
+	    (c->most < FAILED && node_is_avoided(n, c->now)))
+		return false;
+	for (size_t i = 0; i < c->asked->count; i++)
+		if (c->asked->nodes[i] == n)
+			return false;
+	return true;
+}
+
+static bool
+has_holder(const void *context, const struct dkey *key)
+{
+	for (size_t i = 0; i < key->holder_count; i++)
+		if (may_ask(context, key->holders[i]))
+			return true;
+	return false;
+}
+
+/* The i-th holder that may be asked, counted from the start. */
+static struct node *
+holder_at(const struct circle *c, const struct dkey *key, size_t i)
+{
+	for (size_t k = 0; k < key->holder_count; k++)
+		if (may_ask(c, key->holders[k]) && i-- == 0)
+			return key->holders[k];
+	return NULL;
+}
+
+/* Of two random ones the one with less to do; has_holder said there is one. */
+static struct node *
+pick_holder(struct front *f, const struct circle *c, const struct dkey *key)
+{
+	size_t fit = 0;
+
+	for (size_t i = 0; i < key->holder_count; i++)
+		fit += may_ask(c, key->holders[i]);
+	size_t one = front_random(f) % fit;
+	struct node *a = holder_at(c, key, one);
+
+	if (fit == 1)
+		return a;
+	struct node *b =
+	    holder_at(c, key, (one + 1 + front_random(f) % (fit - 1)) % fit);
+
+	return node_load(b) < node_load(a) ? b : a;
+}
+
+static enum vh_err
+choose_key(struct front *f, const struct want *want, const struct circle *c,
+    struct choice *out, struct buf *why)
+{
+	const struct search q = { .d = f->cluster,
+		.s = &want->s,
+		.asker = &want->asker,
+		.purpose = want->purpose,
+		.holds = has_holder,
+		.context = c };
+
+	if (want->purpose == FOR_SIGN)
+		return select_key(&q, front_random(f), out, why);
+	*out = (struct choice){ search_named(&q, want->kid, NULL), NULL };
+	return out->key == NULL ? VH_ENOKEY : VH_OK;
+}
+
+/* The key that was asked for last comes first, as long as it has holders. */
+static enum vh_err
+choose_same(struct front *f, const struct want *want, const struct circle *c,
+    struct choice *out)
+{
+	struct want same = *want;
+
+	if (c->asked->kid.len == 0)
+		return VH_ENOKEY;
+	same.kid = same.s.kid = c->asked->kid;
+	return choose_key(f, &same, c, out, NULL);
+}
+
+enum vh_err
+forward_choose(struct front *f, const struct want *want,
+    const struct asked *asked, struct target *out, struct buf *why)
+{
+	struct circle c = { .asked = asked, .now = f->now };
+	struct choice choice = { NULL, NULL };
+	enum vh_err err = VH_ENOKEY;
+
+	for (c.most = GOOD; c.most <= FULL; c.most++) {
+		err = choose_same(f, want, &c, &choice);
+		if (err != VH_OK)
+			err = choose_key(f, want, &c, &choice,
+			    c.most == FULL ? why : NULL);
+		if (err == VH_OK)
+			break;
+	}
+	TRY(err);
+	if (c.most == FULL)
+		return VH_EBUSY;
+	*out = (struct target){ choice.key, choice.alg,
+		pick_holder(f, &c, choice.key) };
+	return VH_OK;
+}

@@ -1,0 +1,109 @@
+#include "front/forward_wire.h"
+
+#include "front/reply.h"
+#include "jose/jwe.h"
+#include "jose/jws.h"
+
+#define WHY_LEN_MAX 300 /* characters of another node's line */
+
+/* What of a caller's request goes on as it is. */
+static const enum vh_tag passed[] = { VH_F_DATA, VH_F_HEADER, VH_F_TYP,
+	VH_F_TOKEN };
+
+static void
+put_request(struct buf *b, const struct forward_ask *ask)
+{
+	size_t start = frame_request(b, ask->op, ask->inner_id, ask->ms);
+
+	frame_put_text(b, VH_F_KID, ask->kid);
+	if (ask->alg != NULL)
+		frame_put_text(b, VH_F_ALG, ask->alg);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		if (fields_have(ask->fields, passed[i]))
+			frame_put(b, passed[i], ask->fields->at[passed[i]]);
+	frame_close(b, start);
+}
+
+void
+forward_put(struct buf *b, const struct forward_ask *ask)
+{
+	size_t start = frame_request(b, VH_OP_PFORWARD, ask->id, ask->ms);
+
+	frame_put_text(b, VH_F_NODE, ask->node);
+	frame_put_text(b, VH_F_RID, ask->rid);
+	size_t nest = frame_nest(b, VH_F_PRINCIPALS);
+
+	policy_put_principals(b, ask->policy, ask->caller,
+	    field_row(VH_F_PRINCIPALS)->max);
+	frame_nest_close(b, nest);
+	nest = frame_nest(b, VH_F_REQUEST);
+	put_request(b, ask);
+	frame_nest_close(b, nest);
+	frame_close(b, start);
+}
+
+void
+forward_put_why(struct buf *why, const char *node, struct slice line)
+{
+	size_t len = line.len < WHY_LEN_MAX ? line.len : WHY_LEN_MAX;
+
+	buf_format(why, "node %s%s", node, len > 0 ? ": " : "");
+	for (size_t i = 0; i < len; i++)
+		if (line.p[i] >= ' ' && line.p[i] < 0x7f)
+			buf_put_u8(why, line.p[i]);
+}
+
+static enum vh_err
+reply_signed(struct front *f, const struct pending *p, const struct want *want,
+    const struct dkey *key, const struct fields *answer)
+{
+	AUTO(jws_free) struct jws *jws = NULL;
+	struct slice token = answer->at[VH_F_TOKEN];
+	struct reply r;
+
+	if (jws_parse(token, &jws, NULL) != VH_OK ||
+	    !slice_is(jws->kid, key->kid) || dkey_alg(key, jws->alg) == NULL ||
+	    !selector_takes(&want->s, jws->alg) ||
+	    !slice_eq(jws->payload, want->fields.at[VH_F_DATA]))
+		return VH_EPARSE;
+	struct buf *b = reply_open(f, &r, &p->to);
+
+	frame_put(b, VH_F_TOKEN, token);
+	frame_put_text(b, VH_F_KID, key->kid);
+	frame_put_text(b, VH_F_ALG, jws->alg->name);
+	frame_put(b, VH_F_JWK, key->jwk);
+	reply_close(f, &r);
+	return VH_OK;
+}
+
+/* The header is the caller's own token's, whatever the other node says. */
+static enum vh_err
+reply_decrypted(struct front *f, const struct pending *p,
+    const struct want *want, const struct dkey *key,
+    const struct fields *answer)
+{
+	AUTO(jwe_free) struct jwe *jwe = NULL;
+	struct slice data = answer->at[VH_F_DATA];
+	struct reply r;
+
+	if (!fields_have(answer, VH_F_DATA) ||
+	    data.len > f->settings->payload ||
+	    jwe_parse(want->fields.at[VH_F_TOKEN], &jwe, NULL) != VH_OK)
+		return VH_EPARSE;
+	struct buf *b = reply_open(f, &r, &p->to);
+
+	frame_put(b, VH_F_DATA, data);
+	frame_put_text(b, VH_F_KID, key->kid);
+	frame_put(b, VH_F_HEADER, jwe->header);
+	reply_close(f, &r);
+	return VH_OK;
+}
+
+enum vh_err
+forward_reply(struct front *f, const struct pending *p, const struct want *want,
+    const struct dkey *key, const struct fields *answer)
+{
+	return p->to.op == VH_OP_SIGN
+		   ? reply_signed(f, p, want, key, answer)
+		   : reply_decrypted(f, p, want, key, answer);
+}
