@@ -210,6 +210,7 @@ deps:
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) deploy/examples/demo.sh
+	@BUILD=$(BUILD) deploy/examples/demo-cluster.sh
 
 # Everything that fits fifteen minutes; the last line says how many tests ran.
 test: deps

@@ -82,7 +82,7 @@ def count_pytest(tally, output, status):
 
 
 def pytest(tally, build, label="", env=None, folders=None):
-    for folder in folders or ["interop", "sandbox", "memory", "faults"]:
+    for folder in folders or ["interop", "sandbox", "memory", "faults", "cluster"]:
         path = os.path.join("tests", folder)
         if glob.glob(os.path.join(ROOT, path, "test_*.py")):
             output, status = run(label + path, PYTEST + [path],

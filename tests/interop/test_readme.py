@@ -68,3 +68,12 @@ def test_the_demo_runs():
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "verified:" in done.stdout and "the answer" in done.stdout
+
+
+def test_the_demo_of_a_cluster_runs():
+    done = subprocess.run([os.path.join(ROOT, "deploy", "examples", "demo-cluster.sh")],
+                          env={**os.environ, "BUILD": BUILD}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "only c can open this" in done.stdout
+    assert "still verifies" in done.stdout
