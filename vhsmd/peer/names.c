@@ -127,7 +127,7 @@ parse_list(struct slice list, struct pair *pairs, size_t *count)
 	struct slice item;
 	size_t n = 0;
 
-	while (slice_next_item(&list, &item)) {
+	while (list.len > 0 && slice_next_item(&list, &item)) {
 		if (n == NAMES_MAX)
 			return VH_EFIELD;
 		TRY(parse_pair(item, &pairs[n]));
