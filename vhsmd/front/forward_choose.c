@@ -88,25 +88,30 @@ choose_same(struct front *f, const struct want *want, const struct circle *c,
 	return choose_key(f, &same, c, out, NULL);
 }
 
+static enum vh_err
+choose_any(struct front *f, const struct want *want, const struct circle *c,
+    struct choice *out, struct buf *why)
+{
+	if (choose_same(f, want, c, out) == VH_OK)
+		return VH_OK;
+	return choose_key(f, want, c, out, why);
+}
+
 enum vh_err
 forward_choose(struct front *f, const struct want *want,
     const struct asked *asked, struct target *out, struct buf *why)
 {
-	struct circle c = { .asked = asked, .now = f->now };
+	struct circle c = { .asked = asked, .now = f->now, .most = GOOD };
 	struct choice choice = { NULL, NULL };
-	enum vh_err err = VH_ENOKEY;
 
-	for (c.most = GOOD; c.most <= FULL; c.most++) {
-		err = choose_same(f, want, &c, &choice);
-		if (err != VH_OK)
-			err = choose_key(f, want, &c, &choice,
-			    c.most == FULL ? why : NULL);
-		if (err == VH_OK)
-			break;
+	if (choose_any(f, want, &c, &choice, NULL) != VH_OK) {
+		/* Whether there is any at all comes before which. */
+		c.most = FULL;
+		TRY(choose_any(f, want, &c, &choice, why));
+		c.most = FAILED;
+		if (choose_any(f, want, &c, &choice, NULL) != VH_OK)
+			return VH_EBUSY;
 	}
-	TRY(err);
-	if (c.most == FULL)
-		return VH_EBUSY;
 	*out = (struct target){ choice.key, choice.alg,
 		pick_holder(f, &c, choice.key) };
 	return VH_OK;

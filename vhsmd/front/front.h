@@ -5,6 +5,7 @@
 
 #include "base/link.h"
 #include "base/settings.h"
+#include "base/verify.h"
 #include "front/conns.h"
 #include "front/forward.h"
 #include "front/members.h"
@@ -12,7 +13,6 @@
 #include "front/policy.h"
 #include "front/refusals.h"
 #include "front/shared.h"
-#include "front/verify.h"
 
 /* Memory in what callers sent and what they have not taken yet: past it the
  * connection that holds most is cut off. */

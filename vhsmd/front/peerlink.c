@@ -34,7 +34,8 @@ detach(struct front *f)
 static void
 break_off(struct front *f, enum vh_err err)
 {
-	if (!f->peer.broken)
+	/* At the end of all, peer ends as well. */
+	if (!f->peer.broken && !f->stopping)
 		LOG(NOTICE, "peer-lost", KV_ERR(err));
 	f->peer.broken = true;
 }

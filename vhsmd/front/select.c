@@ -188,6 +188,12 @@ fits_list(const struct selector *s, const struct dkey *key)
 	return s->alg_count == 0;
 }
 
+static bool
+is_to_come(const struct selector *s, const struct dkey *key)
+{
+	return key->state == VH_KEY_PUBLISHED && fits_list(s, key);
+}
+
 /* Whether there is a key that will do once it is active. */
 static bool
 is_early(const struct search *q)
@@ -199,8 +205,12 @@ is_early(const struct search *q)
 	later.purpose = FOR_VERIFY;
 	if (q->purpose != FOR_SIGN)
 		return false;
+	if (q->s->kid.len > 0) {
+		key = search_named(&later, q->s->kid, NULL);
+		return key != NULL && is_to_come(q->s, key);
+	}
 	while ((key = search_next(&later, NULL, &i)) != NULL)
-		if (key->state == VH_KEY_PUBLISHED && fits_list(q->s, key))
+		if (is_to_come(q->s, key))
 			return true;
 	return false;
 }

@@ -228,3 +228,132 @@ Test(directory, a_point_off_its_curve_is_refused)
 	pub_put_fields(b, &pub);
 	cr_expect_eq(add(buf_slice(b)), VH_EKEY);
 }
+
+/* --- clusters ------------------------------------------------------------- */
+
+static void
+put_holder(struct buf *b, const char *node)
+{
+	size_t nest = frame_nest(b, VH_F_HOLDER);
+
+	frame_put_text(b, VH_F_NODE, node);
+	frame_put_u32(b, VH_F_LOAD, 3);
+	frame_nest_close(b, nest);
+}
+
+static enum vh_err
+add_listed(struct directory *d, enum test_key which, enum vh_key_state state,
+    const char *holder, const char *other)
+{
+	const struct key_says says = { VH_USE_SIG, 0, NULL, NULL };
+	AUTO(buf_free) struct buf *b = key_fields(which, &says);
+
+	frame_put_u32(b, VH_F_STATE, state);
+	if (holder != NULL)
+		put_holder(b, holder);
+	if (other != NULL)
+		put_holder(b, other);
+	return directory_add(d, buf_slice(b));
+}
+
+static const struct dkey *
+get(const struct directory *d, enum test_key which)
+{
+	return directory_get(d, slice_text(key_kid(which)));
+}
+
+Test(directory, a_clusters_keys_have_states_and_holders)
+{
+	AUTO(nodes_free) struct nodes *nodes = nodes_new();
+	AUTO(directory_free)
+	struct directory *d = directory_new_cluster(nodes, "a", NULL);
+
+	cr_assert_eq(add_listed(d, KEY_P256, VH_KEY_ACTIVE, "a", "b"), VH_OK);
+	cr_assert_eq(add_listed(d, KEY_RSA, VH_KEY_RETIRED, NULL, NULL), VH_OK);
+	directory_close(d);
+	const struct dkey *key = get(d, KEY_P256);
+
+	cr_expect(key->here);
+	cr_assert_eq(key->holder_count, 1, "of others");
+	cr_expect_str_eq(key->holders[0]->name, "b");
+	cr_expect_eq(key->holders[0]->load, 3);
+	cr_expect_not(get(d, KEY_RSA)->here);
+	cr_expect_eq(get(d, KEY_RSA)->state, VH_KEY_RETIRED);
+	cr_expect_eq(get(d, KEY_RSA)->holder_count, 0);
+	cr_expect_eq(add_listed(d, KEY_ED25519, (enum vh_key_state)0, "b",
+			 NULL),
+	    VH_EFIELD);
+	cr_expect_eq(add_listed(d, KEY_ED25519, VH_KEY_ACTIVE, "b", "x/y"),
+	    VH_EFIELD);
+	cr_expect_eq(nodes_count(nodes), 1, "what failed holds nothing");
+}
+
+Test(directory, the_next_list_takes_over_what_was_checked)
+{
+	AUTO(nodes_free) struct nodes *nodes = nodes_new();
+	AUTO(directory_free)
+	struct directory *d = directory_new_cluster(nodes, "a", NULL);
+
+	cr_assert_eq(add_listed(d, KEY_P256, VH_KEY_ACTIVE, "b", NULL), VH_OK);
+	directory_close(d);
+	AUTO(directory_free)
+	struct directory *next = directory_new_cluster(nodes, "a", d);
+
+	cr_assert_eq(add_listed(next, KEY_P256, VH_KEY_RETIRED, NULL, NULL),
+	    VH_OK);
+	cr_assert_eq(add_listed(next, KEY_RSA, VH_KEY_ACTIVE, "c", NULL),
+	    VH_OK);
+	directory_close(next);
+	cr_expect_eq(get(d, KEY_P256)->pkey, get(next, KEY_P256)->pkey);
+	cr_expect_eq(get(d, KEY_P256)->state, VH_KEY_ACTIVE);
+	cr_expect_eq(get(next, KEY_P256)->state, VH_KEY_RETIRED);
+	cr_expect_eq(nodes_count(nodes), 2);
+	directory_free(TAKE(d));
+	cr_expect_eq(nodes_count(nodes), 1, "b is of no list any more");
+	cr_expect_not_null(get(next, KEY_P256)->pkey);
+}
+
+Test(directory, references_keep_it)
+{
+	AUTO(nodes_free) struct nodes *nodes = nodes_new();
+	struct directory *d = directory_new_cluster(nodes, "a", NULL);
+	struct directory *again = directory_use(d);
+
+	cr_assert_eq(add_listed(d, KEY_P256, VH_KEY_ACTIVE, "b", NULL), VH_OK);
+	directory_free(d);
+	cr_expect_not_null(get(again, KEY_P256));
+	directory_free(again);
+	cr_expect_eq(nodes_count(nodes), 0);
+}
+
+Test(directory, a_state_serves_some_purposes)
+{
+	static const struct {
+		enum vh_use use;
+		int state;
+		bool sign, verify, encrypt, decrypt, list;
+	} rows[] = {
+		{ VH_USE_SIG, VH_KEY_ACTIVE, true, true, false, false, true },
+		{ VH_USE_SIG, VH_KEY_PUBLISHED, false, true, false, false,
+		    true },
+		{ VH_USE_SIG, VH_KEY_RETIRED, false, true, false, false, true },
+		{ VH_USE_SIG, 0, false, false, false, false, false },
+		{ VH_USE_ENC, VH_KEY_ACTIVE, false, false, true, true, true },
+		{ VH_USE_ENC, VH_KEY_PUBLISHED, false, false, false, true,
+		    true },
+		{ VH_USE_ENC, VH_KEY_RETIRED, false, false, false, true,
+		    false },
+		{ VH_USE_ENC, 0, false, false, false, false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct dkey key = { .use = rows[i].use,
+			.state = (enum vh_key_state)rows[i].state };
+
+		cr_expect_eq(dkey_serves(&key, FOR_SIGN), rows[i].sign);
+		cr_expect_eq(dkey_serves(&key, FOR_VERIFY), rows[i].verify);
+		cr_expect_eq(dkey_serves(&key, FOR_ENCRYPT), rows[i].encrypt);
+		cr_expect_eq(dkey_serves(&key, FOR_DECRYPT), rows[i].decrypt);
+		cr_expect_eq(dkey_serves(&key, FOR_LIST), rows[i].list);
+	}
+}

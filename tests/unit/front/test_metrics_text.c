@@ -124,6 +124,34 @@ Test(metrics_text, what_was_counted_is_printed)
 	tear_down(&f);
 }
 
+Test(metrics_text, a_cluster_is_counted_by_label)
+{
+	static const char *const lines[] = {
+		"vhsmd_forwards_total{outcome=\"ok\"} 3",
+		"vhsmd_forwards_total{outcome=\"lost\"} 0",
+		"vhsmd_relayed_total{outcome=\"expired\"} 2",
+		"vhsmd_cluster_members{state=\"suspect\"} 1",
+		"vhsmd_remote_keys 12",
+		"vhsmd_cluster_events_total{event=\"joins\",reason=\"\"} 4",
+		"vhsmd_cluster_events_total{event=\"no\",reason=\"old\"} 5",
+	};
+	static const struct peer_events events = { 2,
+		{ { "joins", 4 }, { "no:old", 5 } } };
+	struct fixture f;
+
+	set_up(&f);
+	f.shared->counts[COUNT_FORWARDS_OK] = 3;
+	f.shared->counts[COUNT_RELAYED_OK + OUTCOME_EXPIRED] = 2;
+	f.shared->counts[COUNT_MEMBERS_SUSPECT] = 1;
+	f.shared->counts[COUNT_REMOTE_KEYS] = 12;
+	shared_events_set(f.shared, &events);
+	const char *text = print(&f);
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		cr_expect(has_line(text, lines[i]), "%s", lines[i]);
+	tear_down(&f);
+}
+
 /* What a strict reader of the format keeps of what it has read. */
 struct reader {
 	char family[128]; /* of the last TYPE line */

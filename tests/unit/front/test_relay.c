@@ -255,3 +255,47 @@ Test(relay, when_peer_is_gone_nobody_waits_any_more)
 	cr_expect_eq(pendings_count(c->w->front->pendings), 0);
 	cluster_free(c);
 }
+
+/* Whatever peer sends, callers are served, and nothing is read past its end. */
+Test(relay, mutated_messages_of_peer_hurt_nobody_else)
+{
+	struct cluster *c = stage_new();
+	struct client *k = client_new(c->w, 0);
+	AUTO(buf_free) struct buf *inner = sign_with(key_kid(KEY_ED25519));
+	AUTO(buf_free) struct buf *good = buf_new(65536);
+	size_t start = frame_request(good, VH_OP_PRELAYED, 9, 1000);
+	uint64_t random = 1;
+	struct frame v;
+
+	frame_close(inner, 0);
+	frame_put_text(good, VH_F_NODE, "b");
+	frame_put(good, VH_F_REQUEST, buf_slice(inner));
+	frame_put_text(good, VH_F_PRINCIPALS, "uid:7,app");
+	frame_put_text(good, VH_F_RID, "0123456789abcdef");
+	frame_close(good, start);
+	for (int i = 0; i < 3000; i++) {
+		AUTO(buf_free) struct buf *bad = buf_new(65536);
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		buf_put(bad, buf_slice(good));
+		bad->p[(random >> 33) % bad->len] ^=
+		    (uint8_t)(1u << (random >> 60 & 7));
+		if (c->w->front->peer.link == NULL) {
+			cluster_lose(c);
+			cluster_attach(c);
+		}
+		cr_assert_eq(link_send(c->peer, buf_slice(bad), -1), VH_OK);
+		question_free(cluster_next(c));
+		while (vault_next(c->w, &v))
+			vault_answer(c->w, v.id, v.op, VH_OK);
+	}
+	client_sign(k, 1, "x");
+	world_turn(c->w);
+	cr_assert(vault_next(c->w, &v));
+	vault_answer(c->w, v.id, v.op, VH_OK);
+	world_turn(c->w);
+	cr_assert(client_read(k));
+	cr_expect_eq(k->f.err, VH_OK);
+	client_free(k);
+	cluster_free(c);
+}

@@ -1,4 +1,4 @@
-#include "front/verify.h"
+#include "base/verify.h"
 
 #include <criterion/criterion.h>
 #include <openssl/ecdsa.h>
