@@ -37,7 +37,9 @@ def run(what, command, env=None, limit=1200):
                               text=True, errors="replace")
         output, status = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
-        output, status = (late.stdout or b"").decode(errors="replace"), 124
+        output = late.stdout or b""
+        output = output if isinstance(output, str) else output.decode(errors="replace")
+        status = 124
     took = time.monotonic() - start
     print(f"{'ok  ' if status == 0 else 'FAIL'} {what} ({took:.1f} s)", flush=True)
     if status != 0:
@@ -50,7 +52,11 @@ def criterion(tally, build, label="", env=None):
         if program.endswith(".d"):
             continue
         name = label + os.path.basename(program)
-        output, status = run(name, [program, "--jobs", "2"], {"VHSM_BUILD": build, **(env or {})})
+        command, env_ = [program, "--jobs", "2"], {"VHSM_BUILD": build, **(env or {})}
+        output, status = run(name, command, env_, limit=300)
+        if status == 124:  # Criterion 2.4.1 itself can stall; once more, then it counts
+            print(f"     {name} stalled and is run once more", flush=True)
+            output, status = run(name, command, env_, limit=300)
         found = re.findall(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+)"
                            r".*?Crashing: .*?(\d+)", output)
         if not found:
