@@ -51,7 +51,9 @@ enum vhsm_error {
 	VHSM_ELOST = 22,      /* the connection broke; outcome unknown */
 	VHSM_ENODAEMON = 23,  /* nobody listens at the socket */
 	VHSM_EDUPLICATE = 24, /* already present with other attributes */
-	VHSM_EINACTIVE = 25   /* the key is published and does not sign yet */
+	VHSM_EINACTIVE = 25,  /* the key is published and does not sign yet */
+	VHSM_EAUDIT = 33,     /* refused, for it could not be audited */
+	VHSM_EPOLICY = 36     /* the key spec does not let the key do that */
 };
 
 enum vhsm_op {

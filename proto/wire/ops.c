@@ -17,6 +17,7 @@ enum {
 	SUPER = VH_WHO_SUPER,
 	PEER = VH_WHO_PEER,
 	NODE = VH_WHO_NODE,
+	VAULT = VH_WHO_VAULT,
 };
 
 static const struct op_row ops[] = {

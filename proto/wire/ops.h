@@ -8,7 +8,7 @@
 #define VH_DATA_MAX   (16u << 20) /* hard bound; limits.payload is lower */
 #define VH_TOKEN_MAX  (24u << 20) /* room for base64url of that */
 #define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
-#define VH_TAGS       96
+#define VH_TAGS       128
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,
@@ -28,10 +28,22 @@ enum vh_who {
 	VH_WHO_SUPER = 8,
 	VH_WHO_PEER = 16, /* this node's vhsmd-peer */
 	VH_WHO_NODE = 32, /* another node, as its hello proved */
+	VH_WHO_VAULT = 64, /* this node's vault, towards the supervisor */
 };
 
 /* Where a key is in its life; only an active one signs. */
 enum vh_key_state { VH_KEY_PUBLISHED = 1, VH_KEY_ACTIVE, VH_KEY_RETIRED };
+
+/* What callers may do with a key, and how: bits of OPS. */
+enum vh_key_op {
+	VH_KEY_SIGN = 1,
+	VH_KEY_VERIFY = 2,
+	VH_KEY_ENCRYPT = 4,
+	VH_KEY_DECRYPT = 8,
+	VH_KEY_RAW = 16, /* the padded primitives, without JOSE around them */
+};
+#define VH_KEY_OPS                                                             \
+	(VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_ENCRYPT | VH_KEY_DECRYPT)
 
 /* What a descriptor that arrives with GIVE is for. */
 enum vh_role {
