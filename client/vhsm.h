@@ -52,6 +52,8 @@ enum vhsm_error {
 	VHSM_ENODAEMON = 23,  /* nobody listens at the socket */
 	VHSM_EDUPLICATE = 24, /* already present with other attributes */
 	VHSM_EINACTIVE = 25,  /* the key is published and does not sign yet */
+	VHSM_EFIXED = 30,     /* the key was loaded: it cannot be rotated */
+	VHSM_ENOROOM = 31,    /* no room for another key */
 	VHSM_EAUDIT = 33,     /* refused, for it could not be audited */
 	VHSM_EPOLICY = 36     /* the key spec does not let the key do that */
 };

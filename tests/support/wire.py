@@ -11,7 +11,7 @@ NAMES = {number: name for name, number in TAGS.items()}
 ERRORS = {0: "OK", 1: "EPARSE", 2: "EVERSION", 3: "EOP", 4: "EFIELD", 5: "EFORBIDDEN",
           6: "ENOKEY", 7: "EALG", 8: "EKEY", 9: "EBUSY", 10: "EDEADLINE", 11: "EDECRYPT",
           12: "EVERIFY", 13: "ETOKEN", 14: "EHEADER", 15: "EJSON", 16: "ETOOBIG",
-          17: "EDRAINING", 18: "ENOMEM", 19: "EIO", 20: "EINTERNAL", 21: "ECONFIG", 22: "ELOST", 25: "EINACTIVE", 33: "EAUDIT", 36: "EPOLICY"}
+          17: "EDRAINING", 18: "ENOMEM", 19: "EIO", 20: "EINTERNAL", 21: "ECONFIG", 22: "ELOST", 25: "EINACTIVE", 30: "EFIXED", 31: "ENOROOM", 33: "EAUDIT", 36: "EPOLICY"}
 ID_BIT = 0x80000000
 
 
