@@ -11,8 +11,8 @@ static const char *const use_names[] = {
 };
 
 static const struct crv crvs[] = {
-#define VH_CRV(sym, id, name, kty, size, lib)                                  \
-	{ VH_CRV_##sym, name, VH_KTY_##kty, size, lib },
+#define VH_CRV(sym, id, name, kty, size, sig, agrees, lib)                     \
+	{ VH_CRV_##sym, name, VH_KTY_##kty, size, sig, agrees, lib },
 #include "wire/alg.def"
 };
 
@@ -95,9 +95,30 @@ bool
 alg_fits(const struct alg *alg, enum vh_kty kty, enum vh_crv crv,
     enum vh_use use)
 {
-	if (alg->use != use)
+	const struct crv *row = crv_by_id(crv);
+
+	if (alg->use != use || (row != NULL && row->kty != kty))
 		return false;
 	if (alg->kind == VH_KIND_ECDH)
-		return kty == VH_KTY_EC || crv == VH_CRV_X25519;
-	return alg->kty == kty && (alg->crv == 0 || alg->crv == crv);
+		return row != NULL && row->agrees;
+	if (alg->kty != kty || (alg->crv != 0 && alg->crv != crv))
+		return false;
+	return alg->kind != VH_KIND_EDDSA || (row != NULL && row->sig > 0);
+}
+
+bool
+alg_signs(const struct alg *alg, size_t size)
+{
+	if (alg->use != VH_USE_SIG || size == 0)
+		return false;
+	if (alg->size > 0)
+		return size == alg->size;
+	if (alg->kty == VH_KTY_RSA)
+		return size >= VH_RSA_BITS_MIN / 8 &&
+		       size <= VH_RSA_BITS_MAX / 8;
+	for (size_t i = 0; i < ARRAY_LEN(crvs); i++)
+		if (crvs[i].sig == size &&
+		    alg_fits(alg, crvs[i].kty, crvs[i].id, VH_USE_SIG))
+			return true;
+	return false;
 }

@@ -11,7 +11,7 @@ enum vh_kty {
 };
 
 enum vh_crv {
-#define VH_CRV(sym, id, name, kty, size, lib) VH_CRV_##sym = id,
+#define VH_CRV(sym, id, name, kty, size, sig, agrees, lib) VH_CRV_##sym = id,
 #include "wire/alg.def"
 };
 
@@ -28,7 +28,7 @@ enum vh_enc {
 enum vh_use { VH_USE_SIG = 1, VH_USE_ENC = 2 };
 
 /* Mechanisms.  ECDH is ECDH-ES, direct when the row's size is 0; its rows take
- * EC keys and, of OKP, X25519 (RFC 8037, 3.2). */
+ * EC keys and, of OKP, X25519 and X448 (RFC 8037, 3.2). */
 enum vh_kind {
 	VH_KIND_PKCS1 = 1,
 	VH_KIND_PSS,
@@ -48,6 +48,8 @@ struct crv {
 	const char *name;
 	enum vh_kty kty;
 	size_t size;     /* bytes of a coordinate (EC) or public key (OKP) */
+	size_t sig;      /* bytes of a signature; 0: does not sign */
+	bool agrees;     /* ECDH-ES runs on it */
 	const char *lib; /* libcrypto's name of the group or key type */
 };
 
@@ -56,7 +58,7 @@ struct alg {
 	const char *name;
 	enum vh_kind kind;
 	enum vh_use use;
-	enum vh_kty kty;    /* ECDH rows say EC and take X25519 as well */
+	enum vh_kty kty;    /* ECDH rows say EC and take OKP as well */
 	enum vh_crv crv;    /* 0: any */
 	const char *digest; /* libcrypto's name, or NULL */
 	size_t size;        /* signature bytes, or key-wrap key bytes, or 0 */
@@ -92,5 +94,7 @@ enum vh_use use_by_name(struct slice name);
 /* Whether a key of this kty, crv (0 for RSA) and use may run alg. */
 bool alg_fits(const struct alg *alg, enum vh_kty kty, enum vh_crv crv,
     enum vh_use use);
+/* Whether a signature with alg, by some key, can have that many bytes. */
+bool alg_signs(const struct alg *alg, size_t size);
 
 #endif

@@ -18,6 +18,16 @@ pub_bits(const struct pub *pub)
 	return pub->kty == VH_KTY_RSA ? bits_of(pub->n) : 0;
 }
 
+size_t
+pub_signature_size(const struct pub *pub, const struct alg *alg)
+{
+	const struct crv *crv = crv_by_id(pub->crv);
+
+	if (alg->size > 0)
+		return alg->size;
+	return crv == NULL ? pub->n.len : crv->sig;
+}
+
 static bool
 is_odd(struct slice number)
 {

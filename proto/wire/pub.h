@@ -24,6 +24,9 @@ enum vh_err pub_check(const struct pub *pub);
 /* Bits of an RSA modulus, 0 for other keys. */
 size_t pub_bits(const struct pub *pub);
 
+/* Bytes of a signature by the key with alg, which must fit it. */
+size_t pub_signature_size(const struct pub *pub, const struct alg *alg);
+
 /* Appends the JWK members of the key without braces, in RFC 7638 order:
  * "crv":"P-256","kty":"EC","x":"...","y":"..." */
 void pub_put_members(struct buf *b, const struct pub *pub);

@@ -76,7 +76,7 @@ BAD = {
     "public only": lambda folder: public_of(folder, private_key()),
     "RSA of 1024 bits": lambda folder: rsa(1024),
     "an unknown curve": lambda folder: openssl("genpkey", "-algorithm", "EC", "-pkeyopt",
-                                               "ec_paramgen_curve:secp256k1"),
+                                               "ec_paramgen_curve:brainpoolP256r1"),
     "encrypted": lambda folder: openssl("genpkey", "-algorithm", "RSA", "-aes128", "-pass",
                                         "pass:x", "-pkeyopt", "rsa_keygen_bits:2048"),
     "for encryption only": lambda folder: openssl("genpkey", "-algorithm", "X25519"),

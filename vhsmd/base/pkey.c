@@ -115,6 +115,15 @@ put_pair(EVP_PKEY *pkey, const char *const params[static 2], size_t size,
 	return VH_OK;
 }
 
+/* libcrypto's number of a row's group. */
+static int
+nid_of(const struct crv *crv)
+{
+	int nid = EC_curve_nist2nid(crv->lib);
+
+	return nid == NID_undef ? OBJ_sn2nid(crv->lib) : nid;
+}
+
 /* NULL for a group without a row, and for one that came as explicit numbers
  * (CVE-2020-0601 came of trusting those). */
 static const struct crv *
@@ -132,7 +141,7 @@ crv_of_group(EVP_PKEY *pkey)
 		return NULL;
 	for (size_t i = 0; crv_at(i) != NULL; i++)
 		if (crv_at(i)->kty == VH_KTY_EC &&
-		    EC_curve_nist2nid(crv_at(i)->lib) == OBJ_sn2nid(group))
+		    nid_of(crv_at(i)) == OBJ_sn2nid(group))
 			return crv_at(i);
 	return NULL;
 }

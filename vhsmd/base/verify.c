@@ -115,7 +115,7 @@ verify_signature(struct verifier *v, EVP_PKEY *key, const struct alg *alg,
 {
 	uint8_t der[DER_MAX];
 	size_t size =
-	    alg->kty == VH_KTY_RSA ? (size_t)EVP_PKEY_get_size(key) : alg->size;
+	    alg->size > 0 ? alg->size : (size_t)EVP_PKEY_get_size(key);
 
 	if (signature.len != size)
 		return VH_EVERIFY;

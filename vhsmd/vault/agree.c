@@ -9,8 +9,8 @@
 /* The points of P-256, P-384 and P-521 are a group of prime order and the peer
  * was found to be on its curve when it was made, so libcrypto's own, costly
  * check of the peer (the last argument) would find nothing more.  RFC
- * 7748, 6.1: a point of small order gives zeros on X25519, which must be
- * refused. */
+ * 7748, 6.1: a point of small order gives zeros on X25519 and X448, which
+ * must be refused. */
 bool
 agree_z(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, struct secret *z)
 {

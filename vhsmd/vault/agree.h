@@ -16,8 +16,8 @@ struct agreement {
 };
 
 /* Z of ctx, ready to derive, with peer; z has the size of the curve's
- * coordinate.  False when there is no Z: another curve, X25519's zeros; what z
- * holds is then unspecified. */
+ * coordinate.  False when there is no Z: another curve, zeros of X25519 or
+ * X448; what z holds is then unspecified. */
 bool agree_z(EVP_PKEY_CTX *ctx, EVP_PKEY *peer, struct secret *z);
 /* Fills out, whose length goes into the derivation, with the key that Z gives:
  * the CEK of ECDH-ES, the key that wraps it of ECDH-ES+AxKW.  VH_EINTERNAL. */

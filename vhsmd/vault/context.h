@@ -5,7 +5,7 @@
 
 #include "vault/crypto.h"
 
-#define ALG_IDS 32 /* ids of alg.def lie below; checked in crypto.c */
+#define ALG_IDS 64 /* ids of alg.def lie below; checked in crypto.c */
 #define ENC_IDS 8
 
 struct crypto {

@@ -146,7 +146,7 @@ static const char *const flaw_texts[FLAWS] = {
 	[FLAW_ENCRYPTED] =
 	    "private key is encrypted, not supported by this version",
 	[FLAW_EXPLICIT] = "curve given by explicit parameters, expected the "
-			  "name of P-256, P-384 or P-521",
+			  "name of P-256, P-384, P-521 or secp256k1",
 	[FLAW_PRIMES] = "RSA key of more than two primes not supported",
 };
 
@@ -166,10 +166,13 @@ static const struct oid {
 	{ OID("\x2a\x86\x48\xce\x3d\x02\x01"), VH_KTY_EC, 0 },
 	{ OID("\x2b\x65\x70"), VH_KTY_OKP, VH_CRV_ED25519 },
 	{ OID("\x2b\x65\x6e"), VH_KTY_OKP, VH_CRV_X25519 },
+	{ OID("\x2b\x65\x71"), VH_KTY_OKP, VH_CRV_ED448 },
+	{ OID("\x2b\x65\x6f"), VH_KTY_OKP, VH_CRV_X448 },
 }, curves[] = {
 	{ OID("\x2a\x86\x48\xce\x3d\x03\x01\x07"), VH_KTY_EC, VH_CRV_P256 },
 	{ OID("\x2b\x81\x04\x00\x22"), VH_KTY_EC, VH_CRV_P384 },
 	{ OID("\x2b\x81\x04\x00\x23"), VH_KTY_EC, VH_CRV_P521 },
+	{ OID("\x2b\x81\x04\x00\x0a"), VH_KTY_EC, VH_CRV_SECP256K1 },
 };
 
 static const struct oid *
@@ -398,12 +401,13 @@ import_der(const struct import *in, struct slice der)
 	oid_text(found.oid, name, sizeof name);
 	if (flaw == FLAW_TYPE)
 		return REFUSE(in->why, VH_EKEY,
-		    "key type %s not supported, expected RSA, EC, Ed25519 or "
-		    "X25519",
+		    "key type %s not supported, expected RSA, EC, Ed25519, "
+		    "Ed448, X25519 or X448",
 		    name);
 	if (flaw == FLAW_CURVE)
 		return REFUSE(in->why, VH_EKEY,
-		    "curve %s not supported, expected P-256, P-384 or P-521",
+		    "curve %s not supported, expected P-256, P-384, P-521 or "
+		    "secp256k1",
 		    name);
 	if (flaw != FLAW_NONE)
 		return REFUSE(in->why, VH_EKEY, "%s", flaw_texts[flaw]);

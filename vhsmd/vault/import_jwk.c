@@ -161,8 +161,8 @@ take_kind(const json_t *jwk, struct parts *out, struct buf *why)
 		return REFUSE(why, VH_EKEY,
 		    "curve \"%s\" not supported, expected %s",
 		    shown_of(name).text,
-		    out->kty == VH_KTY_EC ? "P-256, P-384 or P-521"
-					  : "Ed25519 or X25519");
+		    out->kty == VH_KTY_EC ? "P-256, P-384, P-521 or secp256k1"
+					  : "Ed25519, Ed448, X25519 or X448");
 	out->crv = crv->id;
 	return VH_OK;
 }

@@ -3,12 +3,14 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/objects.h>
 #include <openssl/param_build.h>
 #include <sodium.h>
 
 #include "base/pkey.h"
 
 #define POINT_MAX (1 + 2 * 66) /* uncompressed, P-521 */
+#define OKP_MAX   57           /* Ed448 */
 
 AUTO_FREE(BIGNUM, BN_clear_free)
 AUTO_FREE(BN_CTX, BN_CTX_free)
@@ -141,13 +143,21 @@ ec_params(const struct crv *crv, const BIGNUM *d, uint8_t *point,
 	return from_params("EC", params, out, why);
 }
 
+/* libcrypto's number of a row's group. */
+static int
+nid_of(const struct crv *crv)
+{
+	int nid = EC_curve_nist2nid(crv->lib);
+
+	return nid == NID_undef ? OBJ_sn2nid(crv->lib) : nid;
+}
+
 static enum vh_err
 ec_pkey(const struct parts *parts, const struct crv *crv, EVP_PKEY **out,
     struct buf *why)
 {
 	AUTO(EC_GROUP_free)
-	EC_GROUP *group =
-	    EC_GROUP_new_by_curve_name(EC_curve_nist2nid(crv->lib));
+	EC_GROUP *group = EC_GROUP_new_by_curve_name(nid_of(crv));
 	AUTO(BN_clear_free) BIGNUM *d = number_of(parts->d);
 	size_t len = 1 + 2 * crv->size;
 	uint8_t point[POINT_MAX];
@@ -172,7 +182,7 @@ static enum vh_err
 okp_pkey(const struct parts *parts, const struct crv *crv, EVP_PKEY **out,
     struct buf *why)
 {
-	uint8_t made[32];
+	uint8_t made[OKP_MAX];
 	size_t len = sizeof made;
 
 	if (parts->d.len != crv->size)

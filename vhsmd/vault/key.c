@@ -102,7 +102,8 @@ key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
 	if (pub_of_pkey(key->pkey, key->numbers, &key->pub) != VH_OK)
 		return REFUSE(why, VH_EKEY,
 		    "key type or curve not supported, expected RSA of %d to %d "
-		    "bits, EC P-256, P-384 or P-521, Ed25519 or X25519",
+		    "bits, EC P-256, P-384, P-521 or secp256k1, Ed25519, "
+		    "Ed448, X25519 or X448",
 		    VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
 	TRY(check_public(&key->pub, why));
 	TRY(check_terms(&key->pub, terms, why));
@@ -137,8 +138,10 @@ lane_of_pub(const struct pub *pub)
 {
 	if (pub->kty == VH_KTY_RSA)
 		return pub_bits(pub) <= NORMAL_BITS ? LANE_NORMAL : LANE_HEAVY;
-	return pub->crv == VH_CRV_P384 || pub->crv == VH_CRV_P521 ? LANE_NORMAL
-								  : LANE_FAST;
+	return pub->crv == VH_CRV_P256 || pub->crv == VH_CRV_ED25519 ||
+		       pub->crv == VH_CRV_X25519
+		   ? LANE_FAST
+		   : LANE_NORMAL;
 }
 
 const char *

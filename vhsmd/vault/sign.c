@@ -8,7 +8,7 @@
 size_t
 sign_size(const struct key *key, const struct alg *alg)
 {
-	return alg->kty == VH_KTY_RSA ? key->pub.n.len : alg->size;
+	return pub_signature_size(&key->pub, alg);
 }
 
 static void

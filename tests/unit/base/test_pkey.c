@@ -3,13 +3,13 @@
 #include <criterion/criterion.h>
 #include <openssl/core_names.h>
 
-static const char *const curves[] = { "P-256", "P-384", "P-521", "ED25519",
-	"X25519" };
+static const char *const curves[] = { "P-256", "P-384", "P-521", "secp256k1",
+	"ED25519", "ED448", "X25519", "X448" };
 
 static EVP_PKEY *
 make(const char *name)
 {
-	bool ec = name[0] == 'P';
+	bool ec = name[0] == 'P' || name[0] == 's';
 	EVP_PKEY *pkey = ec ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", name)
 			    : EVP_PKEY_Q_keygen(NULL, NULL, name);
 
@@ -95,15 +95,13 @@ Test(pkey, what_pub_check_refuses_is_refused)
 
 Test(pkey, other_kinds_have_no_numbers)
 {
-	static const char *const names[] = { "ED448", "X448" };
-	AUTO(pkey_free)
-	EVP_PKEY *k1 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1");
+	static const char *const names[] = { "brainpoolP256r1", "secp224r1" };
 	AUTO(buf_free) struct buf *bytes = buf_new(4096);
 	struct pub pub;
 
-	cr_expect_eq(pub_of_pkey(k1, bytes, &pub), VH_EKEY);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		AUTO(pkey_free) EVP_PKEY *pkey = make(names[i]);
+		AUTO(pkey_free)
+		EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", names[i]);
 
 		cr_expect_eq(pub_of_pkey(pkey, bytes, &pub), VH_EKEY);
 	}

@@ -111,8 +111,11 @@ static const struct {
 	  "\"crv\":\"X25519\",\"x\":\"AAAA\"}}",
 	    0, VH_EHEADER, "has not the size" },
 	{ "{\"alg\":\"ECDH-ES\",\"enc\":\"A128GCM\",\"epk\":{\"kty\":\"OKP\","
-	  "\"crv\":\"X448\",\"x\":\"AAAA\"}}",
+	  "\"crv\":\"X449\",\"x\":\"AAAA\"}}",
 	    0, VH_EHEADER, "\"crv\" not known" },
+	{ "{\"alg\":\"ECDH-ES\",\"enc\":\"A128GCM\",\"epk\":{\"kty\":\"OKP\","
+	  "\"crv\":\"X448\",\"x\":\"AAAA\"}}",
+	    0, VH_EHEADER, "has not the size" },
 	/* apu, apv */
 	{ ECDH(",\"apu\":1"), 0, VH_EHEADER, "\"apu\"" },
 	{ ECDH(",\"apv\":\"A\""), 0, VH_EHEADER, "\"apv\" is not canonical" },

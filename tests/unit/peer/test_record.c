@@ -125,7 +125,7 @@ Test(record, says_what_its_node_signed)
 Test(record, keys_of_every_kind_prove_themselves)
 {
 	static const char *const kinds[] = { "EC P-256", "EC P-384", "EC P-521",
-		"RSA 2048", "Ed25519" };
+		"RSA 2048", "Ed25519", "EC secp256k1", "Ed448" };
 	struct world w = world_new();
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -136,9 +136,7 @@ Test(record, keys_of_every_kind_prove_themselves)
 		    "%s", kinds[i]);
 		k->use = "enc";
 		cr_expect_eq(judge(&w, test_record(w.a, &r)),
-		    strcmp(kinds[i], "Ed25519") == 0 ? REFUSAL_KEY_TERMS
-						     : REFUSAL_NONE,
-		    "%s", kinds[i]);
+		    i > 3 ? REFUSAL_KEY_TERMS : REFUSAL_NONE, "%s", kinds[i]);
 	}
 	world_free(&w);
 }

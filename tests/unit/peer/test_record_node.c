@@ -21,6 +21,8 @@ static const struct kind {
 	{ "RSA 1024", "RSA", NULL, "RS256", 1024 },
 	{ "Ed25519", "ED25519", NULL, "EdDSA", 0 },
 	{ "X25519", "X25519", NULL, NULL, 0 },
+	{ "EC secp256k1", "EC", "secp256k1", "ES256K", 0 },
+	{ "Ed448", "ED448", NULL, "EdDSA", 0 },
 };
 
 static EVP_PKEY *

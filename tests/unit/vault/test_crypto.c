@@ -91,14 +91,10 @@ Test(crypto, every_op_refuses_every_wrong_kind_of_key_for_every_alg)
 	AUTO(rig_free) struct rig *r = rig_new();
 
 	for (size_t k = 0; rig_kind(k) != NULL; k++)
-		for (size_t u = 0; u < ARRAY_LEN(uses); u++) {
-			const char *never =
-			    uses[u] == VH_USE_SIG ? "X25519" : "ED25519";
-
-			if (strcmp(rig_kind(k), never) != 0)
+		for (size_t u = 0; u < ARRAY_LEN(uses); u++)
+			if (rig_fits(rig_kind(k), uses[u]))
 				check_key(r, rig_add(r, rig_make(rig_kind(k)),
 						 uses[u], NULL));
-		}
 }
 
 Test(crypto, a_pinned_key_runs_nothing_else)
@@ -182,10 +178,7 @@ Test(crypto, a_key_has_slots_for_all_that_fits_it)
 
 	for (size_t k = 0; rig_kind(k) != NULL; k++)
 		for (size_t u = 0; u < ARRAY_LEN(uses); u++) {
-			const char *never =
-			    uses[u] == VH_USE_SIG ? "X25519" : "ED25519";
-
-			if (strcmp(rig_kind(k), never) == 0)
+			if (!rig_fits(rig_kind(k), uses[u]))
 				continue;
 			struct key *key =
 			    rig_add(r, rig_make(rig_kind(k)), uses[u], NULL);

@@ -48,9 +48,17 @@ const char *
 rig_kind(size_t i)
 {
 	static const char *const kinds[] = { "RSA", "P-256", "P-384", "P-521",
-		"ED25519", "X25519" };
+		"secp256k1", "ED25519", "ED448", "X25519", "X448" };
 
 	return i < ARRAY_LEN(kinds) ? kinds[i] : NULL;
+}
+
+bool
+rig_fits(const char *kind, enum vh_use use)
+{
+	if (use == VH_USE_SIG)
+		return kind[0] != 'X';
+	return kind[0] != 'E' && kind[0] != 's';
 }
 
 EVP_PKEY *
@@ -60,7 +68,7 @@ rig_make(const char *kind)
 
 	if (strcmp(kind, "RSA") == 0)
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	else if (kind[0] == 'P')
+	else if (kind[0] == 'P' || kind[0] == 's')
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind);
 	else
 		pkey = EVP_PKEY_Q_keygen(NULL, NULL, kind);

@@ -22,6 +22,8 @@ AUTO_FREE(struct rig, rig_free)
 
 /* Every kind of key there is, as EVP_PKEY and its name; NULL past the end. */
 const char *rig_kind(size_t i);
+/* Whether any algorithm of that use fits it. */
+bool rig_fits(const char *kind, enum vh_use use);
 EVP_PKEY *rig_make(const char *kind);
 /* A key of the store; pin may be NULL.  Takes over pkey. */
 struct key *rig_add(struct rig *r, EVP_PKEY *pkey, enum vh_use use,

@@ -67,6 +67,10 @@ static const struct {
 	{ "P-521", VH_ALG_ECDH_ES_A256KW, VH_ENC_A256CBC_HS512 },
 	{ "X25519", VH_ALG_ECDH_ES, VH_ENC_A192GCM },
 	{ "X25519", VH_ALG_ECDH_ES_A256KW, VH_ENC_A256GCM },
+	{ "X448", VH_ALG_ECDH_ES, VH_ENC_A128GCM },
+	{ "X448", VH_ALG_ECDH_ES_A192KW, VH_ENC_A192GCM },
+	{ "RSA", VH_ALG_RSA_OAEP_384, VH_ENC_A128GCM },
+	{ "RSA", VH_ALG_RSA_OAEP_512, VH_ENC_A256CBC_HS512 },
 };
 
 static void
@@ -270,6 +274,27 @@ static const uint8_t small_order[][32] = {
 	{ 0xed, [1 ... 30] = 0xff, 0x7f },
 	{ 0xee, [1 ... 30] = 0xff, 0x7f },
 };
+
+/* RFC 7748, 6.2: zero, one and p - 1, and the same past p. */
+static const uint8_t small_order_448[][56] = {
+	{ 0 },
+	{ 1 },
+	{ 0xfe, [1 ... 27] = 0xff, 0xfe, [29 ... 55] = 0xff },
+	{ 0xff, [1 ... 27] = 0xff, 0xfe, [29 ... 55] = 0xff },
+	{ [28 ... 55] = 0xff },
+};
+
+Test(decrypt, an_x448_epk_of_small_order_is_refused_as_one_error)
+{
+	struct target t;
+
+	target_new(&t, "X448", VH_ALG_ECDH_ES, VH_ENC_A128GCM);
+	for (size_t i = 0; i < ARRAY_LEN(small_order_448); i++) {
+		ask_set(t.ask, VH_F_PUB_X, slice_of(small_order_448[i], 56));
+		cr_expect_eq(target_try(&t), VH_EDECRYPT, "%zu", i);
+	}
+	target_done(&t);
+}
 
 Test(decrypt, an_x25519_epk_of_small_order_is_refused_as_one_error)
 {

@@ -20,6 +20,9 @@ Test(generate, every_kind_is_made_and_kept)
 		{ VH_KTY_EC, VH_CRV_P521, 0, VH_USE_SIG, LANE_NORMAL },
 		{ VH_KTY_OKP, VH_CRV_ED25519, 0, VH_USE_SIG, LANE_FAST },
 		{ VH_KTY_OKP, VH_CRV_X25519, 0, VH_USE_ENC, LANE_FAST },
+		{ VH_KTY_EC, VH_CRV_SECP256K1, 0, VH_USE_SIG, LANE_NORMAL },
+		{ VH_KTY_OKP, VH_CRV_ED448, 0, VH_USE_SIG, LANE_NORMAL },
+		{ VH_KTY_OKP, VH_CRV_X448, 0, VH_USE_ENC, LANE_NORMAL },
 	};
 	AUTO(store_free) struct store *s = store_new();
 	AUTO(buf_free) struct buf *why = buf_new(512);
@@ -68,6 +71,8 @@ Test(generate, what_cannot_be_made_is_refused)
 		{ VH_KTY_OKP, 99, 0, "belong together" },
 		{ 99, 0, 0, "belong together" },
 		{ VH_KTY_OKP, VH_CRV_X25519, 0, "use \"sig\" does not fit" },
+		{ VH_KTY_OKP, VH_CRV_X448, 0, "use \"sig\" does not fit" },
+		{ VH_KTY_OKP, VH_CRV_SECP256K1, 0, "belong together" },
 	};
 	AUTO(store_free) struct store *s = store_new();
 

@@ -20,6 +20,9 @@ static const struct {
 	{ "P-521", &sig },
 	{ "ED25519", &sig },
 	{ "X25519", &enc },
+	{ "secp256k1", &sig },
+	{ "ED448", &sig },
+	{ "X448", &enc },
 };
 
 static EVP_PKEY *
@@ -32,7 +35,7 @@ make_kind(const char *name)
 static bool
 has_old_form(const char *name)
 {
-	return strcmp(name, "RSA") == 0 || name[0] == 'P';
+	return strcmp(name, "RSA") == 0 || name[0] == 'P' || name[0] == 's';
 }
 
 Test(import, pem_of_every_kind_gives_its_key)

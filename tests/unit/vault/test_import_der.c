@@ -39,11 +39,9 @@ Test(import_der, other_curves_and_types_are_named)
 	static const struct {
 		const char *type, *says;
 	} rows[] = {
-		{ "secp256k1",
-		    "curve secp256k1 not supported, expected P-256" },
+		{ "secp224r1",
+		    "curve secp224r1 not supported, expected P-256" },
 		{ "brainpoolP256r1", "curve brainpoolP256r1 not supported" },
-		{ "ED448", "key type ED448 not supported, expected RSA, EC" },
-		{ "X448", "key type X448 not supported" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -51,8 +49,6 @@ Test(import_der, other_curves_and_types_are_named)
 		AUTO(buf_free) struct buf *p8 = key_file(pkey, PKCS8_DER);
 
 		import_refused(buf_slice(p8), &sig, VH_EKEY, rows[i].says);
-		if (i >= 2)
-			continue;
 		AUTO(buf_free) struct buf *old = key_file(pkey, OLD_PEM);
 
 		import_refused(buf_slice(old), &sig, VH_EKEY, rows[i].says);

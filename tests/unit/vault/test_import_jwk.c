@@ -137,8 +137,8 @@ Test(import_jwk, rfc_7520_public_and_symmetric_keys_are_refused)
 		    &no_terms, VH_EKEY, rows[i].says);
 }
 
-static const char *const curves[] = { "P-256", "P-384", "P-521", "ED25519",
-	"X25519" };
+static const char *const curves[] = { "P-256", "P-384", "P-521", "secp256k1",
+	"ED25519", "ED448", "X25519", "X448" };
 
 static const struct key_terms *
 terms_for(const char *curve)
@@ -274,9 +274,8 @@ Test(import_jwk, unsound_json_is_refused)
 	    "\"keys\" is not an array");
 	import_refused(slice_text("{\"keys\":[1]}"), &sig, VH_EKEY,
 	    "key 1 of 1: a JWK is not a JSON object");
-	import_refused(slice_text("{\"kty\":\"EC\",\"crv\":\"secp256k1\"}"),
-	    &sig, VH_EKEY,
-	    "curve \"secp256k1\" not supported, expected P-256, P-384");
+	import_refused(slice_text("{\"kty\":\"EC\",\"crv\":\"P-256K\"}"), &sig,
+	    VH_EKEY, "curve \"P-256K\" not supported, expected P-256, P-384");
 	import_refused(slice_text("{\"kty\":\"OKP\",\"crv\":\"P-256\"}"), &sig,
 	    VH_EKEY, "curve \"P-256\" not supported, expected Ed25519");
 	import_refused(slice_text("{\"kty\":1}"), &sig, VH_EKEY,

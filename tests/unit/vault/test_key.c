@@ -137,7 +137,8 @@ Test(key, puts_the_fields_that_front_reads)
 
 Test(key, a_public_key_is_refused)
 {
-	static const char *const names[] = { "P-256", "ED25519", "X25519" };
+	static const char *const names[] = { "P-256", "ED25519", "secp256k1",
+		"ED448", "X25519", "X448" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		AUTO(pkey_free) EVP_PKEY *whole = make_curve(names[i]);
@@ -147,17 +148,23 @@ Test(key, a_public_key_is_refused)
 
 		cr_assert_eq(pub_of_pkey(whole, bytes, &pub), VH_OK);
 		cr_assert_eq(pkey_of_pub(&pub, &half), VH_OK);
-		refused(half, i < 2 ? &sig : &enc, VH_EKEY,
+		refused(half, i < 4 ? &sig : &enc, VH_EKEY,
 		    "public key only, private key expected");
 	}
 }
 
 Test(key, other_types_and_curves_are_refused)
 {
-	refused(make_curve("secp256k1"), &sig, VH_EKEY,
+	refused(make_curve("brainpoolP256r1"), &sig, VH_EKEY,
 	    "key type or curve not supported");
-	refused(make_curve("ED448"), &sig, VH_EKEY,
+	refused(make_curve("secp224r1"), &sig, VH_EKEY,
 	    "key type or curve not supported");
+	refused(make_curve("secp256k1"), &enc, VH_EKEY,
+	    "use \"enc\" does not fit an EC secp256k1 key");
+	refused(make_curve("ED448"), &enc, VH_EKEY,
+	    "use \"enc\" does not fit an Ed448 key");
+	refused(make_curve("X448"), &sig, VH_EKEY,
+	    "use \"sig\" does not fit an X448 key");
 }
 
 /* libcrypto takes any two parts; the check of the pair is ours. */
@@ -165,7 +172,7 @@ static EVP_PKEY *
 okp_of(const char *type, EVP_PKEY *pub, EVP_PKEY *priv)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-	uint8_t x[32], d[32];
+	uint8_t x[57], d[57];
 	size_t x_len = sizeof x, d_len = sizeof d;
 	EVP_PKEY *made = NULL;
 
@@ -188,13 +195,14 @@ okp_of(const char *type, EVP_PKEY *pub, EVP_PKEY *priv)
 
 Test(key, a_mismatched_okp_pair_is_refused)
 {
-	static const char *const names[] = { "ED25519", "X25519" };
+	static const char *const names[] = { "ED25519", "ED448", "X25519",
+		"X448" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		AUTO(pkey_free) EVP_PKEY *one = make_curve(names[i]);
 		AUTO(pkey_free) EVP_PKEY *two = make_curve(names[i]);
 
-		refused(okp_of(names[i], one, two), i == 0 ? &sig : &enc,
+		refused(okp_of(names[i], one, two), i < 2 ? &sig : &enc,
 		    VH_EKEY, "private and public part do not match");
 	}
 }

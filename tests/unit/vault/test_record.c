@@ -202,9 +202,12 @@ Test(record, lists_every_key_with_a_proof_if_it_signs)
 		{ "P-384", NULL, "ES384", VH_USE_SIG },
 		{ "P-521", "ES512", "ES512", VH_USE_SIG },
 		{ "ED25519", NULL, "EdDSA", VH_USE_SIG },
+		{ "ED448", NULL, "EdDSA", VH_USE_SIG },
+		{ "secp256k1", NULL, "ES256K", VH_USE_SIG },
 		{ "RSA", NULL, NULL, VH_USE_ENC },
 		{ "P-256", "ECDH-ES", NULL, VH_USE_ENC },
 		{ "X25519", NULL, NULL, VH_USE_ENC },
+		{ "X448", NULL, NULL, VH_USE_ENC },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -79,7 +79,7 @@ Test(sign, every_alg_of_a_key_signs_message_after_message)
 
 	memset(buf_extend(data, 1u << 20), 0xa5, 1u << 20);
 	for (size_t k = 0; rig_kind(k) != NULL; k++) {
-		if (strcmp(rig_kind(k), "X25519") == 0)
+		if (!rig_fits(rig_kind(k), VH_USE_SIG))
 			continue;
 		struct key *key =
 		    rig_add(r, rig_make(rig_kind(k)), VH_USE_SIG, NULL);

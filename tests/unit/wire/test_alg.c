@@ -24,7 +24,7 @@ Test(alg, ids_and_names_are_unique_and_found)
 
 static const char *const unknown[] = { "", "none", "None", "HS256", "RSA1_5",
 	"dir", "A128KW", "PBES2-HS256+A128KW", "es256", "ES256 ", "ES25",
-	"ES256K" };
+	"ES256k" };
 
 Test(alg, unknown_names_have_no_row)
 {
@@ -56,13 +56,16 @@ static const struct {
 	{ "ES256", "P-256" },
 	{ "ES384", "P-384" },
 	{ "ES512", "P-521" },
-	{ "EdDSA", "Ed25519" },
+	{ "EdDSA", "Ed25519,Ed448" },
+	{ "ES256K", "secp256k1" },
 	{ "RSA-OAEP", "RSA" },
 	{ "RSA-OAEP-256", "RSA" },
-	{ "ECDH-ES", "P-256,P-384,P-521,X25519" },
-	{ "ECDH-ES+A128KW", "P-256,P-384,P-521,X25519" },
-	{ "ECDH-ES+A192KW", "P-256,P-384,P-521,X25519" },
-	{ "ECDH-ES+A256KW", "P-256,P-384,P-521,X25519" },
+	{ "RSA-OAEP-384", "RSA" },
+	{ "RSA-OAEP-512", "RSA" },
+	{ "ECDH-ES", "P-256,P-384,P-521,X25519,X448" },
+	{ "ECDH-ES+A128KW", "P-256,P-384,P-521,X25519,X448" },
+	{ "ECDH-ES+A192KW", "P-256,P-384,P-521,X25519,X448" },
+	{ "ECDH-ES+A256KW", "P-256,P-384,P-521,X25519,X448" },
 };
 
 static bool
@@ -119,13 +122,31 @@ Test(alg, every_row_stands_in_this_test)
 Test(alg, sizes_follow_from_the_curves_and_ciphers)
 {
 	for (size_t i = 0; alg_at(i) != NULL; i++)
-		if (alg_at(i)->kind == VH_KIND_ECDSA)
-			cr_expect_eq(alg_at(i)->size,
-			    2 * crv_by_id(alg_at(i)->crv)->size);
+		if (alg_at(i)->kind == VH_KIND_ECDSA) {
+			const struct crv *c = crv_by_id(alg_at(i)->crv);
+
+			cr_expect_eq(alg_at(i)->size, 2 * c->size);
+			cr_expect_eq(alg_at(i)->size, c->sig);
+		}
 	for (size_t i = 0; enc_at(i) != NULL; i++) {
 		const struct enc *e = enc_at(i);
 
 		cr_expect_eq(e->iv, e->mac == NULL ? 12 : 16);
 		cr_expect_eq(e->tag, e->mac == NULL ? 16 : e->cek / 2);
+	}
+}
+
+/* RFC 8037, 3.1: twice the key, of either curve. */
+Test(alg, a_signature_has_a_size_that_some_key_gives)
+{
+	const struct alg *eddsa = alg_by_id(VH_ALG_EDDSA);
+	const struct alg *rsa = alg_by_id(VH_ALG_PS256);
+	const struct alg *es256k = alg_by_id(VH_ALG_ES256K);
+
+	for (size_t n = 0; n <= 1200; n++) {
+		cr_expect_eq(alg_signs(eddsa, n), n == 64 || n == 114);
+		cr_expect_eq(alg_signs(es256k, n), n == 64);
+		cr_expect_eq(alg_signs(rsa, n), n >= 256 && n <= 1024);
+		cr_expect_not(alg_signs(alg_by_id(VH_ALG_ECDH_ES), n));
 	}
 }

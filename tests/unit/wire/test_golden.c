@@ -21,7 +21,7 @@ static const struct {
 } named[] = {
 #define VH_KTY(sym, id, name) { name, "kty", id },
 #include "wire/alg.def"
-#define VH_CRV(sym, id, name, kty, size, lib) { name, "crv", id },
+#define VH_CRV(sym, id, name, kty, size, sig, agrees, lib) { name, "crv", id },
 #include "wire/alg.def"
 #define VH_ALG(sym, id, name, kind, kty, crv, digest, size) { name, "alg", id },
 #include "wire/alg.def"
