@@ -10,10 +10,17 @@ static const struct row {
 #include "wire/err.def"
 };
 
+/* The numbers have gaps. */
+static bool
+has_row(size_t wire)
+{
+	return wire < ARRAY_LEN(rows) && rows[wire].name != NULL;
+}
+
 static const struct row *
 row_of(enum vh_err err)
 {
-	return &rows[(size_t)err < ARRAY_LEN(rows) ? err : VH_EINTERNAL];
+	return &rows[has_row((size_t)err) ? err : VH_EINTERNAL];
 }
 
 const char *
@@ -37,5 +44,5 @@ err_http(enum vh_err err)
 enum vh_err
 err_of_wire(uint16_t wire)
 {
-	return wire < ARRAY_LEN(rows) ? (enum vh_err)wire : VH_EINTERNAL;
+	return has_row(wire) ? (enum vh_err)wire : VH_EINTERNAL;
 }

@@ -69,3 +69,16 @@ Test(err, every_number_maps_to_itself)
 	for (uint16_t i = 0; i <= VH_EINACTIVE; i++)
 		cr_expect_eq(err_of_wire(i), i);
 }
+
+/* Numbers are given out in ranges, so the table has gaps. */
+Test(err, a_number_without_a_row_is_an_internal_error)
+{
+	for (unsigned i = 0; i < 300; i++) {
+		enum vh_err err = err_of_wire((uint16_t)i);
+
+		cr_expect_not_null(err_name(err), "%u", i);
+		cr_expect(err == (enum vh_err)i || err == VH_EINTERNAL);
+		cr_expect_not_null(err_name((enum vh_err)i), "%u", i);
+		cr_expect_not_null(err_text((enum vh_err)i), "%u", i);
+	}
+}
