@@ -28,7 +28,10 @@ struct der {
 static struct der
 der_over(struct slice s)
 {
-	return (struct der){ s.p, s.p + s.len, false };
+	static const uint8_t nothing[1];
+	const uint8_t *p = s.len == 0 ? nothing : s.p; /* never NULL + 0 */
+
+	return (struct der){ p, p + s.len, false };
 }
 
 static bool
