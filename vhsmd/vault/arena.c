@@ -28,6 +28,22 @@ struct block {
 	struct block *next;
 };
 
+/* Under ASan all of a free block is poisoned, and of a used one what lies
+ * behind the bytes asked for; the arena alone may touch the link. */
+#define ARENA_OWN __attribute__((no_sanitize("address")))
+
+ARENA_OWN static struct block *
+next_of(const struct block *b)
+{
+	return b->next;
+}
+
+ARENA_OWN static void
+set_next(struct block *b, struct block *next)
+{
+	b->next = next;
+}
+
 struct page {
 	uint8_t holds;
 	uint32_t run; /* PAGE_RUN: pages of the run */
@@ -59,6 +75,7 @@ arena_open(size_t bytes)
 	if (arena.page == NULL)
 		return VH_ENOMEM;
 	TRY(pages_map(arena.pages * PAGE_SIZE, &base, &arena.protection));
+	ASAN_POISON_MEMORY_REGION(base, arena.pages * PAGE_SIZE);
 	arena.base = base;
 	arena.unused_pages = arena.pages;
 	return VH_OK;
@@ -83,7 +100,7 @@ arena_unused(void)
 	size_t bytes = arena.unused_pages * PAGE_SIZE;
 
 	for (size_t i = 0; i < CLASSES; i++)
-		for (struct block *b = arena.free[i]; b != NULL; b = b->next)
+		for (struct block *b = arena.free[i]; b != NULL; b = next_of(b))
 			bytes += class_size[i];
 	pthread_mutex_unlock(&arena.lock);
 	return bytes;
@@ -145,7 +162,7 @@ run_alloc(size_t size)
 
 	pthread_mutex_unlock(&arena.lock);
 	if (p != NULL)
-		ASAN_UNPOISON_MEMORY_REGION(p, pages * PAGE_SIZE);
+		ASAN_UNPOISON_MEMORY_REGION(p, size);
 	return p;
 }
 
@@ -181,14 +198,13 @@ cut_page(size_t i)
 
 	if (p == NULL)
 		return;
-	ASAN_UNPOISON_MEMORY_REGION(p, PAGE_SIZE);
 	arena.page[(size_t)(p - arena.base) / PAGE_SIZE].holds =
 	    (uint8_t)(PAGE_CLASS + i);
 	for (size_t at = 0; at + class_size[i] <= PAGE_SIZE;
 	     at += class_size[i]) {
 		struct block *b = (struct block *)(p + at);
 
-		b->next = arena.free[i];
+		set_next(b, arena.free[i]);
 		arena.free[i] = b;
 	}
 }
@@ -213,8 +229,8 @@ refill(size_t i)
 
 		if (b == NULL)
 			break;
-		arena.free[i] = b->next;
-		b->next = cache.free[i];
+		arena.free[i] = next_of(b);
+		set_next(b, cache.free[i]);
 		cache.free[i] = b;
 		cache.count[i]++;
 	}
@@ -229,8 +245,8 @@ spill(size_t i)
 	while (cache.count[i] > cache_blocks(i) / 2) {
 		struct block *b = cache.free[i];
 
-		cache.free[i] = b->next;
-		b->next = arena.free[i];
+		cache.free[i] = next_of(b);
+		set_next(b, arena.free[i]);
 		arena.free[i] = b;
 		cache.count[i]--;
 	}
@@ -250,10 +266,10 @@ arena_alloc(size_t size)
 
 	if (b == NULL)
 		return NULL;
-	cache.free[i] = b->next;
+	cache.free[i] = next_of(b);
 	cache.count[i]--;
-	b->next = NULL;
-	ASAN_UNPOISON_MEMORY_REGION(b, class_size[i]);
+	set_next(b, NULL);
+	ASAN_UNPOISON_MEMORY_REGION(b, size);
 	return b;
 }
 
@@ -271,9 +287,10 @@ arena_free(void *p)
 	size_t i = arena.page[at].holds - PAGE_CLASS;
 	struct block *b = p;
 
+	ASAN_UNPOISON_MEMORY_REGION(p, class_size[i]);
 	sodium_memzero(p, class_size[i]);
-	ASAN_POISON_MEMORY_REGION(b + 1, class_size[i] - sizeof *b);
-	b->next = cache.free[i];
+	ASAN_POISON_MEMORY_REGION(p, class_size[i]);
+	set_next(b, cache.free[i]);
 	cache.free[i] = b;
 	if (++cache.count[i] > cache_blocks(i))
 		spill(i);
@@ -296,12 +313,16 @@ arena_realloc(void *p, size_t size)
 		return arena_alloc(size);
 	size_t room = room_of(p);
 
-	if (size <= room)
+	if (size <= room) {
+		ASAN_POISON_MEMORY_REGION(p, room);
+		ASAN_UNPOISON_MEMORY_REGION(p, size);
 		return p;
+	}
 	void *bigger = arena_alloc(size);
 
 	if (bigger == NULL)
 		return NULL;
+	ASAN_UNPOISON_MEMORY_REGION(p, room);
 	memcpy(bigger, p, room);
 	arena_free(p);
 	return bigger;

@@ -78,7 +78,38 @@ Test(arena, realloc_keeps_what_was_there)
 	}
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+/* What a use after free, or past the end, would trip over. */
+Test(arena, freed_memory_and_what_lies_behind_a_block_are_poisoned)
+{
+	static const size_t sizes[] = { 16, 100, 2000, 5000, 70000 };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		size_t size = sizes[i];
+		uint8_t *p = arena_alloc(size);
+
+		cr_assert_null(__asan_region_is_poisoned(p, size));
+		if (size % 16 != 0)
+			cr_assert(__asan_address_is_poisoned(p + size));
+		p = arena_realloc(p, size - 1);
+		cr_assert_null(__asan_region_is_poisoned(p, size - 1));
+		cr_assert(__asan_address_is_poisoned(p + size - 1));
+		arena_free(p);
+		for (size_t k = 0; k < size; k++)
+			cr_assert(__asan_address_is_poisoned(p + k), "%zu %zu",
+			    size, k);
+	}
+}
+
+Test(arena, pages_that_nobody_has_asked_for_are_poisoned)
+{
+	uint8_t *p = arena_alloc(4096);
+
+	cr_assert(__asan_address_is_poisoned(p + 64 * 4096));
+}
+#else
 Test(arena, freed_memory_is_wiped)
 {
 	static const size_t sizes[] = { 16, 100, 2000, 5000, 70000 };
