@@ -121,18 +121,29 @@ $(BUILD)/lib/vhsm.pc: client/vhsm.pc.in Makefile
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 # --- unit tests: one Criterion program a layer ------------------------------
+# With RUNNER=own the same tests run through tests/support/runner, for builds in
+# which Criterion cannot start.
+RUNNER ?= criterion
+unit-runner-own := $(BUILD)/obj/runner.o
+unit-see-own    := -Itests/support/runner
+unit-link-own   := -Wl,--wrap=pthread_attr_setstack
+unit-pkg-criterion := criterion
+$(BUILD)/obj/runner.o: tests/support/runner/runner.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) $(unit-see-own) -MMD -MP -c $< -o $@
 unit-layers := $(foreach l,$(layers),$(if $(wildcard tests/unit/$(l)/*.c),$(l)))
 define unit-rules
 $(BUILD)/obj/unit-$(1)/%.o: tests/unit/$(1)/%.c $(BUILD)/see/$(1)/.made
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)
-	$(Q)$(CC) $(CFLAGS_) -Wno-missing-prototypes -I$(BUILD)/see/$(1) -I$(BUILD)/see-support -MMD -MP -c $$< -o $$@
+	$(Q)$(CC) $(CFLAGS_) -Wno-missing-prototypes $(unit-see-$(RUNNER)) -I$(BUILD)/see/$(1) -MMD -MP -c $$< -o $$@
 $(BUILD)/test/unit-$(1): $(patsubst tests/unit/$(1)/%.c,$(BUILD)/obj/unit-$(1)/%.o,$(wildcard tests/unit/$(1)/*.c)) \
-    $(foreach l,$(1) $(needs-$(1)) $(unit-needs-$(1)),$(BUILD)/lib/$(l).layer.a)
+    $(unit-runner-$(RUNNER)) $(foreach l,$(1) $(needs-$(1)) $(unit-needs-$(1)),$(BUILD)/lib/$(l).layer.a)
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $$@ $$^ \
-	    $$(call libs,criterion $$(call pkgs-of,$(1) $(needs-$(1)) $(unit-needs-$(1)))) $(unit-libs-$(1)) $(lib-$(1))
+	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) $(unit-link-$(RUNNER)) -o $$@ $$^ \
+	    $$(call libs,$(unit-pkg-$(RUNNER)) $$(call pkgs-of,$(1) $(needs-$(1)) $(unit-needs-$(1)))) $(unit-libs-$(1)) $(lib-$(1))
 endef
 unit-needs-jose    := wire
 unit-needs-keyspec := wire
@@ -185,17 +196,39 @@ $(BUILD)/test/threads-vault: tests/support/threads_vault.c \
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -I$(BUILD)/see/vault -Wl,--wrap=pthread_attr_setstack \
 	    -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
-# Fuzz harnesses, replayed over their corpora; see make fuzz.
+# Fuzz harnesses: which layers each may see and links, besides wire.
 fuzzers := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-layer-frame  :=
+fuzz-layer-jws    := jose
+fuzz-layer-jwe    := jose
+fuzz-layer-jwk    := jose
+fuzz-layer-yaml   := keyspec
+fuzz-layer-import := vault
+
+# Each twice: replayed over its corpus by make test, and, in the build that make
+# fuzz makes with clang, driven by libFuzzer.
+fuzz-sees  = $(or $(fuzz-layer-$(1)),wire)
+fuzz-links = $(fuzz-layer-$(1)) $(filter-out wire,$(needs-$(fuzz-layer-$(1)))) wire
 define fuzz-rules
-$(BUILD)/test/fuzz-$(1): tests/fuzz/fuzz_$(1).c tests/fuzz/replay.c \
-    $(BUILD)/lib/jose.layer.a $(BUILD)/lib/wire.layer.a $(BUILD)/see/jose/.made
+$(BUILD)/obj/fuzz/$(1).o: tests/fuzz/fuzz_$(1).c $(BUILD)/see/$(call fuzz-sees,$(1))/.made
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)
-	$(Q)$(CC) $(CFLAGS_) -Wno-missing-prototypes -I$(BUILD)/see/jose $$(filter %.c %.a,$$^) -o $$@ \
-	    $$(call libs,$$(call pkgs-of,jose wire))
+	$(Q)$(CC) $(CFLAGS_) -Wno-missing-prototypes -I$(BUILD)/see/$(call fuzz-sees,$(1)) -MMD -MP -c $$< -o $$@
+$(BUILD)/test/fuzz-$(1): $(BUILD)/obj/fuzz/$(1).o $(BUILD)/obj/fuzz/replay.o
+$(BUILD)/fuzz/$(1): $(BUILD)/obj/fuzz/$(1).o
+$(BUILD)/test/fuzz-$(1) $(BUILD)/fuzz/$(1): $(foreach l,$(call fuzz-links,$(1)),$(BUILD)/lib/$(l).layer.a)
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)
+	$(Q)$(CC) $(CFLAGS_) $$(if $$(filter $(BUILD)/fuzz/%,$$@),-fsanitize=fuzzer) $(LDFLAGS_) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) \
+	    $$(call libs,$$(call pkgs-of,$(call fuzz-links,$(1)))) $(lib-$(fuzz-layer-$(1)))
 endef
 $(foreach f,$(fuzzers),$(eval $(call fuzz-rules,$(f))))
+$(BUILD)/obj/fuzz/replay.o: tests/fuzz/replay.c $(BUILD)/see/wire/.made
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/wire -MMD -MP -c $< -o $@
+.PHONY: fuzzers
+fuzzers: $(fuzzers:%=$(BUILD)/fuzz/%)
 
 .PHONY: unit test-tools
 unit: $(unit-layers:%=$(BUILD)/test/unit-%)
@@ -203,7 +236,7 @@ test-tools: $(BUILD)/test/plain/vhsmd-vault $(foreach t,$(tools),$(BUILD)/test/$
     $(fuzzers:%=$(BUILD)/test/fuzz-%)
 
 # --- what people type ---------------------------------------------------------
-.PHONY: deps demo test test-unit test-long lint bench install clean
+.PHONY: deps demo test test-unit test-long fuzz lint bench install clean
 deps:
 	@deploy/deps.sh
 
@@ -220,9 +253,16 @@ test: deps
 test-unit: unit
 	@BUILD=$(BUILD) $(PYTHON) tests/run.py unit
 
-# Sanitizers and the other compiler, each in a build folder of its own.
+# Sanitizers, the other compiler, soak, fuzzing: the steps of tests/long_steps.py,
+# or those that LONG names.
 test-long: deps
-	@BUILD=$(BUILD) $(PYTHON) tests/run.py long
+	@$(MAKE) --no-print-directory all unit test-tools
+	@BUILD=$(BUILD) $(PYTHON) tests/run.py long $(LONG)
+
+# libFuzzer over every harness, FUZZ_SECONDS each (FUZZ names some of them); what
+# it finds is kept in $(BUILD)-fuzz/found.
+fuzz: deps
+	@BUILD=$(BUILD) $(PYTHON) tests/run.py fuzz $(FUZZ)
 
 lint:
 	@BUILD=$(BUILD) tests/lint/run.sh

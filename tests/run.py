@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Runs the tests and ends with one line: how many passed, failed, were skipped.
 
-    tests/run.py           everything that fits fifteen minutes
-    tests/run.py unit      the Criterion programs alone
-    tests/run.py long      sanitizers and the other compiler as well
+    tests/run.py                everything that fits fifteen minutes
+    tests/run.py unit           the Criterion programs alone
+    tests/run.py long [STEP]    what takes longer (long_steps.py), or steps of it
+    tests/run.py fuzz [NAME]    libFuzzer over the harnesses, or some of them
 """
 import glob
 import os
@@ -14,6 +15,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", "build")
+FOLDERS = ["interop", "attacks", "sandbox", "memory", "faults", "cluster"]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs"]
 
 
@@ -27,7 +29,7 @@ class Tally:
         self.skipped += skipped
 
 
-def run(what, command, env=None, limit=1200):
+def run(what, command, env=None, limit=3600):
     """Output and exit status of a command; both shown when it fails."""
     start = time.monotonic()
     try:
@@ -47,16 +49,16 @@ def run(what, command, env=None, limit=1200):
     return output, status
 
 
-def criterion(tally, build, label="", env=None):
+def criterion(tally, build, label="", env=None, options=("--jobs", "2"), limit=300):
     for program in sorted(glob.glob(os.path.join(ROOT, build, "test", "unit-*"))):
         if program.endswith(".d"):
             continue
         name = label + os.path.basename(program)
-        command, env_ = [program, "--jobs", "2"], {"VHSM_BUILD": build, **(env or {})}
-        output, status = run(name, command, env_, limit=300)
+        command, env_ = [program, *options], {"VHSM_BUILD": build, **(env or {})}
+        output, status = run(name, command, env_, limit=limit)
         if status == 124:  # Criterion 2.4.1 itself can stall; once more, then it counts
             print(f"     {name} stalled and is run once more", flush=True)
-            output, status = run(name, command, env_, limit=300)
+            output, status = run(name, command, env_, limit=limit)
         found = re.findall(r"Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+)"
                            r".*?Crashing: .*?(\d+)", output)
         if not found:
@@ -88,7 +90,7 @@ def count_pytest(tally, output, status):
 
 
 def pytest(tally, build, label="", env=None, folders=None):
-    for folder in folders or ["interop", "sandbox", "memory", "faults", "cluster"]:
+    for folder in folders or FOLDERS:
         path = os.path.join("tests", folder)
         if glob.glob(os.path.join(ROOT, path, "test_*.py")):
             output, status = run(label + path, PYTEST + [path],
@@ -101,71 +103,31 @@ def single(tally, what, command, env=None):
     tally.add(1 if status == 0 else 0, 0 if status == 0 else 1)
 
 
-def fuzz_replay(tally, build, label=""):
+def fuzz_replay(tally, build, label="", env=None):
     for program in sorted(glob.glob(os.path.join(ROOT, build, "test", "fuzz-*"))):
         if program.endswith(".d"):
             continue
         name = os.path.basename(program)[len("fuzz-"):]
         single(tally, f"{label}fuzz replay {name}",
-               [program, "2000", os.path.join("tests", "fuzz", f"fuzz_{name}.in")])
-
-
-VARIANTS = {
-    "clang": ["CC=clang"],
-    "asan": ["OPT=-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined "
-             "-fno-sanitize-recover=undefined", "HARDEN="],
-}
-
-
-def variant(tally, name):
-    build = f"{BUILD}-{name}"
-    _, status = run(f"build {name}", ["make", "-j2", f"BUILD={build}", *VARIANTS[name],
-                                      "all", "unit", "test-tools"])
-    if status != 0:
-        tally.add(0, 1)
-        return
-    logs = os.path.join(ROOT, build, "sanitizer")
-    for old in glob.glob(logs + ".*"):
-        os.unlink(old)
-    env = {"ASAN_OPTIONS": f"log_path={logs}:detect_leaks=0:handle_segv=0:handle_abort=0",
-           "UBSAN_OPTIONS": f"log_path={logs}:print_stacktrace=1"}
-    criterion(tally, build, name + " ", env)
-    fuzz_replay(tally, build, name + " ")
-    pytest(tally, build, name + " ", env, ["interop", "faults"])
-    for report in glob.glob(logs + ".*"):
-        tally.add(0, 1)
-        with open(report, errors="replace") as f:
-            print(f"FAIL sanitizer report {os.path.basename(report)}\n{f.read()[:5000]}")
-
-
-def threads(tally):
-    """Races in the vault; Criterion cannot start under ThreadSanitizer."""
-    build = f"{BUILD}-tsan"
-    program = os.path.join(build, "test", "threads-vault")
-    _, status = run("build tsan", ["make", "-j2", f"BUILD={build}", "HARDEN=",
-                                   "OPT=-O1 -g -fsanitize=thread", program])
-    if status != 0:
-        tally.add(0, 1)
-        return
-    single(tally, "tsan vault", [os.path.join(ROOT, program)],
-           {"TSAN_OPTIONS": "halt_on_error=1"})
+               [program, "2000", os.path.join("tests", "fuzz", f"fuzz_{name}.in")], env)
 
 
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "all"
     tally = Tally()
-    if what != "long":
+    if what in ("long", "fuzz"):
+        import long_steps
+        getattr(long_steps, what)(tally, sys.argv[2:])
+    else:
         criterion(tally, BUILD)
     if what == "all":
         single(tally, "lint", ["tests/lint/run.sh"], {"BUILD": BUILD})
         fuzz_replay(tally, BUILD)
         pytest(tally, BUILD)
-    if what == "long":
-        for name in VARIANTS:
-            variant(tally, name)
-        threads(tally)
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
     return 0 if tally.failed == 0 and tally.passed > 0 else 1
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.modules["run"] = sys.modules["__main__"]
+    sys.exit(main())

@@ -1,0 +1,1 @@
+#include "criterion/criterion.h" /* cr_log_warn is there */
