@@ -194,6 +194,21 @@ VHSM_API enum vhsm_error vhsm_revoke(struct vhsm *h, const char *kid,
 VHSM_API enum vhsm_error vhsm_call(struct vhsm *h,
     const struct vhsm_request *request, struct vhsm_answer **out);
 
+/* Requests of one vhsm_call_many. */
+#define VHSM_MANY_MAX 64
+
+/* Signs, decrypts or encrypts many in one message: cheaper than as many calls,
+ * but the answers come when the slowest is there.  Each request is checked and
+ * carried out as if it were alone, in any order.  VHSM_OK: answers[i], for each
+ * i below count, is the answer to requests[i], to be freed, and its error says
+ * how that went.  Else nothing was done, unless it is VHSM_ELOST,
+ * VHSM_EDEADLINE, VHSM_EPARSE or VHSM_ENOMEM, and all of answers is NULL.
+ * VHSM_EFIELD, VHSM_ETOOBIG, VHSM_EOP: count is 0, or more than VHSM_MANY_MAX,
+ * or a request is not sound. */
+VHSM_API enum vhsm_error vhsm_call_many(struct vhsm *h,
+    const struct vhsm_request *requests, size_t count,
+    struct vhsm_answer **answers);
+
 /* Wipes the bytes of the answer and frees it; NULL does nothing. */
 VHSM_API void vhsm_answer_free(struct vhsm_answer *answer);
 

@@ -44,8 +44,9 @@ struct args {
 	struct vhsm_selector key;
 	const char *socket, *header, *typ, *enc, *jwk, *jwks, *title, *ca, *out;
 	struct words sans;
-	bool json, help, version, off, dev;
-	uint32_t timeout, clients, batch, seconds, payload; /* 0: absent */
+	bool json, help, version, off, dev, lines;
+	uint32_t timeout, clients, batch, pack, seconds,
+	    payload; /* 0: absent */
 };
 
 /* Verbs in table order, NULL past the end; by exact name, NULL for none. */

@@ -78,12 +78,15 @@ bench_set(struct bench *b, const struct args *a)
 	b->payload = or_default(a->payload, DEFAULT_PAYLOAD);
 	b->load.clients = or_default(a->clients, 1);
 	b->load.batch = or_default(a->batch, 1);
+	b->load.pack = or_default(a->pack, 1);
 	b->load.seconds = or_default(a->seconds, DEFAULT_SECONDS);
 	b->load.timeout_ms = or_default(a->timeout, DEFAULT_TIMEOUT);
 	if (b->load.clients > LOAD_CLIENTS_MAX)
 		return "too many --clients";
 	if (b->load.batch > LOAD_BATCH_MAX)
 		return "too large a --batch";
+	if (b->load.pack > VHSM_MANY_MAX)
+		return "too large a --pack";
 	if (b->payload > VH_DATA_MAX)
 		return "too large a --payload";
 	if (where_of(a->socket, &b->load.where) != VH_OK)
@@ -95,8 +98,14 @@ static enum vhsm_error
 add_message(struct bench *b, const struct vhsm_request *q)
 {
 	AUTO(buf_free) struct buf *m = buf_new(FRAME_BODY_MAX);
+	struct vhsm_request many[VHSM_MANY_MAX];
 
-	request_put(m, q, 1, b->load.timeout_ms);
+	for (uint32_t i = 0; i < b->load.pack; i++)
+		many[i] = *q;
+	if (b->load.pack == 1)
+		request_put(m, q, 1, b->load.timeout_ms);
+	else
+		request_put_many(m, many, b->load.pack, 1, b->load.timeout_ms);
 	enum vh_err err = buf_end(m);
 
 	if (err == VH_OK)
@@ -265,9 +274,10 @@ report_json(const struct args *a, const struct bench *b,
     const struct load_result *r)
 {
 	printf("{\"alg\":\"%s\",\"clients\":%u,\"batch\":%u,"
-	       "\"ops_per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+	       "\"pack\":%u,\"ops_per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":"
+	       "%.1f,"
 	       "\"p999_us\":%.1f,\"errors\":%llu}\n",
-	    b->alg, b->load.clients, b->load.batch, per_second(r),
+	    b->alg, b->load.clients, b->load.batch, b->load.pack, per_second(r),
 	    quantile_us(r, 0.5), quantile_us(r, 0.99), quantile_us(r, 0.999),
 	    (unsigned long long)r->errors);
 	return output_end(a);

@@ -125,19 +125,50 @@ count(struct load_result *r, enum vh_err err, uint64_t ns)
 		r->last = err;
 }
 
-/* What the answer in body says, or VH_EPARSE. */
-static enum vh_err
-outcome_of(struct slice body, uint32_t id)
+static void
+count_many(struct load_result *r, uint32_t times, enum vh_err err, uint64_t ns)
 {
-	struct frame f;
+	while (times-- > 0)
+		count(r, err, ns);
+}
 
-	TRY(frame_parse(body, &f));
-	if (!f.answer || f.id != id)
+static enum vh_err
+outcome_of_one(const struct frame *f)
+{
+	if (!f->answer || (f->err == VH_OK && !fields_have(&f->f, VH_F_TOKEN) &&
+			      !fields_have(&f->f, VH_F_DATA)))
 		return VH_EPARSE;
-	if (f.err == VH_OK && !fields_have(&f.f, VH_F_TOKEN) &&
-	    !fields_have(&f.f, VH_F_DATA))
-		return VH_EPARSE;
-	return f.err;
+	return f->err;
+}
+
+/* Counts what the answer in body says, or VH_EPARSE. */
+static void
+count_answer(const struct load *l, struct load_result *r, struct slice body,
+    uint32_t id, uint64_t ns)
+{
+	struct frame f, item;
+	struct slice rest, value;
+	uint32_t found = 0;
+	unsigned tag;
+	enum vh_err err = frame_parse(body, &f);
+
+	if (err == VH_OK && f.id != id)
+		err = VH_EPARSE;
+	if (err == VH_OK && l->pack == 1)
+		err = outcome_of_one(&f);
+	else if (err == VH_OK)
+		err = f.err;
+	if (err != VH_OK || l->pack == 1) {
+		count_many(r, l->pack, err, ns);
+		return;
+	}
+	rest = f.f.body;
+	while (fields_next(&rest, &tag, &value) && found++ < l->pack) {
+		err = frame_parse(value, &item);
+		count(r, err == VH_OK ? outcome_of_one(&item) : err, ns);
+	}
+	if (found < l->pack)
+		count_many(r, l->pack - found, VH_EPARSE, 0);
 }
 
 /* Reads what has come and sends as many requests again. */
@@ -159,7 +190,7 @@ turn(struct driver *d, struct client *c)
 
 		if (f->id != id)
 			return VH_EPARSE;
-		count(d->result, outcome_of(body, id), now - f->started);
+		count_answer(d->load, d->result, body, id, now - f->started);
 		put_request(d, c, slot, now);
 	}
 	return flush(d, c);
@@ -170,7 +201,7 @@ static enum vh_err
 restart_client(struct driver *d, struct client *c, enum vh_err err)
 {
 	for (uint32_t s = 0; s < d->load->batch; s++)
-		count(d->result, err, 0);
+		count_many(d->result, d->load->pack, err, 0);
 	conn_close(TAKE(c->conn));
 	return start_client(d, c);
 }

@@ -19,6 +19,7 @@ struct load {
 	struct buf *messages[LOAD_MESSAGES]; /* request_put, to be renumbered */
 	size_t message_count;
 	uint32_t clients, batch, seconds, timeout_ms;
+	uint32_t pack; /* requests of a message: above 1 they are BATCHes */
 };
 
 /* What one thread did; only ok and errors are read while it runs. */

@@ -1,5 +1,6 @@
 /* sign, verify, encrypt, decrypt. */
 #include "client/cli/input.h"
+#include "client/cli/lines.h"
 #include "client/cli/output.h"
 #include "client/cli/session.h"
 #include "client/cli/verbs.h"
@@ -57,19 +58,20 @@ show_payload(const struct args *a, const struct vhsm_answer *answer)
 int
 verb_sign(const struct args *a)
 {
-	AUTO(buf_free)
-	struct buf *in = input_read(a, args_operand(a), VH_DATA_MAX);
+	AUTO(buf_free) struct buf *in = NULL;
+	struct vhsm_request q = { .op = VHSM_SIGN,
+		.key = a->key,
+		.header = a->header,
+		.typ = a->typ };
 
+	if (a->lines)
+		return lines_run(a, &q);
+	in = input_read(a, args_operand(a), VH_DATA_MAX);
 	if (in == NULL)
 		return EXIT_FAILED;
-	return run(a,
-	    &(struct vhsm_request){ .op = VHSM_SIGN,
-		.key = a->key,
-		.data = in->p,
-		.data_len = in->len,
-		.header = a->header,
-		.typ = a->typ },
-	    show_token);
+	q.data = in->p;
+	q.data_len = in->len;
+	return run(a, &q, show_token);
 }
 
 int
@@ -126,15 +128,15 @@ verb_encrypt(const struct args *a)
 int
 verb_decrypt(const struct args *a)
 {
-	AUTO(buf_free)
-	struct buf *in = input_read_text(a, args_operand(a), VH_TOKEN_MAX);
+	AUTO(buf_free) struct buf *in = NULL;
+	struct vhsm_request q = { .op = VHSM_DECRYPT, .key = a->key };
 
+	if (a->lines)
+		return lines_run(a, &q);
+	in = input_read_text(a, args_operand(a), VH_TOKEN_MAX);
 	if (in == NULL)
 		return EXIT_FAILED;
-	return run(a,
-	    &(struct vhsm_request){ .op = VHSM_DECRYPT,
-		.key = a->key,
-		.data = in->p,
-		.data_len = in->len },
-	    show_payload);
+	q.data = in->p;
+	q.data_len = in->len;
+	return run(a, &q, show_payload);
 }

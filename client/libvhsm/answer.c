@@ -117,6 +117,36 @@ answer_parse(struct slice frame, enum vhsm_op op, uint64_t id,
 	return VH_OK;
 }
 
+/* One of many goes to its place. */
+static enum vh_err
+place_item(struct slice item, const struct vhsm_request *q, size_t count,
+    struct vhsm_answer **answers)
+{
+	struct frame f;
+
+	TRY(frame_parse(item, &f));
+	if (f.id == 0 || f.id > count || answers[f.id - 1] != NULL)
+		return VH_EPARSE;
+	return answer_parse(item, q[f.id - 1].op, f.id, &answers[f.id - 1]);
+}
+
+enum vh_err
+answer_parse_many(const struct frame *f, const struct vhsm_request *q,
+    size_t count, struct vhsm_answer **answers)
+{
+	struct slice rest = f->f.body, value;
+	size_t found = 0;
+	unsigned tag;
+
+	while (fields_next(&rest, &tag, &value)) {
+		if (tag != VH_F_ITEM)
+			continue;
+		TRY(place_item(value, q, count, answers));
+		found++;
+	}
+	return found == count ? VH_OK : VH_EPARSE;
+}
+
 struct vhsm_answer *
 answer_of_error(enum vh_err err, const char *why)
 {

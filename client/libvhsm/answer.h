@@ -12,6 +12,12 @@
 enum vh_err answer_parse(struct slice frame, enum vhsm_op op, uint64_t id,
     struct vhsm_answer **out);
 
+/* What the answer to a BATCH of count requests holds, each at its place in
+ * answers, which has only NULL before.  VH_EPARSE, VH_ENOMEM: some may be there
+ * all the same. */
+enum vh_err answer_parse_many(const struct frame *f,
+    const struct vhsm_request *q, size_t count, struct vhsm_answer **answers);
+
 /* An answer that the library gives itself.  NULL when out of memory. */
 struct vhsm_answer *answer_of_error(enum vh_err err, const char *why);
 

@@ -106,24 +106,57 @@ request_check(const struct vhsm_request *q, const char **culprit)
 	return VH_OK;
 }
 
-void
-request_put(struct buf *b, const struct vhsm_request *q, uint32_t id,
+static void
+put_frame(struct buf *b, const struct vhsm_request *q, uint32_t id,
     uint32_t deadline_ms)
 {
 	struct member m[MEMBERS];
-	size_t start = buf_slice(b).len;
-
-	members_of(q, op_of(q), m);
-	if (buf_extend(b, SP_HEAD + SP_ID) == NULL)
-		return;
 	size_t frame = frame_request(b, (enum vh_op)q->op, id, deadline_ms);
 
+	members_of(q, op_of(q), m);
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (m[i].present)
 			frame_put(b, m[i].tag, m[i].value);
 	frame_close(b, frame);
+}
+
+static void
+close_message(struct buf *b, size_t start, uint32_t id)
+{
 	if (buf_end(b) == VH_OK)
 		sp_head(b->p + start, b->len - start - SP_HEAD - SP_ID, id);
+}
+
+void
+request_put(struct buf *b, const struct vhsm_request *q, uint32_t id,
+    uint32_t deadline_ms)
+{
+	size_t start = buf_slice(b).len;
+
+	if (buf_extend(b, SP_HEAD + SP_ID) == NULL)
+		return;
+	put_frame(b, q, id, deadline_ms);
+	close_message(b, start, id);
+}
+
+void
+request_put_many(struct buf *b, const struct vhsm_request *q, size_t count,
+    uint32_t id, uint32_t deadline_ms)
+{
+	size_t start = buf_slice(b).len;
+
+	if (buf_extend(b, SP_HEAD + SP_ID) == NULL)
+		return;
+	size_t frame = frame_request(b, VH_OP_BATCH, id, deadline_ms);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t item = frame_nest(b, VH_F_ITEM);
+
+		put_frame(b, &q[i], (uint32_t)i + 1, 0);
+		frame_nest_close(b, item);
+	}
+	frame_close(b, frame);
+	close_message(b, start, id);
 }
 
 void

@@ -15,7 +15,11 @@ enum vh_err request_check(const struct vhsm_request *q, const char **culprit);
 void request_put(struct buf *b, const struct vhsm_request *q, uint32_t id,
     uint32_t deadline_ms);
 
-/* Gives a message of request_put another id. */
+/* The same for a BATCH of requests, whose own ids are 1 to count. */
+void request_put_many(struct buf *b, const struct vhsm_request *q, size_t count,
+    uint32_t id, uint32_t deadline_ms);
+
+/* Gives a message of either another id. */
 void request_renumber(uint8_t *message, uint32_t id);
 
 #endif

@@ -15,6 +15,7 @@ _Static_assert((int)VHSM_KEYS == (int)VH_OP_KEYS, "vhsm.h: ops");
 _Static_assert((int)VHSM_STATUS == (int)VH_OP_STATUS, "vhsm.h: ops");
 _Static_assert((int)VHSM_CLUSTER == (int)VH_OP_CLUSTER, "vhsm.h: ops");
 _Static_assert((int)VHSM_DRAIN == (int)VH_OP_DRAIN, "vhsm.h: ops");
+_Static_assert(VHSM_MANY_MAX == VH_ITEMS_MAX, "vhsm.h: requests of a batch");
 _Static_assert((int)VHSM_REVOKE == (int)VH_OP_REVOKE, "vhsm.h: ops");
 
 const char *

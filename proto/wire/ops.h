@@ -9,6 +9,7 @@
 #define VH_TOKEN_MAX  (24u << 20) /* room for base64url of that */
 #define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
 #define VH_TAGS       128
+#define VH_ITEMS_MAX  64 /* requests of a BATCH */
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,

@@ -1,7 +1,10 @@
 """The command line against a node, libvhsm as a stranger links it, and nng."""
 import json
 import os
+import re
 import subprocess
+import time
+import urllib.request
 
 import pytest
 
@@ -185,3 +188,31 @@ def test_a_plain_nng_req_socket_is_answered(node):
         pytest.skip("nng_req is not built: make test-tools")
     done = subprocess.run([program, node.url], stdout=subprocess.PIPE, check=True, timeout=30)
     assert json.loads(done.stdout)["ready"] is True
+
+
+def batches(node):
+    time.sleep(1.1)  # the text is kept for a second
+    with urllib.request.urlopen(f"http://{node.http}/metrics") as page:
+        return int(re.search(r"^vhsmd_batches_total (\d+)$", page.read().decode(), re.M)[1])
+
+
+def test_lines_are_a_request_each_and_share_messages(node):
+    before = batches(node)
+    payloads = [b"payload %d" % i for i in range(150)]
+    tokens = node.ask("sign", "--lines", "--alg", "ES256", input=b"\n".join(payloads)).splitlines()
+    assert len(set(tokens)) == 150
+    assert [node.ask("verify", input=tokens[i]) for i in (0, 63, 64, 149)] == \
+        [payloads[i] for i in (0, 63, 64, 149)]
+    assert batches(node) == before + 3
+
+
+def test_lines_of_jwe_are_opened_and_a_bad_one_leaves_an_empty_line(node):
+    boxes = [node.ask("encrypt", "--alg", "ECDH-ES", "--enc", "A128GCM", input=text).strip()
+             for text in (b"one", b"two", b"th\nree")]
+    boxes[1] = boxes[1][:-4] + b"AAAA"
+    done = node.cli("decrypt", "--lines", input=b"\n".join(boxes) + b"\n")
+    assert done.returncode == 1
+    assert done.stdout == b"one\n\n\n"
+    assert b"line 2: decryption failed" in done.stderr and b"line 3: " in done.stderr
+    lines = node.cli("decrypt", "--lines", "--json", input=b"\n".join(boxes)).stdout.splitlines()
+    assert json.loads(lines[2])["payload"] == "th\nree"

@@ -25,6 +25,8 @@ enum vh_err encrypt_begin(struct front *f, struct request *q);
 enum vh_err encrypt_answer(struct front *f, struct pending *p,
     const struct frame *vault, bool *again);
 
+enum vh_err batch_begin(struct front *f, struct request *q);
+
 enum vh_err cluster_begin(struct front *f, struct request *q);
 enum vh_err cluster_answer(struct front *f, struct pending *p,
     const struct frame *answer, bool *again);

@@ -11,6 +11,7 @@
 #define PENDING_TRIES 8 /* keys tried for a JWE without kid */
 #define RID_SIZE      32
 
+struct batch;
 struct conn;
 struct forward;
 
@@ -18,8 +19,9 @@ struct forward;
  * node; nowhere when who asked is gone, or front itself asks. */
 struct origin {
 	struct conn *conn;
-	struct node *relay; /* the other node */
-	uint64_t relay_id;  /* of peer's request */
+	struct batch *batch; /* it came in; or NULL */
+	struct node *relay;  /* the other node */
+	uint64_t relay_id;   /* of peer's request */
 	uint16_t op;
 	uint32_t sp_id;
 	uint64_t id;

@@ -1,16 +1,21 @@
 #include "front/reply.h"
 
+#include "front/batch.h"
+
 static struct buf *
 open_with(struct front *f, struct reply *r, const struct origin *to,
     enum vh_err err)
 {
-	struct buf *b =
-	    to->conn != NULL ? to->conn->out : link_out(f->peer.link);
+	struct buf *b = to->batch != NULL  ? batch_answers(to->batch)
+			: to->conn != NULL ? to->conn->out
+					   : link_out(f->peer.link);
 
 	r->to = to;
 	r->b = b;
 	r->outer = b->len;
-	if (to->conn != NULL) {
+	if (to->batch != NULL) {
+		r->nest = frame_nest(b, VH_F_ITEM);
+	} else if (to->conn != NULL) {
 		/* The size is known at the end only. */
 		(void)buf_extend(b, SP_HEAD + SP_ID);
 	} else {
@@ -41,6 +46,12 @@ reply_close(struct front *f, struct reply *r)
 {
 	struct buf *b = r->b;
 
+	if (r->to->batch != NULL) {
+		frame_close(b, r->frame);
+		frame_nest_close(b, r->nest);
+		batch_answered(f, r->to->batch, r->to->conn);
+		return;
+	}
 	if (r->to->conn == NULL) {
 		close_relayed(f, r);
 		return;

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "front/batch.h"
 #include "front/ops.h"
 #include "front/relay.h"
 
@@ -23,23 +24,28 @@ static const struct op {
 	bool work;   /* uses keys of the vault: not while draining */
 	bool costly; /* keeps the loop busy */
 	bool relays; /* other nodes may pass it on */
+	bool packs;  /* may come in a batch */
 } ops[] = {
-	[VH_OP_SIGN] = { sign_begin, sign_answer, true, true, false, true },
-	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false,
+	[VH_OP_SIGN] = { sign_begin, sign_answer, true, true, false, true,
 	    true },
-	[VH_OP_VERIFY] = { verify_begin, NULL, false, false, true, false },
+	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false,
+	    true, true },
+	[VH_OP_VERIFY] = { verify_begin, NULL, false, false, true, false,
+	    false },
 	[VH_OP_ENCRYPT] = { encrypt_begin, encrypt_answer, true, true, false,
-	    false },
-	[VH_OP_KEYS] = { keys_begin, NULL, false, false, false, false },
+	    false, true },
+	[VH_OP_KEYS] = { keys_begin, NULL, false, false, false, false, false },
 	[VH_OP_STATUS] = { status_begin, status_answer, true, false, false,
-	    false },
+	    false, false },
 	[VH_OP_CLUSTER] = { cluster_begin, cluster_answer, true, false, false,
-	    false },
-	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false, false },
+	    false, false },
+	[VH_OP_BATCH] = { batch_begin, NULL, true, false, false, false, false },
+	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false, false, false },
 	[VH_OP_REVOKE] = { revoke_begin, revoke_answer, true, false, false,
-	    false },
+	    false, false },
 	/* Front's own; ops.def lets no caller ask for it. */
-	[VH_OP_VSTATS] = { NULL, stats_answer, true, false, false, false },
+	[VH_OP_VSTATS] = { NULL, stats_answer, true, false, false, false,
+	    false },
 };
 
 /* Counts how a request of another node's caller ended; logs it. */
@@ -111,6 +117,8 @@ check_op(const struct request *q)
 
 	TRY(frame_check(&q->frame, local ? q->to.conn->who : VH_WHO_CALLER));
 	if (op >= ARRAY_LEN(ops) || ops[op].begin == NULL)
+		return VH_EOP;
+	if (q->to.batch != NULL && !ops[op].packs)
 		return VH_EOP;
 	if (local)
 		return VH_OK;
@@ -250,6 +258,7 @@ request_pend(struct front *f, const struct request *q)
 	}
 	f->work += ops[q->to.op].work;
 	f->drains += q->to.op == VH_OP_DRAIN;
+	batch_hold(p->to.batch);
 	return p;
 }
 
@@ -281,6 +290,7 @@ request_drop(struct front *f, struct pending *p)
 		quota_give(f->quotas, p->quota);
 	f->work -= ops[p->to.op].work;
 	f->drains -= p->to.op == VH_OP_DRAIN;
+	batch_end(p->to.batch);
 	pending_end(f->pendings, p);
 }
 
@@ -294,10 +304,12 @@ request_finish(struct front *f, struct pending *p, enum vh_err err)
 	/* What the place holds may be the last reference. */
 	struct node *from = to.relay == NULL ? NULL : node_again(to.relay);
 
+	batch_hold(to.batch);
 	note_end(f, &to, err, p->started);
 	request_drop(f, p);
 	if (err != VH_OK && origin_waits(&to))
 		reply_error(f, &to, err, buf_slice(f->why));
+	batch_end(to.batch);
 	node_end(f->nodes, from);
 }
 
