@@ -4,6 +4,25 @@
 
 #include "keyspec/schema.h"
 
+#define AUDIT_SIZE (64u << 20)
+#define AUDIT_KEEP 8
+
+enum vh_err
+config_check_audit(const struct reading *, const struct node *, void *of)
+{
+	struct config_audit *a = of;
+
+	if (a->detail == 0)
+		a->detail = AUDIT_DETAIL_EACH;
+	if (a->when_blocked == 0)
+		a->when_blocked = AUDIT_BLOCKED_REFUSE;
+	if (a->max_size == 0)
+		a->max_size = AUDIT_SIZE;
+	if (a->keep == 0)
+		a->keep = AUDIT_KEEP;
+	return VH_OK;
+}
+
 enum vh_err
 config_check_principal(const struct reading *r, const struct node *n, void *of)
 {

@@ -11,9 +11,14 @@
 #define CONFIG_ACCOUNTS_MAX   64 /* of one list uids or gids */
 #define CONFIG_SEEDS_MAX      64
 #define CONFIG_REVOKERS_MAX   256
+#define CONFIG_AUDIT_SIZE_MAX (1u << 31) /* bytes of one file */
+#define CONFIG_AUDIT_KEEP_MAX 1000
 
 enum config_log_format { LOG_FORMAT_LOGFMT = 1, LOG_FORMAT_JSON };
 enum config_log_level { LOG_FROM_ERROR = 1, LOG_FROM_NOTICE, LOG_FROM_DEBUG };
+
+enum config_audit_detail { AUDIT_DETAIL_EACH = 1, AUDIT_DETAIL_SUMMARY };
+enum config_audit_blocked { AUDIT_BLOCKED_REFUSE = 1, AUDIT_BLOCKED_CONTINUE };
 
 /* A text that is NULL was not given and has no default here: the supervisor
  * chooses by who runs it. */
@@ -76,6 +81,15 @@ struct config_limits {
 	uint64_t deadline; /* ms */
 };
 
+/* All zero: no audit trail.  Else everything is there. */
+struct config_audit {
+	char *file; /* a relative one is in the state folder */
+	enum config_audit_detail detail;
+	enum config_audit_blocked when_blocked;
+	uint32_t max_size; /* bytes */
+	uint32_t keep;     /* full files */
+};
+
 struct config_log {
 	enum config_log_format format;
 	enum config_log_level level;
@@ -94,6 +108,7 @@ struct config {
 	struct config_cluster cluster;
 	struct config_principals principals;
 	struct config_limits limits;
+	struct config_audit audit;
 	struct config_log log;
 	struct config_users users;
 	char *keys; /* path of the key spec; NULL: keyspec_default_text() */

@@ -24,6 +24,8 @@
 #define ALG              .type = VALUE_ALG
 #define FORMAT           .type = VALUE_FORMAT
 #define LEVEL            .type = VALUE_LEVEL
+#define DETAIL           .type = VALUE_DETAIL
+#define WHEN_BLOCKED     .type = VALUE_WHEN_BLOCKED
 #define LABEL            .type = VALUE_LABEL
 #define NODE             .type = VALUE_NODE
 #define PATH             .type = VALUE_PATH

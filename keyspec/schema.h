@@ -23,6 +23,8 @@ enum value_type {
 	VALUE_ALG,
 	VALUE_FORMAT,
 	VALUE_LEVEL,
+	VALUE_DETAIL,
+	VALUE_WHEN_BLOCKED,
 	VALUE_LABEL,
 	VALUE_NODE,
 	VALUE_PATH,
@@ -100,7 +102,8 @@ extern const struct handler keys_handler, principals_handler;
 typedef enum vh_err scope_check(const struct reading *r, const struct node *n,
     void *of);
 scope_check keyspec_check, keyspec_check_key, keyspec_check_generate,
-    keyspec_check_load, config_check, config_check_principal;
+    keyspec_check_load, config_check, config_check_principal,
+    config_check_audit;
 
 /* Fills *to, all zeros before, from a mapping and the presets. */
 enum vh_err schema_read(const struct reading *r, enum scope scope,

@@ -216,6 +216,28 @@ level_of(unsigned id)
 	return id < ARRAY_LEN(names) ? names[id] : NULL;
 }
 
+static const char *
+detail_of(unsigned id)
+{
+	static const char *const names[] = {
+		[AUDIT_DETAIL_EACH] = "each",
+		[AUDIT_DETAIL_SUMMARY] = "summary",
+	};
+
+	return id < ARRAY_LEN(names) ? names[id] : NULL;
+}
+
+static const char *
+when_blocked_of(unsigned id)
+{
+	static const char *const names[] = {
+		[AUDIT_BLOCKED_REFUSE] = "refuse",
+		[AUDIT_BLOCKED_CONTINUE] = "continue",
+	};
+
+	return id < ARRAY_LEN(names) ? names[id] : NULL;
+}
+
 /* --- texts and lists of texts --------------------------------------------- */
 
 static enum vh_err
@@ -412,6 +434,8 @@ static const struct type types[] = {
 	[VALUE_ALG] = CHOICE(alg_of),
 	[VALUE_FORMAT] = CHOICE(format_of),
 	[VALUE_LEVEL] = CHOICE(level_of),
+	[VALUE_DETAIL] = CHOICE(detail_of),
+	[VALUE_WHEN_BLOCKED] = CHOICE(when_blocked_of),
 	[VALUE_LABEL] = TEXT(label_ok,
 	    "at most 64 printable ASCII characters without space, comma, "
 	    "quote or backslash"),

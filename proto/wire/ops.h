@@ -10,6 +10,7 @@
 #define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
 #define VH_TAGS       128
 #define VH_ITEMS_MAX  64 /* requests of a BATCH */
+#define VH_NODE_MAX   64           /* bytes of a node name */
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,
@@ -34,6 +35,15 @@ enum vh_who {
 
 /* Where a key is in its life; only an active one signs. */
 enum vh_key_state { VH_KEY_PUBLISHED = 1, VH_KEY_ACTIVE, VH_KEY_RETIRED };
+
+/* How the audit trail is written: FLAGS of VAUDIT. */
+enum vh_audit_flag {
+	VH_AUDIT_SUMMARY = 1,  /* counts now and then, not each use */
+	VH_AUDIT_CONTINUE = 2, /* keys are used also while it is blocked */
+	/* In the field AUDIT: how it is now. */
+	VH_AUDIT_BLOCKED = 4, /* lines cannot be written */
+	VH_AUDIT_SIGNS = 8,   /* checkpoints are signed with the record key */
+};
 
 /* What callers may do with a key, and how: bits of OPS. */
 enum vh_key_op {

@@ -33,6 +33,7 @@ struct conn {
 	struct listener *listener; /* it came from */
 	enum vh_who who;
 	struct caller caller;
+	char principals[POLICY_WHO_MAX + 1]; /* "" until the first request */
 	struct quota *quota;
 	struct stream in;
 	struct buf *out;

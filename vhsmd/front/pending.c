@@ -86,6 +86,7 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 		return NULL;
 	}
 	p->to = *to;
+	p->who[0] = '\0';
 	p->quota = NULL;
 	p->started = now;
 	p->deadline = deadline;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "front/directory.h"
+#include "front/policy.h"
 #include "front/quota.h"
 
 #define PENDING_MAX   (1u << 20)
@@ -36,6 +37,7 @@ origin_waits(const struct origin *to)
 
 struct pending {
 	struct origin to;
+	char who[POLICY_WHO_MAX + 1]; /* for the audit trail */
 	struct quota *quota; /* NULL: not counted */
 	struct mono_ns started, deadline;
 	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */

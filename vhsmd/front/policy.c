@@ -237,3 +237,37 @@ policy_put_principals(struct buf *b, const struct policy *p,
 		buf_put(b, name);
 	}
 }
+
+static void
+put_remote(struct buf *b, const struct asker *a)
+{
+	struct slice rest = a->principals, name;
+
+	while (slice_next_item(&rest, &name)) {
+		size_t comma = b->len > 0;
+
+		if (b->len + comma + a->node.len + 1 + name.len >
+		    POLICY_WHO_MAX)
+			return;
+		buf_put_text(b, comma ? "," : "");
+		buf_put(b, a->node);
+		buf_put_u8(b, '/');
+		buf_put(b, name);
+	}
+}
+
+void
+policy_who(const struct asker *a, char out[static POLICY_WHO_MAX + 1])
+{
+	AUTO(buf_free) struct buf *b = buf_new(POLICY_WHO_MAX);
+
+	if (a->caller == NULL)
+		put_remote(b, a);
+	else
+		policy_put_principals(b, a->policy, a->caller, POLICY_WHO_MAX);
+	size_t len = buf_end(b) == VH_OK ? b->len : 0;
+
+	if (len > 0)
+		memcpy(out, b->p, len);
+	out[len] = '\0';
+}

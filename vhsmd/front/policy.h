@@ -49,4 +49,10 @@ bool policy_allows(const struct asker *asker, struct slice allow, bool uids);
 void policy_put_principals(struct buf *b, const struct policy *p,
     const struct caller *caller, size_t max);
 
+#define POLICY_WHO_MAX 255
+
+/* Who asks, for the audit trail: the same list, of another node's caller with
+ * NODE/ before each; whole principals, as many as there is room for. */
+void policy_who(const struct asker *asker, char out[static POLICY_WHO_MAX + 1]);
+
 #endif

@@ -243,6 +243,21 @@ take_relayed(struct front *f, struct pending *p, struct node *from)
 	return true;
 }
 
+/* Of a connection it is worked out once. */
+static void
+note_who(struct pending *p, const struct request *q)
+{
+	struct conn *c = q->to.conn;
+
+	if (c == NULL) {
+		policy_who(&q->asker, p->who);
+		return;
+	}
+	if (c->principals[0] == '\0')
+		policy_who(&q->asker, c->principals);
+	memcpy(p->who, c->principals, strlen(c->principals) + 1);
+}
+
 struct pending *
 request_pend(struct front *f, const struct request *q)
 {
@@ -256,6 +271,7 @@ request_pend(struct front *f, const struct request *q)
 		pending_end(f->pendings, p);
 		return NULL;
 	}
+	note_who(p, q);
 	f->work += ops[q->to.op].work;
 	f->drains += q->to.op == VH_OP_DRAIN;
 	batch_hold(p->to.batch);

@@ -152,5 +152,7 @@ vault_ask(struct front *f, struct pending *p, enum vh_op op, size_t *start)
 	/* 0 would mean no deadline. */
 	*start = frame_request(b, op, pending_id(f->pendings, p),
 	    left == 0 ? 1 : left);
+	if ((op_row(op)->may & VH_TAG_BIT(VH_F_WHO)) != 0 && p->who[0] != '\0')
+		frame_put_text(b, VH_F_WHO, p->who);
 	return b;
 }

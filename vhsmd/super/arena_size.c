@@ -10,6 +10,7 @@
 #define RESERVE       MIB
 #define STACK         (256 * KIB)
 #define LANES         3
+#define SINGLES       2 /* stacks: of the audit trail, and one to spare */
 #define FILE_OVERHEAD (64 * KIB)
 /* Intermediate copies: text, decoded text, numbers, structures. */
 #define FILE_COPIES 8
@@ -20,7 +21,7 @@
 uint64_t
 arena_size_base(size_t workers)
 {
-	return BASE + RESERVE + STACK * (workers * LANES + 1);
+	return BASE + RESERVE + STACK * (workers * LANES + SINGLES);
 }
 
 uint64_t

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "super/arena_size.h"
+#include "super/audit_files.h"
 #include "super/fd.h"
 #include "super/text.h"
 
@@ -134,18 +135,24 @@ vault_open(struct talk *t, enum vh_op op)
 	t->at = frame_request(t->request, op, ++t->id, 0);
 }
 
-/* Sends the open frame; logs what the vault refused, with what it was about. */
+/* Sends the open frame. */
 static enum vh_err
-vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
-    struct frame *answer)
+vault_ask(struct talk *t, int fd, int ms, struct frame *answer)
 {
 	struct frame none = { 0 };
 
 	*answer = none;
 	frame_close(t->request, t->at);
 	TRY(buf_end(t->request));
-	enum vh_err err =
-	    link_call(t->vault, buf_slice(t->request), fd, ms, answer);
+	return link_call(t->vault, buf_slice(t->request), fd, ms, answer);
+}
+
+/* The same; logs what the vault refused, with what it was about. */
+static enum vh_err
+vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
+    struct frame *answer)
+{
+	enum vh_err err = vault_ask(t, fd, ms, answer);
 
 	if (err == VH_OK)
 		return VH_OK;
@@ -280,6 +287,72 @@ start(struct talk *t, uint64_t arena, struct loaded *out)
 	return VH_OK;
 }
 
+/* Where the trail ended, if the last file says nothing of it. */
+static void
+tell_end_of_audit(struct talk *t)
+{
+	AUTO(fd_close) int fd = -1;
+	struct frame answer;
+
+	audit_file_before(t->plan->audit, &fd);
+	if (fd < 0)
+		return;
+	vault_open(t, VH_OP_VAUDIT);
+	frame_put_u32(t->request, VH_F_OFF, 1);
+	enum vh_err err = vault_ask(t, fd, START_MS, &answer);
+
+	if (err != VH_OK)
+		LOG(ERROR, "audit-not-continued", KV("file", t->plan->audit),
+		    KV_ERR(err), KV("why", answer.f.at[VH_F_WHY]));
+}
+
+static enum vh_err
+give_audit(struct talk *t, struct slice not_continued, struct frame *answer)
+{
+	const struct config_audit *c = &t->plan->config->audit;
+	AUTO(fd_close) int fd = -1;
+
+	TRY(audit_file_open(t->plan->audit, &fd));
+	vault_open(t, VH_OP_VAUDIT);
+	frame_put_text(t->request, VH_F_NODE, t->plan->node);
+	frame_put_u32(t->request, VH_F_FLAGS,
+	    (c->detail == AUDIT_DETAIL_SUMMARY ? VH_AUDIT_SUMMARY : 0) |
+		(c->when_blocked == AUDIT_BLOCKED_CONTINUE ? VH_AUDIT_CONTINUE
+							   : 0));
+	frame_put_u64(t->request, VH_F_SIZE, c->max_size);
+	if (not_continued.len > 0)
+		frame_put(t->request, VH_F_WHY, not_continued);
+	return vault_ask(t, fd, START_MS, answer);
+}
+
+/* A file whose end is not what the vault wrote is kept for people to look at,
+ * and a new one says so. */
+static enum vh_err
+start_audit(struct talk *t)
+{
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	struct frame answer = { 0 };
+
+	if (t->plan->audit == NULL)
+		return VH_OK;
+	tell_end_of_audit(t);
+	enum vh_err err = give_audit(t, slice_of(NULL, 0), &answer);
+
+	if (err == VH_EVERIFY || err == VH_EPARSE) {
+		buf_put(why, answer.f.at[VH_F_WHY]);
+		TRY(buf_end(why));
+		TRY(audit_file_set_aside(t->plan->audit, buf_slice(why)));
+		err = give_audit(t, buf_slice(why), &answer);
+	}
+	if (err == VH_OK)
+		LOG(NOTICE, "audit", KV("file", t->plan->audit),
+		    KV("seq", fields_u64(&answer.f, VH_F_SEQ)));
+	else
+		LOG(ERROR, "no-audit", KV("file", t->plan->audit), KV_ERR(err),
+		    KV("why", answer.f.at[VH_F_WHY]));
+	return err;
+}
+
 enum vh_err
 load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
     const char *advertise, uint64_t arena, struct loaded *out)
@@ -291,6 +364,7 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 	size_t file = 0;
 
 	TRY(start(&t, arena, &loaded));
+	TRY(start_audit(&t));
 	TRY(identify(&t, files, advertise));
 	for (size_t i = 0; i < plan->spec->keys.count; i++) {
 		if (plan->spec->keys.at[i].generate.kty != 0)

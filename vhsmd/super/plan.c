@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -53,6 +54,7 @@ plan_free(struct plan *plan)
 	free(plan->callers);
 	free(plan->operators);
 	free(plan->principals);
+	free(plan->audit);
 	buf_free(plan->chain);
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		free(*path_of(plan, i));
@@ -304,6 +306,29 @@ plan_procs(const struct plan *plan)
 	return procs;
 }
 
+/* In the state folder, unless it is absolute. */
+static enum vh_err
+choose_audit(struct plan *p, struct buf *why)
+{
+	const char *file = p->config->audit.file;
+	char path[PATH_MAX];
+
+	if (file == NULL || *file == '/')
+		return overlay(&p->audit, file);
+	if (p->state == NULL) {
+		buf_format(why,
+		    "audit: no state in node, expected a folder for the file "
+		    "%s (or --state, or an absolute path)",
+		    file);
+		return VH_ECONFIG;
+	}
+	if (snprintf(path, sizeof path, "%s/%s", p->state, file) >= PATH_MAX) {
+		buf_format(why, "audit: the path of %s is too long", file);
+		return VH_ECONFIG;
+	}
+	return overlay(&p->audit, path);
+}
+
 /* What the command line says wins. */
 static enum vh_err
 overlay_options(const struct options *o, struct plan *p)
@@ -330,6 +355,7 @@ plan_make(const struct options *o, struct plan **out, struct buf *why)
 	TRY(read_config(o, p, why));
 	TRY(overlay_options(o, p));
 	TRY(join_cluster(p, why));
+	TRY(choose_audit(p, why));
 	TRY(choose_node(p));
 	TRY(choose_sockets(p, why));
 	TRY(choose_group(p, why));

@@ -18,6 +18,7 @@ struct plan {
 	long group;                /* of the callers' socket; -1: ours */
 	/* Paths; NULL: none. */
 	char *state;
+	char *audit; /* of its trail */
 	char *http_cert, *http_key;
 	char *ca, *crl, *tls_cert, *tls_key, *record_cert, *record_key;
 	bool clustered; /* all of the line above but crl are there, and state */

@@ -1,6 +1,8 @@
 #include "super/talk.h"
 
 #include "base/clock.h"
+#include "super/audit_files.h"
+#include "super/fd.h"
 
 /* Also after an error, the node goes on: it is peer's to know. */
 static enum vh_err
@@ -15,6 +17,21 @@ take_names(struct super *s, const struct fields *f)
 	return seeds_ask(s->seeds, f->at[VH_F_NAMES]);
 }
 
+/* The file it has is full: it gets the next one.  It is not waited for. */
+static enum vh_err
+take_rotate(struct super *s, const struct fields *)
+{
+	AUTO(buf_free) struct buf *b = buf_new(64);
+	AUTO(fd_close) int fd = -1;
+
+	if (s->plan->audit == NULL)
+		return VH_EFIELD;
+	TRY(audit_file_next(s->plan->audit, s->plan->config->audit.keep, &fd));
+	frame_close(b, talk_open(s, b, VH_OP_VAUDIT, 0));
+	TRY(buf_end(b));
+	return talk_tell(s, PROC_VAULT, buf_slice(b), fd);
+}
+
 static const struct {
 	enum proc from;
 	enum vh_who who;
@@ -23,6 +40,7 @@ static const struct {
 } asked[] = {
 	{ PROC_PEER, VH_WHO_PEER, VH_OP_PSAVE, take_save },
 	{ PROC_PEER, VH_WHO_PEER, VH_OP_PRESOLVE, take_names },
+	{ PROC_VAULT, VH_WHO_VAULT, VH_OP_VROTATE, take_rotate },
 };
 
 static enum vh_err

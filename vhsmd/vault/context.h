@@ -17,6 +17,8 @@ struct crypto {
 	EVP_MAC_CTX *mac[ENC_IDS];  /* HMAC of CBC-HMAC rows */
 	EVP_CIPHER_CTX *cipher_ctx; /* reset after each use */
 	EVP_KDF_CTX *concat;        /* Concat KDF with SHA-256 */
+	EVP_MD *sha256;             /* for digests that are no signature's */
+	EVP_MD_CTX *digest;
 };
 
 /* The row that ALG_ID names if its use is use; else VH_EALG. */

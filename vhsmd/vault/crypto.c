@@ -101,7 +101,9 @@ fetch_all(struct crypto *c)
 		if (!fetch_content(c, enc))
 			return false;
 	c->cipher_ctx = EVP_CIPHER_CTX_new();
-	if (c->cipher_ctx == NULL)
+	c->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	c->digest = EVP_MD_CTX_new();
+	if (c->cipher_ctx == NULL || c->sha256 == NULL || c->digest == NULL)
 		return false;
 	return fetch_concat(c);
 }
@@ -137,7 +139,23 @@ crypto_free(struct crypto *c)
 	}
 	EVP_CIPHER_CTX_free(c->cipher_ctx);
 	EVP_KDF_CTX_free(c->concat);
+	EVP_MD_free(c->sha256);
+	EVP_MD_CTX_free(c->digest);
 	free(c);
+}
+
+enum vh_err
+crypto_digest(struct crypto *c, const struct slice *parts, size_t count,
+    uint8_t out[static 32])
+{
+	unsigned len = 0;
+	bool good = EVP_DigestInit_ex2(c->digest, c->sha256, NULL) == 1;
+
+	for (size_t i = 0; good && i < count; i++)
+		good = EVP_DigestUpdate(c->digest, parts[i].p, parts[i].len) ==
+		       1;
+	good = good && EVP_DigestFinal_ex(c->digest, out, &len) == 1;
+	return good ? VH_OK : VH_EINTERNAL;
 }
 
 enum vh_err

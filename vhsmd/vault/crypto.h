@@ -36,6 +36,10 @@ enum vh_err op_decrypt(struct crypto *c, const struct store *s,
 enum vh_err op_encrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 
+/* SHA-256 of parts, one behind the other.  VH_EINTERNAL. */
+enum vh_err crypto_digest(struct crypto *c, const struct slice *parts,
+    size_t count, uint8_t out[static 32]);
+
 /* One use of the private key and its check with the public one, for every
  * algorithm the key may run.  VH_EKEY, and why says which failed. */
 enum vh_err crypto_selftest(struct crypto *c, const struct key *key,

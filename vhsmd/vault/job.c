@@ -30,6 +30,28 @@ static const struct {
 	{ VH_OP_VACTIVATE, op_activate },
 };
 
+/* What the audit trail is told of.  A new operation that uses a private or
+ * symmetric key, or that an operator asks for, is a row here.
+ *   by      who asks, where front does not say
+ *   named   only when it names a key of the vault
+ *   act     an operator's act, not the use of a key
+ *   parts   whose SHA-256 is written, one behind the other */
+#define PARTS 4
+static const struct audited {
+	enum vh_op op;
+	const char *name, *by;
+	bool named, act;
+	enum vh_tag parts[PARTS];
+} audited[] = {
+	{ VH_OP_VSIGN, "sign", "front", false, false, { VH_F_DATA } },
+	{ VH_OP_VDECRYPT, "decrypt", "front", false, false,
+	    { VH_F_ENCRYPTED_KEY, VH_F_IV, VH_F_CIPHERTEXT, VH_F_TAG } },
+	{ VH_OP_VENCRYPT, "encrypt", "front", true, false, { 0 } },
+	{ VH_OP_VRECORD, "record", "peer", false, false, { 0 } },
+	{ VH_OP_VHELLO, "hello", "peer", false, false, { 0 } },
+	{ VH_OP_VREVOKE, "revoke", "front", false, true, { 0 } },
+};
+
 struct job *
 job_new(struct outlet *from, struct slice message, const struct frame *q,
     enum lane lane, struct mono_ns now)
@@ -70,12 +92,70 @@ operate(const struct frame *q, struct crypto *crypto, const struct desk *desk,
 	return VH_EOP;
 }
 
+static const struct audited *
+audited_row(const struct frame *q)
+{
+	for (size_t i = 0; i < ARRAY_LEN(audited); i++)
+		if (audited[i].op == q->op)
+			return audited[i].named &&
+				       !fields_have(&q->f, VH_F_KID)
+				   ? NULL
+				   : &audited[i];
+	return NULL;
+}
+
+/* Tells the audit trail what came of it. */
+static enum vh_err
+note(const struct audited *row, const struct frame *q, struct crypto *crypto,
+    const struct desk *desk, enum vh_err err)
+{
+	struct slice parts[PARTS];
+	size_t count = 0;
+	struct use u = { .time = clock_wall(),
+		.op = slice_text(row->name),
+		.who = fields_have(&q->f, VH_F_WHO) ? q->f.at[VH_F_WHO]
+						    : slice_text(row->by),
+		.kid = q->f.at[VH_F_KID],
+		.alg = alg_by_id(fields_u32(&q->f, VH_F_ALG_ID)),
+		.act = row->act,
+		.err = err };
+
+	while (count < PARTS && row->parts[count] != 0) {
+		parts[count] = q->f.at[row->parts[count]];
+		count++;
+	}
+	if (count > 0) {
+		u.has_digest = true;
+		TRY(crypto_digest(crypto, parts, count, u.digest));
+	}
+	return audit_note(desk->audit, &u);
+}
+
+/* Nothing leaves that the audit trail has not been told of. */
+static enum vh_err
+operate_audited(const struct frame *q, struct crypto *crypto,
+    const struct desk *desk, struct buf *out)
+{
+	const struct audited *row =
+	    desk->audit == NULL ? NULL : audited_row(q);
+
+	if (row == NULL)
+		return operate(q, crypto, desk, out);
+	TRY(audit_admit(desk->audit));
+	enum vh_err err = operate(q, crypto, desk, out);
+
+	if (err == VH_OK)
+		err = buf_end(out);
+	TRY(note(row, q, crypto, desk, err));
+	return err;
+}
+
 enum vh_err
 job_do(const struct frame *q, struct crypto *crypto, const struct desk *desk,
     struct buf *out)
 {
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);
-	enum vh_err err = operate(q, crypto, desk, out);
+	enum vh_err err = operate_audited(q, crypto, desk, out);
 
 	if (err == VH_OK)
 		err = buf_end(out);

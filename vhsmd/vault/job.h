@@ -3,6 +3,7 @@
 #define VAULT_JOB_H
 
 #include "base/clock.h"
+#include "vault/audit.h"
 #include "vault/crypto.h"
 #include "vault/outlet.h"
 #include "vault/record.h"
@@ -23,6 +24,7 @@ struct desk {
 	const struct store *store;
 	struct record *record; /* NULL: no cluster */
 	struct stats *stats;
+	struct audit *audit; /* NULL: nothing is audited */
 };
 
 /* A copy of the frame in q, which message holds.  NULL when out of memory. */
@@ -32,7 +34,8 @@ void job_free(struct job *job);
 AUTO_FREE(struct job, job_free)
 
 /* Does what q asks and appends the answer frame to out; whose error is returned
- * too.  VH_EOP for what is nobody's work. */
+ * too.  VH_EOP for what is nobody's work.  What uses a key is audited before
+ * the answer is whole: VH_EAUDIT when it cannot be. */
 enum vh_err job_do(const struct frame *q, struct crypto *crypto,
     const struct desk *desk, struct buf *out);
 /* Does the work and appends the answer frame to out; counts it.  Work whose

@@ -2,6 +2,7 @@
  * first on descriptor 3. */
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -54,6 +55,9 @@ main(void)
 
 	log_init_inherited("vault");
 	if (sandbox_begin(true) != VH_OK)
+		return EXIT_FAILURE;
+	/* A file at its limit is an error to answer, not an end. */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return EXIT_FAILURE;
 	struct link *super = link_new(SUPER_FD, FRAME_MAX);
 	enum vh_err err =

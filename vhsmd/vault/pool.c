@@ -1,7 +1,6 @@
 #include "vault/pool.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vault/arena.h"
 #include "vault/registers.h"
+#include "vault/thread.h"
 
 #define BATCH       8            /* jobs taken at once */
 #define SMALL       (64u << 10)  /* bytes of a job the intake does itself */
@@ -130,10 +129,7 @@ work(void *arg)
 
 	if (setpriority(PRIO_PROCESS, (id_t)gettid(), lanes[w->lane].nice) != 0)
 		LOG(NOTICE, "priority-unchanged", KV_ERRNO(errno));
-	/* No openssl.cnf: nobody else says what the vault's libcrypto does. */
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG |
-				    OPENSSL_INIT_NO_ATEXIT,
-		NULL) == 1)
+	if (thread_use_libcrypto())
 		w->crypto = crypto_new(w->index);
 	registers_clear();
 	pthread_barrier_wait(&w->pool->ready);
@@ -148,23 +144,8 @@ work(void *arg)
 static enum vh_err
 start_worker(struct worker *w)
 {
-	pthread_attr_t attr;
-	pthread_t thread; /* never joined: see the design, invariant 1 */
-	void *stack = arena_stack(POOL_STACK);
-
 	w->answers = buf_new(ANSWERS_MAX);
-	if (stack == NULL || w->answers == NULL)
-		return VH_ENOMEM;
-	(void)pthread_attr_init(&attr); /* cannot fail on Linux */
-	int err = pthread_attr_setstack(&attr, stack, POOL_STACK);
-
-	if (err == 0)
-		err = pthread_create(&thread, &attr, work, w);
-	(void)pthread_attr_destroy(&attr); /* cannot fail on Linux */
-	if (err == 0)
-		return VH_OK;
-	LOG(ERROR, "worker-not-started", KV_ERRNO(err));
-	return VH_EIO;
+	return w->answers == NULL ? VH_ENOMEM : thread_start(work, w);
 }
 
 enum vh_err

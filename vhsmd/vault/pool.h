@@ -10,8 +10,6 @@
 
 #include "vault/job.h"
 
-#define POOL_STACK (256u << 10) /* bytes of each worker's stack */
-
 struct pool;
 
 /* Starts workers threads (at least 2) in each lane; returns when all are up,

@@ -26,15 +26,17 @@ report_list(const struct store *store, const struct frame *q, struct buf *out)
 }
 
 void
-report_stats(struct pool *pool, const struct store *store,
-    const struct stats *stats, const struct frame *q, struct buf *out)
+report_stats(struct pool *pool, const struct desk *desk,
+    const struct frame *q, struct buf *out)
 {
+	const struct stats *stats = desk->stats;
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);
 
 	frame_put_text(out, VH_F_PROTECTION, arena_protection());
 	frame_put_u64(out, VH_F_ARENA, arena_size());
 	frame_put_u64(out, VH_F_FREE, arena_unused());
-	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(store));
+	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(desk->store));
+	audit_report(desk->audit, out);
 	for (enum lane lane = 0; lane < LANES; lane++)
 		stats_put_lane(out, stats, lane, pool_depth(pool, lane));
 	stats_put_algs(out, stats);

@@ -7,7 +7,7 @@
 /* Appends the whole answer frame to a VLIST or VSTATS request. */
 void report_list(const struct store *store, const struct frame *q,
     struct buf *out);
-void report_stats(struct pool *pool, const struct store *store,
-    const struct stats *stats, const struct frame *q, struct buf *out);
+void report_stats(struct pool *pool, const struct desk *desk,
+    const struct frame *q, struct buf *out);
 
 #endif

@@ -13,6 +13,7 @@
 #include "vault/load.h"
 #include "vault/report.h"
 
+#define STOP_MS    1500 /* for the end of the audit trail */
 #define ROOM       (64u << 10) /* of a frame beside its payload */
 #define ANSWER_MAX (8u << 20)
 #define GATHER     (1u << 20) /* bytes of answers that leave together */
@@ -35,6 +36,7 @@ struct serve {
 	struct load load;
 	struct stats stats;
 	struct desk desk;
+	struct audit *audit;
 	struct outlet *outlet[OUTLETS]; /* NULL: vacant */
 	size_t max_frame;
 	struct buf *answer;
@@ -42,6 +44,31 @@ struct serve {
 	bool blocked[OUTLETS]; /* has answers that its socket did not take */
 	int wake_fd;
 };
+
+void
+serve_wake(void *serve)
+{
+	struct serve *s = serve;
+	const uint64_t one = 1;
+
+	/* Fails only when the counter is full: then it is awake. */
+	if (write(s->wake_fd, &one, sizeof one) < 0)
+		return;
+}
+
+/* For any thread: the supervisor opens the audit trail's next file. */
+static void
+ask_for_file(void *serve, uint64_t size)
+{
+	struct serve *s = serve;
+	AUTO(buf_free) struct buf *b = buf_new(256);
+	size_t at = frame_request(b, VH_OP_VROTATE, 1, 0);
+
+	frame_put_u64(b, VH_F_SIZE, size);
+	frame_close(b, at);
+	if (buf_end(b) == VH_OK && outlet_send(s->outlet[SUPER], buf_slice(b)))
+		serve_wake(s);
+}
 
 struct serve *
 serve_new(struct link *super, size_t payload)
@@ -55,21 +82,11 @@ serve_new(struct link *super, size_t payload)
 	s->load.store = store_new();
 	s->outlet[SUPER] = outlet_of_link(super, VH_WHO_SUPER);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->answer == NULL || s->load.store == NULL ||
+	s->audit = audit_new(ask_for_file, s);
+	if (s->answer == NULL || s->load.store == NULL || s->audit == NULL ||
 	    s->outlet[SUPER] == NULL || s->wake_fd < 0)
 		return NULL; /* the process ends: nothing to free */
 	return s;
-}
-
-void
-serve_wake(void *serve)
-{
-	struct serve *s = serve;
-	const uint64_t one = 1;
-
-	/* Fails only when the counter is full: then it is awake. */
-	if (write(s->wake_fd, &one, sizeof one) < 0)
-		return;
 }
 
 void
@@ -78,7 +95,9 @@ serve_use(struct serve *s, struct pool *pool)
 	s->pool = pool;
 	s->load.crypto = pool_crypto(pool);
 	s->load.workers = pool_workers(pool);
-	s->desk = (struct desk){ .store = s->load.store, .stats = &s->stats };
+	s->desk = (struct desk){ .store = s->load.store,
+		.stats = &s->stats,
+		.audit = s->audit };
 	pool_serve(pool, &s->desk);
 }
 
@@ -168,15 +187,38 @@ commit(struct serve *s, const struct frame *q)
 {
 	s->committed = load_commit(&s->load, q, s->answer);
 	s->desk.record = s->load.record;
+	if (s->committed && s->load.identity != NULL)
+		audit_sign_by(s->audit, s->load.identity);
 }
 
-/* While the node starts; afterwards only GIVE. */
+static void
+take_audit_file(struct serve *s, const struct frame *q, int fd)
+{
+	AUTO(buf_free) struct buf *why = buf_new(VH_HEADER_MAX);
+	uint64_t seq = 0;
+	enum vh_err err = audit_file(s->audit, &q->f, fd, &seq, why);
+
+	if (err != VH_OK) {
+		buf_put_u8(why, 0);
+		frame_put_error(s->answer, q->op, q->id, err,
+		    buf_end(why) == VH_OK ? (const char *)why->p : NULL);
+		return;
+	}
+	size_t start = frame_answer(s->answer, q->op, q->id, VH_OK);
+
+	frame_put_u64(s->answer, VH_F_SEQ, seq);
+	frame_close(s->answer, start);
+}
+
+/* While the node starts; afterwards only GIVE and the audit trail. */
 static void
 handle_super(struct serve *s, const struct frame *q, int fd)
 {
 	if (q->op == VH_OP_GIVE)
 		frame_put_error(s->answer, q->op, q->id, take_link(s, q, fd),
 		    NULL);
+	else if (q->op == VH_OP_VAUDIT)
+		take_audit_file(s, q, fd);
 	else if (s->committed)
 		frame_put_error(s->answer, q->op, q->id, VH_EFORBIDDEN, NULL);
 	else if (q->op == VH_OP_VLOAD)
@@ -191,6 +233,20 @@ handle_super(struct serve *s, const struct frame *q, int fd)
 		frame_put_error(s->answer, q->op, q->id, VH_EOP, NULL);
 }
 
+/* What an operator did that the vault has no part in. */
+static void
+note_act(struct serve *s, const struct frame *q)
+{
+	const struct use u = { .time = clock_wall(),
+		.op = q->f.at[VH_F_ACT],
+		.who = q->f.at[VH_F_WHO],
+		.kid = q->f.at[VH_F_KID],
+		.act = true };
+
+	frame_put_error(s->answer, q->op, q->id, audit_note(s->audit, &u),
+	    NULL);
+}
+
 /* VH_OK, or why the link must close. */
 static enum vh_err
 handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
@@ -199,6 +255,8 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	struct frame q;
 
 	TRY(frame_parse(message, &q));
+	if (q.answer && from == SUPER)
+		return VH_OK; /* of VROTATE: the file comes by itself */
 	enum vh_err err = frame_check(&q, outlet_who(o));
 
 	if (err == VH_EFORBIDDEN)
@@ -206,7 +264,9 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	if (err != VH_OK)
 		frame_put_error(s->answer, q.op, q.id, err, NULL);
 	else if (q.op == VH_OP_VSTATS)
-		report_stats(s->pool, s->load.store, &s->stats, &q, s->answer);
+		report_stats(s->pool, &s->desk, &q, s->answer);
+	else if (q.op == VH_OP_VNOTE)
+		note_act(s, &q);
 	else if (q.op == VH_OP_VLIST)
 		report_list(s->load.store, &q, s->answer);
 	else if (q.op == VH_OP_VACTIVATE)
@@ -286,6 +346,7 @@ read_links(struct serve *s, const struct pollfd *p)
 		if (err == VH_OK || s->outlet[i] == NULL)
 			continue;
 		if (i == SUPER) {
+			audit_stop(s->audit, STOP_MS);
 			LOG(NOTICE, "stopped", KV("reason", reason_of(err)));
 			_exit(err == VH_ELOST ? EXIT_SUCCESS : EXIT_FAILURE);
 		}
