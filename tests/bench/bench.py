@@ -4,8 +4,8 @@
 First `openssl speed` on all cores, then the same algorithms through the daemon
 with 1, 16 and 64 clients; after that a lone caller's latency beside that of a
 bare Unix socket, ES256 beside a flood of RSA-4096, and signatures that another
-node makes.  Prints tables, and the same as JSON to build/bench.json.   BENCH="--seconds 5" sets the length of each
-measurement.
+node makes.  Prints tables, and the same as JSON to build/bench.json.  BENCH="--seconds 5"
+sets the length of each measurement, BENCH="--forwarding" leaves all else out.
 """
 import argparse
 import json
@@ -115,15 +115,7 @@ def forwarding(seconds):
     return rows
 
 
-def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--seconds", type=int, default=3)
-    seconds = options.parse_args().seconds
-    with tempfile.TemporaryDirectory() as folder, Node(SPEC, CONFIG, folder=folder) as node:
-        rows = throughput(node, seconds)
-        lone = lone_caller(node, seconds)
-        flooded = flood(node, seconds)
-    forwarded = forwarding(seconds)
+def print_local(rows, lone, flooded):
     print(f"\n{CORES} cores, limit: openssl speed -multi {CORES}\n")
     print(f"{'alg':14} {'clients':>7} {'ops/s':>9} {'limit':>9} {'ratio':>6} {'bar':>5}"
           f" {'p50 us':>9} {'p99 us':>9} {'p99.9 us':>9} {'errors':>6}")
@@ -138,17 +130,36 @@ def main():
     print(f"ES256 beside 64 clients of RSA-4096: p99 {flooded['flooded']['p99_us']:.1f} us, "
           f"{flooded['p99_ratio']:.1f} times its quiet value; "
           f"p99.9 {flooded['p999_ratio']:.1f} times (bar 3.0)")
+
+
+def print_forwarding(rows):
     print(f"\n{'forwarding':10} {'clients':>7} {'local/s':>9} {'forw./s':>9} {'p50 us':>9}"
           f" {'p99 us':>9} {'CPU us':>7} {'local':>7} {'ratio':>6}  bar")
-    for r in forwarded:
+    for r in rows:
         f, own = r["forwarded"], r["local"]
         print(f"{r['alg']:10} {r['clients']:7} {own['ops_per_second']:9.0f}"
               f" {f['ops_per_second']:9.0f} {f['p50_us']:9.1f} {f['p99_us']:9.1f}"
               f" {f['cpu_us']:7.1f} {own['cpu_us']:7.1f} {r['cpu_ratio']:6.2f}"
               f"  {FORWARD_BARS[r['alg']]}")
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=int, default=3)
+    options.add_argument("--forwarding", action="store_true", help="nothing else")
+    given = options.parse_args()
+    result = {"cores": CORES}
+    if not given.forwarding:
+        with tempfile.TemporaryDirectory() as folder, Node(SPEC, CONFIG, folder=folder) as node:
+            result["throughput"] = throughput(node, given.seconds)
+            result["lone_caller"] = lone_caller(node, given.seconds)
+            result["flood"] = flood(node, given.seconds)
+    result["forwarding"] = forwarding(given.seconds)
+    if not given.forwarding:
+        print_local(result["throughput"], result["lone_caller"], result["flood"])
+    print_forwarding(result["forwarding"])
     with open(os.path.join(BUILD, "bench.json"), "w") as f:
-        json.dump({"cores": CORES, "throughput": rows, "lone_caller": lone,
-                   "flood": flooded, "forwarding": forwarded}, f, indent=2)
+        json.dump(result, f, indent=2)
 
 
 main()

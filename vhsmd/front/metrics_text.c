@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void
 free_stats(struct vault_stats *stats)
@@ -168,6 +169,15 @@ put_counts(struct buf *b, const struct shared *shared)
 	}
 }
 
+/* Of connections to other nodes, "pipes:which": how many there are. */
+#define PIPES "pipes:"
+
+static bool
+is_pipes(const struct peer_event *e)
+{
+	return strncmp(e->name, PIPES, strlen(PIPES)) == 0;
+}
+
 /* "what" or "what:why": the latter becomes two labels. */
 static void
 put_event(struct buf *b, const struct peer_event *e)
@@ -192,7 +202,16 @@ put_events(struct buf *b, struct shared *shared)
 	put_family(b, "vhsmd_cluster_events_total", "counter",
 	    "What vhsmd-peer has counted since it started.");
 	for (size_t i = 0; i < events.count; i++)
-		put_event(b, &events.rows[i]);
+		if (!is_pipes(&events.rows[i]))
+			put_event(b, &events.rows[i]);
+	put_family(b, "vhsmd_cluster_pipes", "gauge",
+	    "Connections with other nodes: that came in, that were made, and "
+	    "of the former those of nobody who has proved who he is.");
+	for (size_t i = 0; i < events.count; i++)
+		if (is_pipes(&events.rows[i]))
+			put_sample1(b, "vhsmd_cluster_pipes", "kind",
+			    events.rows[i].name + strlen(PIPES),
+			    events.rows[i].value);
 }
 
 static void

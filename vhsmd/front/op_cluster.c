@@ -76,21 +76,45 @@ member_json(struct slice body)
 	    number_of(fields_u64(&m, VH_F_SEQ)));
 }
 
+/* Adds a counter of peer's under the name it gives it. */
+static enum vh_err
+add_count(json_t *counts, struct slice body)
+{
+	char name[64];
+	struct fields s;
+
+	TRY(fields_parse(body, &s));
+	struct slice text = s.at[VH_F_NAME];
+
+	if (text.len == 0 || text.len >= sizeof name)
+		return VH_OK;
+	memcpy(name, text.p, text.len);
+	name[text.len] = '\0';
+	return json_object_set_new(counts, name,
+		   number_of(fields_u64(&s, VH_F_OKS))) == 0
+		   ? VH_OK
+		   : VH_EINTERNAL;
+}
+
 static enum vh_err
 report(struct front *f, const struct origin *to, const struct fields *answer)
 {
 	AUTO(json_decref) json_t *members = json_array();
+	AUTO(json_decref) json_t *counts = json_object();
 	AUTO(json_decref) json_t *json = NULL;
 	struct slice rest = answer == NULL ? slice_of(NULL, 0) : answer->body;
 	struct slice value;
 	unsigned tag;
 
-	while (fields_next(&rest, &tag, &value))
+	while (fields_next(&rest, &tag, &value)) {
 		if (tag == VH_F_MEMBER &&
 		    json_array_append_new(members, member_json(value)) != 0)
 			return VH_EINTERNAL;
-	json = json_pack("{s:s, s:O}", "node", f->settings->node, "members",
-	    members);
+		if (tag == VH_F_STATS)
+			TRY(add_count(counts, value));
+	}
+	json = json_pack("{s:s, s:O, s:O}", "node", f->settings->node,
+	    "members", members, "counts", counts);
 	return reply_json(f, to, json);
 }
 

@@ -71,7 +71,8 @@ certs_recheck(struct peer *p)
 {
 	size_t gone = ledger_recheck(p->ledger, p->now);
 
-	/* The listener is a new one, its pipes are gone; ours go here. */
+	/* All pipes are gone with the old certificates; this is who may not
+	 * come back. */
 	sessions_recheck(p->sessions, p->now.mono, is_allowed, p);
 	sessions_redial(p->sessions, p->now.mono);
 	p->ledger_changed = true;

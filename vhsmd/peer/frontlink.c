@@ -133,6 +133,23 @@ put_counts(struct peer *p, struct buf *b)
 	}
 }
 
+/* What is behind "pipes" goes up and down. */
+static void
+put_net(const struct peer *p, struct buf *b)
+{
+	const struct net_counts *n = net_counts(p->net);
+	const struct session_counts *s = sessions_counts(p->sessions);
+
+	put_count(b, "handshakes_failed:in", n->failed_in);
+	put_count(b, "handshakes_failed:out", n->failed_out);
+	put_count(b, "pipes_ended:crowded", n->crowded);
+	put_count(b, "pipes_ended:no-hello", s->silent);
+	put_count(b, "pipes_ended:stalled", s->stalled);
+	put_count(b, "pipes:in", n->in);
+	put_count(b, "pipes:out", n->out);
+	put_count(b, "pipes:stranger", n->strangers);
+}
+
 static void
 give_status(struct peer *p, const struct frame *q)
 {
@@ -146,6 +163,7 @@ give_status(struct peer *p, const struct frame *q)
 	for (size_t i = 0; member_at(p->member, i, &n); i++)
 		put_member(p, b, &n);
 	put_counts(p, b);
+	put_net(p, b);
 	frame_close(b, start);
 }
 

@@ -12,9 +12,6 @@
 #include "peer/save.h"
 #include "peer/superlink.h"
 
-#define EVENTS_MAX  256  /* of the net, in one round */
-#define FAILURES_MS 5000 /* between looks at nng's counters */
-
 /* --- hooks of sessions ------------------------------------------------------
  */
 
@@ -64,7 +61,7 @@ asked(void *context, uint64_t token, const char *node, const struct frame *q)
 {
 	struct peer *p = context;
 
-	p->questions[(uint32_t)token % NET_REPLIES_MAX] =
+	p->questions[(uint32_t)token % SESSION_OPEN_MAX] =
 	    (struct question){ token, q->id, q->op };
 	if (q->op == VH_OP_NGOSSIP)
 		gossip_asked(p, token, node, q);
@@ -142,15 +139,6 @@ read_vault(struct peer *p)
 	}
 }
 
-static void
-read_net(struct peer *p)
-{
-	struct net_event e;
-
-	for (int i = 0; i < EVENTS_MAX && net_next(p->net, &e); i++)
-		sessions_event(p->sessions, p->now.mono, &e);
-}
-
 static struct pollfd
 watch(struct link *l)
 {
@@ -173,21 +161,6 @@ wait_ms(const struct peer *p, int max_ms)
 }
 
 static void
-look_at_failures(struct peer *p)
-{
-	uint64_t in, out;
-
-	if (!mono_passed(p->failures_at, p->now.mono))
-		return;
-	p->failures_at = mono_after_ms(p->now.mono, FAILURES_MS);
-	net_failures(p->net, &in, &out);
-	p->counts.handshakes_failed += in + out;
-	if (in > 0 || out > 0)
-		LOG(NOTICE, "handshakes-failed", KV("came", in),
-		    KV("made", out));
-}
-
-static void
 each_second(struct peer *p)
 {
 	if (!mono_passed(p->second, p->now.mono))
@@ -195,7 +168,6 @@ each_second(struct peer *p)
 	p->second = mono_after_ms(p->now.mono, 1000);
 	p->live_changed = true; /* loads */
 	p->ledger_changed = true;
-	look_at_failures(p);
 	certs_tick(p);
 	super_ask_names(p);
 	pull_tick(p);
@@ -216,8 +188,12 @@ settle_ledger(struct peer *p)
 static void
 do_what_is_due(struct peer *p)
 {
-	pendings_expire(p);
-	sessions_tick(p->sessions, p->now.mono);
+	if (sessions_hurry(p->sessions) ||
+	    mono_passed(p->tick_at, p->now.mono)) {
+		p->tick_at = mono_after_ms(p->now.mono, SESSION_TICK_MS / 2);
+		pendings_expire(p);
+		sessions_tick(p->sessions, p->now.mono);
+	}
 	member_tick(p->member, p->now.mono);
 	gossip_pump(p);
 	if (p->pull_now)
@@ -232,6 +208,7 @@ do_what_is_due(struct peer *p)
 static void
 flush(struct peer *p)
 {
+	net_flush(p->net);
 	enum vh_err err = link_flush(p->super);
 
 	if (err != VH_OK)
@@ -259,7 +236,7 @@ loop_round(struct peer *p, int max_ms)
 		front_read(p);
 	if (fds[0].revents != 0 && (err = super_read(p)) != VH_OK)
 		end(p, "supervisor-lost", err);
-	read_net(p);
+	sessions_run(p->sessions, p->now.mono);
 	do_what_is_due(p);
 	flush(p);
 }

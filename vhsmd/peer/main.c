@@ -12,7 +12,7 @@
 #include "peer/loop.h"
 #include "peer/start.h"
 
-#define DESCRIPTORS 4096 /* connections of strangers cannot be bounded else */
+#define DESCRIPTORS 4096 /* net.h bounds connections; this bounds nng */
 
 /* Whatever opens a file when it is first used does so now. */
 static enum vh_err

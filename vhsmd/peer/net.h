@@ -1,10 +1,15 @@
-/* Messages between nodes over nng: TLS on TCP, REQ and REP.  Knows pipes and
- * bytes, not who is behind a pipe (peer/session.h) nor what the bytes mean.
+/* Frames between nodes over nng: TLS on TCP.  Knows connections ("pipes") and
+ * frames, not who is behind a pipe (peer/session.h) nor what frames mean.
  *
- * nng works on threads of its own.  What happens there is kept as events, of
- * which there can be no more than contexts and pipes, until the one thread of
- * the loop takes them; net_fd is readable while there are some.  All functions
- * here are for that one thread. */
+ * nng's byte streams are used, not its REQ and REP sockets: with nng 1.5.2 the
+ * end of a TLS connection over which a reply is just being sent can stop nng's
+ * one thread that frees connections, for ever; and its sockets neither bound
+ * connections that have not authenticated nor say why a handshake failed.
+ *
+ * nng works on threads of its own.  All they do is to note that something is
+ * done; net_fd is readable then, and net_run does the rest.  All functions here
+ * are for the one thread of the loop.  Hooks are called from net_run alone and
+ * may call anything here but net_run and net_free. */
 #ifndef PEER_NET_H
 #define PEER_NET_H
 
@@ -12,43 +17,57 @@
 #include "peer/net_tls.h"
 #include "wire/frame.h"
 
-/* One message: a relayed token and what goes with it, or a record. */
-#define NET_MESSAGE_MAX (VH_TOKEN_MAX + (1u << 20))
-#define NET_PIPES_MAX   2048 /* connections, both directions */
-#define NET_DIALS_MAX   256
-#define NET_ASKS_MAX    80  /* questions in flight on a dial */
-#define NET_REPLIES_MAX 256 /* questions to us not yet replied to */
+#define NET_FRAME_MAX    (VH_TOKEN_MAX + (1u << 20)) /* to a trusted pipe */
+#define NET_STRANGER_MAX (32u << 10)                 /* before net_trust */
+#define NET_OUT_MAX      (64u << 20) /* waiting to be sent on a pipe */
+#define NET_PIPES_MAX    1024        /* both directions */
+#define NET_ASKS_MAX     64          /* questions in flight on a pipe */
+#define NET_DIAL_MS      3000        /* for TCP to connect */
+/* Pipes that came in and are not trusted; for one more the oldest is closed. */
+#define NET_STRANGERS_MAX 256
 
-enum net_kind {
-	NET_ASKED,    /* a question came; reply or drop it */
-	NET_ANSWERED, /* what became of a question of ours */
-	NET_UP,       /* a pipe is there, TLS and all */
-	NET_DOWN,     /* it is gone, with all that was under way on it */
+struct net_hooks {
+	void *context;
+	/* A pipe is there; TLS may yet fail.  came_in: somebody dialled us. */
+	void (*up)(void *context, uint32_t pipe, bool came_in);
+	/* It is gone.  VH_EVERIFY: the handshake failed, why is a line about
+	 * it; VH_ELOST, VH_EIO; VH_EPARSE, VH_ETOOBIG: what came was no frame
+	 * or too long.  Also for a pipe that was never up. */
+	void (*down)(void *context, uint32_t pipe, enum vh_err err,
+	    const char *why);
+	/* A request came, as frame_parse left it, also one that is not sound:
+	 * then with its error. */
+	void (*asked)(void *context, uint32_t pipe, enum vh_err err,
+	    const struct frame *q);
+	/* The answer to our question; or VH_EDEADLINE, VH_ELOST and NULL. */
+	void (*answered)(void *context, uint32_t pipe, uint64_t id,
+	    enum vh_err err, const struct frame *a);
 };
 
-struct net_event {
-	enum net_kind kind;
-	uint64_t id;     /* ASKED: token for the reply; ANSWERED: id given */
-	uint32_t pipe;   /* never 0, but for an ANSWERED that failed */
-	uint32_t dial;   /* whose pipe or question it is; 0: one that came in */
-	enum vh_err err; /* ANSWERED: VH_OK, VH_EDEADLINE, VH_ELOST */
-	/* ASKED: borrowed until the reply; ANSWERED: until the next net_next.
-	 */
-	struct slice message;
+struct net_counts {
+	uint64_t failed_in, failed_out; /* handshakes */
+	uint64_t crowded;               /* strangers that made room */
+	uint64_t in, out, strangers;    /* pipes now; strangers are also `in` */
+	uint64_t writes;                /* given to nng */
 };
 
 struct net;
 
-/* Starts nng's threads.  VH_ENOMEM, VH_EIO. */
-enum vh_err net_new(struct net **out);
+/* Starts nng's threads; hooks are copied.  VH_ENOMEM, VH_EIO. */
+enum vh_err net_new(const struct net_hooks *hooks, struct net **out);
+/* For tests: waits for what nng has under way.  No hook is called. */
 void net_free(struct net *n);
 AUTO_FREE(struct net, net_free)
 int net_fd(const struct net *n);
+/* Handles what has happened, and what is due by now; net_flush. */
+void net_run(struct net *n, struct mono_ns now);
+/* Sends what has been asked and answered since: all frames for a pipe in one
+ * go.  To be called before the loop waits. */
+void net_flush(struct net *n);
 
-/* The certificates from here on: the listener, if there is one, is opened anew
- * and all pipes end; whoever dialled dials again, net_dial is the caller's.
- * Takes over tls.  VH_EIO: the old listener is gone and a later
- * net_listen_again may succeed. */
+/* The certificates from here on: all pipes end, the listener, if there is one,
+ * is opened anew.  Takes over tls.  VH_EIO: the listener is gone, and
+ * net_listen_again may succeed later. */
 enum vh_err net_set_tls(struct net *n, struct net_tls *tls);
 /* Listens at "ADDR:PORT", numeric.  VH_ECONFIG for a bad address, VH_EIO. */
 enum vh_err net_listen(struct net *n, const char *address);
@@ -57,34 +76,27 @@ enum vh_err net_listen_again(struct net *n);
 /* "ADDR:PORT" as bound; "" while it does not listen. */
 const char *net_address(const struct net *n);
 
-/* Connects to "ADDR:PORT", numeric, again and again, until net_hang_up; the
- * other's certificate has to be for server_name.  *dial is not 0.  VH_EBUSY
- * when there are NET_DIALS_MAX, VH_EFIELD for an address that is not numeric,
- * VH_EIO.
- */
+/* Connects once to "ADDR:PORT", numeric; the other's certificate has to be for
+ * server_name.  `up` or `down` follows.  VH_EBUSY when there are too many
+ * pipes, VH_EFIELD for an address that is not numeric, VH_EIO, VH_ENOMEM. */
 enum vh_err net_dial(struct net *n, const char *address,
-    const char *server_name, uint32_t *dial);
-/* Its pipe ends; questions in flight are answered VH_ELOST or not at all.  Its
- * number is not used again soon. */
-void net_hang_up(struct net *n, uint32_t dial);
-/* Asks over a dial whose pipe is up.  VH_EBUSY when NET_ASKS_MAX are in flight,
- * VH_ENOMEM, VH_ELOST for an unknown dial; else ANSWERED follows in
- * timeout_ms at the latest. */
-enum vh_err net_ask(struct net *n, uint32_t dial, uint64_t id,
-    uint32_t timeout_ms, struct slice message);
+    const char *server_name, uint32_t *pipe);
+/* `down` follows. */
+void net_close(struct net *n, uint32_t pipe);
+/* Its frames may be long; it is no stranger. */
+void net_trust(struct net *n, uint32_t pipe);
+/* Where it comes from or leads to, "ADDR:PORT"; "" when it is gone. */
+void net_pipe_address(const struct net *n, uint32_t pipe, char *out,
+    size_t size);
 
-/* Replies to a question; a token of no open question does nothing. */
-void net_reply(struct net *n, uint64_t token, struct slice message);
-/* Gives a question up without a reply. */
-void net_drop(struct net *n, uint64_t token);
-void net_close_pipe(struct net *n, uint32_t pipe);
-/* Where a pipe comes from, "ADDR:PORT"; "" when it is gone. */
-void net_pipe_address(uint32_t pipe, char *out, size_t size);
+/* Asks: frame is one request with this id.  `answered` follows, in timeout_ms
+ * at the latest.  VH_EBUSY when NET_ASKS_MAX are in flight, VH_ELOST when the
+ * pipe is not up, VH_ENOMEM. */
+enum vh_err net_ask(struct net *n, uint32_t pipe, uint64_t id,
+    uint32_t timeout_ms, struct slice frame);
+/* Answers, or says nothing when the pipe is gone. */
+void net_answer(struct net *n, uint32_t pipe, struct slice frame);
 
-/* The oldest event; false when there is none. */
-bool net_next(struct net *n, struct net_event *out);
-
-/* Handshakes that failed since the last call, coming in and going out. */
-void net_failures(struct net *n, uint64_t *in, uint64_t *out);
+const struct net_counts *net_counts(const struct net *n);
 
 #endif

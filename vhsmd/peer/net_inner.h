@@ -1,10 +1,14 @@
-/* What net.c, net_dial.c and net_listen.c share; for nobody else.
+/* What the files of net share; for nobody else.
  *
- * An event is part of the thing that it is about, so it needs no memory of its
- * own, and is in the queue at most once.  nng's callbacks change a thing only
- * while nng has it (state BUSY of a call, RECEIVING and SENDING of a reply);
- * the loop only while it does not.  The queue, and the slots of pipes, have the
- * lock; nng is never called while it is held. */
+ * An op is one thing at a time that nng does for us.  While it is `busy` nng
+ * has it and what it works on; when it is done nng's thread sets `done` and
+ * puts the owner into the queue, which alone has a lock.  All else is the
+ * loop's.  A pipe is freed when neither of its ops is busy any more.
+ *
+ * The end of a write that took all there was is of no interest before there is
+ * more to write, so it wakes nobody: the loop sets `wanted` and looks at
+ * `done`, nng's thread sets `done` and looks at `wanted`, and one of them sees
+ * both. */
 #ifndef PEER_NET_INNER_H
 #define PEER_NET_INNER_H
 
@@ -14,101 +18,128 @@
 #include "peer/net.h"
 
 #define NET_ADDRESS_MAX 128
+#define NET_CHUNK       16384 /* a TLS record */
+#define NET_ACCEPTS     16    /* connections that nng may accept at once */
 
-struct event {
-	enum { EVENT_REPLY, EVENT_CALL, EVENT_PIPE } type;
-	struct event *next;
+/* Somebody with ops, in the queue at most once. */
+struct owner {
+	struct net *net;
+	struct owner *next;
 	bool queued;
+	/* Handles the ops that are done. */
+	void (*run)(struct owner *o);
 };
 
-/* A context of the REP socket, for ever between receiving and sending. */
-struct reply {
-	struct event event; /* first: container of its event */
-	struct net *net;
-	nng_ctx ctx;
+struct op {
+	struct owner *owner;
 	nng_aio *aio;
-	nng_msg *msg; /* the question */
-	uint32_t index, round;
-	_Atomic enum { REPLY_RECEIVING, REPLY_ASKED, REPLY_SENDING } state;
+	bool busy;
+	size_t lazy; /* wakes nobody when so many bytes have gone; or 0 */
+	_Atomic bool done, wanted;
 };
 
-/* A context of a dial's REQ socket. */
-struct call {
-	struct event event; /* first */
-	struct net *net;
-	nng_ctx ctx;
-	nng_aio *aio;
-	nng_msg *msg; /* the answer */
+/* A question of ours. */
+struct asked {
 	uint64_t id;
-	uint32_t dial;
 	struct mono_ns by;
-	int result; /* of nng */
-	_Atomic enum {
-		CALL_IDLE,
-		CALL_SENDING,
-		CALL_RECEIVING,
-		CALL_DONE
-	} state;
+	bool used;
 };
 
-/* A connection, from ADD_PRE until the loop has heard of its end. */
-struct slot {
-	struct event event; /* first */
-	uint32_t pipe, dial;
-	bool used, told, gone;
+struct pipe {
+	struct owner owner; /* first */
+	uint32_t id;
+	bool came_in, up, trusted, heard, closed, told;
+	enum vh_err err; /* why it ends */
+	const char *why;
+	struct mono_ns opened;
+	char address[NET_ADDRESS_MAX];
+	nng_stream_dialer *dialer; /* or NULL */
+	nng_stream *stream;
+	struct op rx, tx; /* rx dials, first */
+	struct buf *in;   /* a frame of which there is only a part */
+	struct buf *out;  /* in tx's hands, so it stays where it is */
+	size_t out_sent;  /* of out */
+	struct buf *next; /* to be sent after it */
+	bool unsent;      /* in the list of those with something in next */
+	struct pipe *unsent_next;
+	uint8_t rx_chunk[NET_CHUNK];
+	struct asked asks[NET_ASKS_MAX];
 };
 
-/* Sockets and contexts are kept for the next user: closing them waits for nng's
- * threads, and the loop waits for nobody. */
-struct dial {
-	struct net *net;
-	nng_socket socket;
-	nng_dialer dialer;
-	bool open, dialling;
-	_Atomic uint32_t id; /* of its present user; 0: none */
-	struct call *calls[NET_ASKS_MAX];
+struct listener {
+	struct owner owner; /* first */
+	struct op ops[NET_ACCEPTS];
+	nng_stream_listener *listener;
+	bool open;
+	struct mono_ns again; /* after a failure to accept */
 };
 
 struct net {
-	pthread_mutex_t lock;
-	struct event *first, *last;
-	struct slot slots[NET_PIPES_MAX];
+	struct net_hooks hooks;
+	pthread_mutex_t lock; /* of the queue */
+	struct owner *first, *last;
 	int wake; /* eventfd */
+	struct mono_ns now;
+	struct mono_ns check_at; /* pipes, next */
+	struct mono_ns tick_at;  /* questions, next */
+	bool ending;             /* some pipe is closed and not yet told of */
+	struct pipe *unsent;
 	struct net_tls *tls;
-	nng_socket rep;
-	nng_listener listener;
-	bool listening;
+	struct listener *listener;
 	char wanted[NET_ADDRESS_MAX], bound[NET_ADDRESS_MAX];
-	struct reply *replies[NET_REPLIES_MAX];
-	struct dial *dials[NET_DIALS_MAX];
-	uint32_t dialled;   /* ever, for ids */
-	struct call *taken; /* its message is lent until the next net_next */
-	uint64_t in_failures, out_failures; /* as last told */
-	uint64_t in_past, out_past; /* of listeners and dialers that are gone */
+	struct pipe *pipes[NET_PIPES_MAX]; /* id % NET_PIPES_MAX */
+	uint32_t ids;
+	struct net_counts counts;
 };
 
-/* Any thread. */
-void net_queue(struct net *n, struct event *e);
-/* As nng_pipe_cb: arg is the net for the listener, the dial for a dialer. */
-void net_listener_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg);
-void net_dialer_pipe(nng_pipe pipe, nng_pipe_ev ev, void *arg);
-/* Common options of sockets. */
-enum vh_err net_set_options(nng_socket socket);
-/* nng's number as ours: VH_ENOMEM, VH_EDEADLINE, VH_ELOST, VH_EIO. */
+/* A new op of o, with its aio; false when out of memory. */
+bool op_init(struct op *op, struct owner *o);
+/* Waits for nng if it has the op. */
+void op_free(struct op *op);
+/* Before nng gets it. */
+void op_begin(struct op *op);
+/* Whether nng has given it back since op_begin; then *result is nng's. */
+bool op_is_done(struct op *op, int *result);
+/* Whether nng is through with it, or has never had it; else it wakes the loop
+ * when it is. */
+bool op_is_over(struct op *op);
+/* Before it is freed out of turn. */
+void owner_unqueue(struct owner *o);
+
+/* A pipe in the table, without a stream: VH_EBUSY, VH_ENOMEM. */
+enum vh_err pipe_new(struct net *n, bool came_in, struct pipe **out);
+void pipe_free(struct pipe *p);
+AUTO_FREE(struct pipe, pipe_free)
+struct pipe *pipe_find(const struct net *n, uint32_t id);
+/* It has its stream: reads from here on. */
+void pipe_open(struct pipe *p, nng_stream *stream);
+/* Ends it, for the first of these reasons. */
+void pipe_end(struct pipe *p, enum vh_err err, const char *why);
+/* Appends to what pipe_flush sends. */
+enum vh_err pipe_send(struct pipe *p, struct slice frame);
+void pipe_flush(struct pipe *p);
+/* Ends it when TCP has lost it: with nng 1.5.2, a read that begins just after
+ * the connection has failed at a write never comes back. */
+void pipe_check(struct pipe *p);
+/* Ends questions whose time is up. */
+void pipe_expire(struct pipe *p);
+/* Tells of its end and frees it, when nng is through with it. */
+void pipe_settle(struct pipe *p);
+
+/* A dialled pipe's connection has come about, or not. */
+void dial_done(struct pipe *p, int result);
+/* Makes room among strangers for one more. */
+void strangers_crowd(struct net *n);
+
+/* nng's number as ours. */
 enum vh_err net_err(int result);
-/* A message of these bytes; NULL when out of memory. */
-nng_msg *net_message(struct slice bytes);
 /* "tls+tcp://" and address, which has to be numeric "ADDR:PORT": nng would look
  * up anything else, and a sandboxed process that opens files dies. */
 enum vh_err net_url(const char *address, bool any_port, struct buf *url);
+void net_stream_address(nng_stream *stream, char out[static NET_ADDRESS_MAX]);
 
-void replies_free(struct net *n);
-void dials_free(struct net *n);
-/* Failed handshakes that nng has counted for what is open now. */
-typedef uint64_t net_count_failures(const struct net *n, nng_stat *all);
-net_count_failures dials_failures, listener_failures;
-uint64_t failures_now(const struct net *n, net_count_failures *count);
-/* Of the "listener" or "dialer" with that id. */
-uint64_t failures_of(nng_stat *all, const char *kind, int id);
+void listener_free(struct listener *l);
+/* Accepts again, if it is time. */
+void listener_tick(struct net *n);
 
 #endif

@@ -1,197 +1,163 @@
 #include "peer/net_inner.h"
 
 #include <arpa/inet.h>
-#include <nng/protocol/reqrep0/rep.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Runs on a thread of nng. */
-static void
-reply_moved(void *arg)
-{
-	struct reply *r = arg;
-	int result = nng_aio_result(r->aio);
+#define ACCEPT_AGAIN_MS 100 /* after it failed, for want of descriptors say */
 
-	if (r->state == REPLY_RECEIVING && result == 0) {
-		r->msg = nng_aio_get_msg(r->aio);
-		r->round++;
-		r->state = REPLY_ASKED;
-		net_queue(r->net, &r->event);
-		return;
+static void
+accept_more(struct listener *l)
+{
+	for (size_t i = 0; l->open && i < NET_ACCEPTS; i++) {
+		struct op *op = &l->ops[i];
+
+		if (op->busy)
+			continue;
+		op_begin(op);
+		nng_stream_listener_accept(l->listener, op->aio);
 	}
-	if (result == NNG_ECLOSED)
-		return; /* the socket is being closed */
-	/* Not sent: the message is still ours, whoever asked is gone. */
-	if (r->state == REPLY_SENDING && result != 0)
-		nng_msg_free(nng_aio_get_msg(r->aio));
-	r->state = REPLY_RECEIVING;
-	nng_ctx_recv(r->ctx, r->aio);
 }
 
 static void
-reply_free(struct reply *r)
+accepted(struct net *n, nng_stream *stream)
 {
-	if (r == NULL)
-		return;
-	if (r->aio != NULL) {
-		nng_aio_stop(r->aio);
-		nng_aio_free(r->aio);
-	}
-	if (r->msg != NULL)
-		nng_msg_free(r->msg);
-	free(r);
-}
-AUTO_FREE(struct reply, reply_free)
+	struct pipe *p;
 
-static enum vh_err
-reply_new(struct net *n, uint32_t index)
-{
-	AUTO(reply_free) struct reply *r = calloc(1, sizeof *r);
-
-	if (r == NULL)
-		return VH_ENOMEM;
-	r->event.type = EVENT_REPLY;
-	r->net = n;
-	r->index = index;
-	if (nng_ctx_open(&r->ctx, n->rep) != 0 ||
-	    nng_aio_alloc(&r->aio, reply_moved, r) != 0)
-		return VH_ENOMEM;
-	n->replies[index] = TAKE(r);
-	return VH_OK;
-}
-
-static enum vh_err
-open_replies(struct net *n)
-{
-	if (nng_rep0_open(&n->rep) != 0)
-		return VH_ENOMEM;
-	TRY(net_set_options(n->rep));
-	if (nng_pipe_notify(n->rep, NNG_PIPE_EV_ADD_PRE, net_listener_pipe,
-		n) != 0 ||
-	    nng_pipe_notify(n->rep, NNG_PIPE_EV_REM_POST, net_listener_pipe,
-		n) != 0)
-		return VH_EIO;
-	for (uint32_t i = 0; i < NET_REPLIES_MAX; i++)
-		TRY(reply_new(n, i));
-	for (uint32_t i = 0; i < NET_REPLIES_MAX; i++)
-		nng_ctx_recv(n->replies[i]->ctx, n->replies[i]->aio);
-	return VH_OK;
-}
-
-void
-replies_free(struct net *n)
-{
-	if (n->rep.id != 0)
-		(void)nng_close(n->rep); /* nothing to do about a failure */
-	for (size_t i = 0; i < NET_REPLIES_MAX; i++)
-		reply_free(n->replies[i]);
-}
-
-static struct reply *
-reply_of(struct net *n, uint64_t token)
-{
-	uint32_t index = (uint32_t)token;
-
-	if (index >= NET_REPLIES_MAX || n->replies[index] == NULL)
-		return NULL;
-	struct reply *r = n->replies[index];
-
-	return r->state == REPLY_ASKED && r->round == token >> 32 ? r : NULL;
-}
-
-void
-net_reply(struct net *n, uint64_t token, struct slice message)
-{
-	struct reply *r = reply_of(n, token);
-
-	if (r == NULL)
-		return;
-	nng_msg *msg = net_message(message);
-
-	if (msg == NULL) {
-		net_drop(n, token);
+	strangers_crowd(n);
+	if (pipe_new(n, true, &p) == VH_OK) {
+		pipe_open(p, stream);
 		return;
 	}
-	nng_msg_free(TAKE(r->msg));
-	nng_aio_set_msg(r->aio, msg);
-	r->state = REPLY_SENDING;
-	nng_ctx_send(r->ctx, r->aio);
+	nng_stream_close(stream);
+	nng_stream_free(stream);
+}
+
+static void
+run(struct owner *o)
+{
+	struct listener *l = (struct listener *)o;
+	struct net *n = o->net;
+	int result;
+
+	for (size_t i = 0; i < NET_ACCEPTS; i++) {
+		struct op *op = &l->ops[i];
+
+		if (!op_is_done(op, &result))
+			continue;
+		if (result == 0)
+			accepted(n, nng_aio_get_output(op->aio, 0));
+		else
+			l->again = mono_after_ms(n->now, ACCEPT_AGAIN_MS);
+	}
 }
 
 void
-net_drop(struct net *n, uint64_t token)
+listener_tick(struct net *n)
 {
-	struct reply *r = reply_of(n, token);
-
-	if (r == NULL)
-		return;
-	nng_msg_free(TAKE(r->msg));
-	r->state = REPLY_RECEIVING;
-	nng_ctx_recv(r->ctx, r->aio);
+	if (n->listener != NULL && mono_passed(n->listener->again, n->now))
+		accept_more(n->listener);
 }
 
-/* --- the listener ----------------------------------------------------------
- */
+static void
+accept_end(struct op *op)
+{
+	if (op->aio == NULL)
+		return;
+	nng_aio_stop(op->aio);
+	if (op->busy && nng_aio_result(op->aio) == 0)
+		nng_stream_free(nng_aio_get_output(op->aio, 0));
+	op_free(op);
+}
+
+/* Waits for nng, which is quick: closing ends what it is at. */
+void
+listener_free(struct listener *l)
+{
+	if (l == NULL)
+		return;
+	if (l->listener != NULL)
+		nng_stream_listener_close(l->listener);
+	for (size_t i = 0; i < NET_ACCEPTS; i++)
+		accept_end(&l->ops[i]);
+	owner_unqueue(&l->owner);
+	if (l->listener != NULL)
+		nng_stream_listener_free(l->listener);
+	free(l);
+}
+AUTO_FREE(struct listener, listener_free)
 
 /* "ADDR:PORT": the port is only known now when it was 0. */
 static enum vh_err
-note_bound(struct net *n)
+note_bound(struct net *n, nng_stream_listener *listener)
 {
-	nng_sockaddr a;
+	int port;
 
-	if (nng_listener_get_addr(n->listener, NNG_OPT_LOCADDR, &a) != 0)
+	if (nng_stream_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT,
+		&port) != 0)
 		return VH_EIO;
-	uint16_t port =
-	    ntohs(a.s_family == NNG_AF_INET ? a.s_in.sa_port : a.s_in6.sa_port);
-	size_t host = (size_t)(strrchr(n->wanted, ':') - n->wanted);
+	int host = (int)(strrchr(n->wanted, ':') - n->wanted);
 
-	(void)snprintf(n->bound, sizeof n->bound, "%.*s:%u", (int)host,
-	    n->wanted, (unsigned)port);
+	(void)snprintf(n->bound, sizeof n->bound, "%.*s:%d", host, n->wanted,
+	    port);
 	(void)snprintf(n->wanted, sizeof n->wanted, "%s", n->bound);
 	return VH_OK;
 }
 
 static enum vh_err
-start(struct net *n, const char *url)
+listen_at(struct net *n, const char *url, struct listener *l)
 {
 	nng_tls_config *config;
 
-	if (nng_listener_create(&n->listener, n->rep, url) != 0)
-		return VH_ECONFIG;
-	n->listening = true;
+	for (size_t i = 0; i < NET_ACCEPTS; i++)
+		if (!op_init(&l->ops[i], &l->owner))
+			return VH_ENOMEM;
+	if (nng_stream_listener_alloc(&l->listener, url) != 0)
+		return VH_EIO;
 	TRY(net_tls_config(n->tls, NULL, &config));
-	int bad = nng_listener_set_ptr(n->listener, NNG_OPT_TLS_CONFIG, config);
+	int bad = nng_stream_listener_set_ptr(l->listener, NNG_OPT_TLS_CONFIG,
+	    config);
 
-	nng_tls_config_free(config);
+	nng_tls_config_free(config); /* the listener's */
 	if (bad == 0)
-		bad = nng_listener_start(n->listener, 0);
-	return bad == 0 ? note_bound(n) : VH_EIO;
+		bad = nng_stream_listener_set_bool(l->listener,
+		    NNG_OPT_TCP_KEEPALIVE, true);
+	if (bad == 0)
+		bad = nng_stream_listener_listen(l->listener);
+	if (bad != 0)
+		return VH_EIO;
+	l->open = true;
+	return note_bound(n, l->listener);
 }
 
-static void
-stop(struct net *n)
+static struct listener *
+listener_new(struct net *n)
 {
-	if (!n->listening)
-		return;
-	n->in_past += failures_now(n, listener_failures);
-	(void)nng_listener_close(n->listener); /* its pipes end too */
-	n->listening = false;
-	n->bound[0] = '\0';
+	struct listener *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->owner.net = n;
+	l->owner.run = run;
+	return l;
 }
 
 enum vh_err
 net_listen_again(struct net *n)
 {
 	AUTO(buf_free) struct buf *url = buf_new(NET_ADDRESS_MAX + 16);
+	AUTO(listener_free) struct listener *l = NULL;
 
-	if (n->listening)
+	if (n->listener != NULL || n->wanted[0] == '\0')
 		return VH_OK;
 	TRY(net_url(n->wanted, true, url));
-	enum vh_err err = start(n, (const char *)buf_slice(url).p);
-
-	if (err != VH_OK)
-		stop(n);
-	return err;
+	l = listener_new(n);
+	if (l == NULL)
+		return VH_ENOMEM;
+	TRY(listen_at(n, (const char *)buf_slice(url).p, l));
+	n->listener = TAKE(l);
+	accept_more(n->listener);
+	return VH_OK;
 }
 
 enum vh_err
@@ -199,8 +165,6 @@ net_listen(struct net *n, const char *address)
 {
 	if (n->tls == NULL || strlen(address) >= sizeof n->wanted)
 		return VH_ECONFIG;
-	if (n->rep.id == 0)
-		TRY(open_replies(n));
 	(void)snprintf(n->wanted, sizeof n->wanted, "%s", address);
 	enum vh_err err = net_listen_again(n);
 
@@ -218,18 +182,12 @@ net_set_tls(struct net *n, struct net_tls *tls)
 {
 	net_tls_free(n->tls);
 	n->tls = tls;
-	if (n->wanted[0] == '\0')
-		return VH_OK;
+	for (size_t i = 0; i < NET_PIPES_MAX; i++)
+		if (n->pipes[i] != NULL)
+			pipe_end(n->pipes[i], VH_ELOST, "new certificates");
 	/* A connection that nng is about to accept has the old configuration
 	 * already, so the listener itself has to go. */
-	stop(n);
+	listener_free(TAKE(n->listener));
+	n->bound[0] = '\0';
 	return net_listen_again(n);
-}
-
-uint64_t
-listener_failures(const struct net *n, nng_stat *all)
-{
-	return n->listening
-		   ? failures_of(all, "listener", nng_listener_id(n->listener))
-		   : 0;
 }

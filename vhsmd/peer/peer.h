@@ -53,7 +53,6 @@ struct pending {
 	X(tombstones_taken)                                                    \
 	X(tombstones_refused)                                                  \
 	X(hellos_refused)                                                      \
-	X(handshakes_failed)                                                   \
 	X(forwards_ok)                                                         \
 	X(forwards_failed)                                                     \
 	X(relays_ok)                                                           \
@@ -114,7 +113,7 @@ struct peer {
 	struct net_tls *tls;
 	bool crl_left_out; /* of TLS: it has expired */
 	struct pending *pendings;
-	struct question questions[NET_REPLIES_MAX]; /* by token */
+	struct question questions[SESSION_OPEN_MAX]; /* by token */
 	uint64_t ids;
 	struct counts counts;
 	struct publishing publishing;
@@ -128,10 +127,10 @@ struct peer {
 	uint32_t load;      /* front's, as it said last */
 	struct load *loads; /* gossip.c */
 	size_t forwards, relays;
-	struct limit refusals; /* log lines of records refused */
-	struct mono_ns second; /* next of what is done each second */
+	struct limit refusals;  /* log lines of records refused */
+	struct mono_ns tick_at; /* sessions, next */
+	struct mono_ns second;  /* next of what is done each second */
 	struct moment now;
-	struct mono_ns failures_at; /* handshakes: counted next */
 	bool stopping, left, done;
 	uint64_t stop_id;
 	struct mono_ns stop_by;

@@ -148,7 +148,7 @@ node_ask(struct peer *p, const char *node, const char *address, uint32_t ms,
 static struct question *
 question_of(struct peer *p, uint64_t token)
 {
-	return &p->questions[(uint32_t)token % NET_REPLIES_MAX];
+	return &p->questions[(uint32_t)token % SESSION_OPEN_MAX];
 }
 
 size_t

@@ -293,7 +293,7 @@ put_token(struct slice token, void *context)
 {
 	struct hand_out *h = context;
 
-	if (buf_slice(h->b).len + token.len + 4096 > NET_MESSAGE_MAX)
+	if (buf_slice(h->b).len + token.len + 4096 > NET_FRAME_MAX)
 		return false;
 	frame_put(h->b, h->tag, token);
 	return true;
@@ -302,7 +302,7 @@ put_token(struct slice token, void *context)
 void
 pull_asked(struct peer *p, uint64_t token, const struct frame *q)
 {
-	AUTO(buf_free) struct buf *b = buf_new(NET_MESSAGE_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
 	struct hand_out h = { b, VH_F_RECORD };
 	char node[SESSION_NODE_MAX + 1];
 	struct slice name = q->f.at[VH_F_NODE];
@@ -348,7 +348,7 @@ pushed(struct peer *p, const struct pending *w, enum vh_err err,
 void
 push_all(struct peer *p, enum vh_tag tag, struct slice token)
 {
-	AUTO(buf_free) struct buf *b = buf_new(NET_MESSAGE_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
 	size_t start = frame_request(b, VH_OP_NPUSH, 0, PULL_MS);
 	struct member_node n;
 

@@ -75,25 +75,70 @@ session_signed(struct sessions *s, struct mono_ns now, uint64_t ref,
 		(void)in_signed(s, now, ref, err, jws); /* or nobody's */
 }
 
-void
-sessions_event(struct sessions *s, struct mono_ns now,
-    const struct net_event *e)
-{
-	struct out *o = e->dial == 0 ? NULL : out_of_dial(s, e->dial);
+/* --- hooks of net -----------------------------------------------------------
+ */
 
-	if (e->kind == NET_ASKED)
-		in_asked(s, now, e);
-	else if (e->kind == NET_ANSWERED)
-		out_answered(s, o, now, e);
-	else if (e->dial == 0 && e->kind == NET_UP)
-		in_up(s, now, e->pipe);
-	else if (e->dial == 0)
-		in_down(s, e->pipe);
-	else if (o != NULL && e->kind == NET_UP)
-		out_up(s, o, now, e->pipe);
+static void
+up(void *context, uint32_t pipe, bool came_in)
+{
+	struct sessions *s = context;
+	struct out *o = out_of_pipe(s, pipe);
+
+	if (came_in)
+		in_up(s, s->now, pipe);
 	else if (o != NULL)
-		out_down(s, o, now, e->pipe);
+		out_up(s, o, s->now);
 }
+
+static void
+down(void *context, uint32_t pipe, enum vh_err err, const char *why)
+{
+	struct sessions *s = context;
+	struct out *o = out_of_pipe(s, pipe);
+
+	if (o != NULL)
+		out_down(s, o, s->now, err, why);
+	else
+		in_down(s, s->now, pipe, err, why);
+}
+
+static void
+asked(void *context, uint32_t pipe, enum vh_err err, const struct frame *q)
+{
+	struct sessions *s = context;
+
+	in_asked(s, s->now, pipe, err, q);
+}
+
+static void
+answered(void *context, uint32_t pipe, uint64_t id, enum vh_err err,
+    const struct frame *a)
+{
+	struct sessions *s = context;
+
+	out_answered(s, out_of_pipe(s, pipe), s->now, id, err, a);
+}
+
+struct net_hooks
+sessions_net_hooks(struct sessions *s)
+{
+	return (struct net_hooks){ s, up, down, asked, answered };
+}
+
+void
+sessions_start(struct sessions *s, struct net *net)
+{
+	s->net = net;
+}
+
+void
+sessions_run(struct sessions *s, struct mono_ns now)
+{
+	s->now = now;
+	net_run(s->net, now);
+}
+
+/* -------------------------------------------------------------------------- */
 
 void
 sessions_tick(struct sessions *s, struct mono_ns now)
@@ -122,7 +167,7 @@ void
 sessions_recheck(struct sessions *s, struct mono_ns now,
     bool (*allowed)(void *context, const char *node), void *context)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o != NULL && o->state != OUT_IDLE &&
@@ -135,14 +180,14 @@ sessions_recheck(struct sessions *s, struct mono_ns now,
 		if (i->node[0] != '\0')
 			LOG(NOTICE, "pipe-closed", KV("node", i->node),
 			    KV("why", "certificate no longer accepted"));
-		net_close_pipe(s->net, i->pipe);
+		net_close(s->net, i->pipe);
 	}
 }
 
 void
 sessions_redial(struct sessions *s, struct mono_ns now)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++)
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++)
 		if (s->outs[k] != NULL && s->outs[k]->state != OUT_IDLE)
 			out_again(s, s->outs[k], now);
 }
@@ -150,7 +195,7 @@ sessions_redial(struct sessions *s, struct mono_ns now)
 void
 session_forget(struct sessions *s, struct mono_ns now, const char *node)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++)
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++)
 		if (s->outs[k] != NULL && s->outs[k]->state != OUT_IDLE &&
 		    strcmp(s->outs[k]->node, node) == 0)
 			out_again(s, s->outs[k], now);
@@ -163,14 +208,12 @@ sessions_counts(const struct sessions *s)
 }
 
 struct sessions *
-sessions_new(struct net *net, const char *node,
-    const struct session_hooks *hooks)
+sessions_new(const char *node, const struct session_hooks *hooks)
 {
 	AUTO(sessions_free) struct sessions *s = calloc(1, sizeof *s);
 
 	if (s == NULL || !name_copy(s->node, sizeof s->node, slice_text(node)))
 		return NULL;
-	s->net = net;
 	s->hooks = *hooks;
 	return TAKE(s);
 }
@@ -187,7 +230,7 @@ sessions_free(struct sessions *s)
 		HASH_DEL(s->ins, i);
 		free(i);
 	}
-	for (size_t k = 0; k < NET_DIALS_MAX; k++)
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++)
 		out_free(s->outs[k]);
 	free(s);
 }

@@ -18,9 +18,9 @@
  *
  * Before its hello a pipe gets no answer but a refusal, and ends after
  * SESSION_HELLO_MS.  Connections are opened on demand, remade as long as
- *somebody wants something, and given up when nothing comes back for
- *SESSION_STALL_MS, so that TCP's own patience does not count after a partition.
- */
+ * somebody wants something, and given up when nothing comes back for
+ * SESSION_STALL_MS, so that TCP's own patience does not count after a
+ * partition. */
 #ifndef PEER_SESSION_H
 #define PEER_SESSION_H
 
@@ -30,11 +30,14 @@
 #define SESSION_ADDRESS_MAX 128
 #define SESSION_HELLO_MS    5000   /* for a pipe to prove whose it is */
 #define SESSION_NONCE_MS    10000  /* for a nonce to be used */
-#define SESSION_DIAL_MS     3000   /* for a connection to come about */
+#define SESSION_DIAL_MS     3000   /* for each step of a connection */
 #define SESSION_STALL_MS    3000   /* without an answer to anything */
-#define SESSION_IDLE_MS     120000 /* unused: closed */
+#define SESSION_IDLE_MS     120000 /* unused: closed; by whom we dialled */
+#define SESSION_QUIET_MS    300000 /* unused: closed; by us, who were dialled */
 #define SESSION_WAITING_MAX 64     /* questions that wait for a connection */
 #define SESSION_ASKED_MAX   64     /* questions under way on a pipe */
+#define SESSION_OPEN_MAX    256    /* questions under way on all pipes */
+#define SESSION_OUTS_MAX    256    /* connections we make */
 #define SESSION_PIPES_MAX   4      /* pipes of one node that dialled us */
 #define SESSION_SIGNING_MAX 64     /* hellos asked of the vault at once */
 /* Ids of questions stay below this. */
@@ -58,7 +61,8 @@ struct session_hooks {
 	/* The name that the certificate at a seed's address is for. */
 	void (*seed_name)(void *context, const char *address,
 	    char name[static SESSION_ADDRESS_MAX + 1]);
-	/* A request of node; session_reply or session_drop follows. */
+	/* A request of node; session_reply or session_drop follows.  The low
+	 * half of token is below SESSION_OPEN_MAX. */
 	void (*asked)(void *context, uint64_t token, const char *node,
 	    const struct frame *q);
 	/* What became of our question id: an answer from node (err is its
@@ -78,15 +82,17 @@ struct session_counts {
 
 struct sessions;
 
-/* Borrows net and what hooks point to, for good; node is copied. */
-struct sessions *sessions_new(struct net *net, const char *node,
+/* Borrows what hooks point to for good; node is copied. */
+struct sessions *sessions_new(const char *node,
     const struct session_hooks *hooks);
 void sessions_free(struct sessions *s);
 AUTO_FREE(struct sessions, sessions_free)
+/* Hooks for net_new, and what it made: borrowed for good. */
+struct net_hooks sessions_net_hooks(struct sessions *s);
+void sessions_start(struct sessions *s, struct net *net);
 
-/* Handles an event of net_next. */
-void sessions_event(struct sessions *s, struct mono_ns now,
-    const struct net_event *e);
+/* net_run, for s. */
+void sessions_run(struct sessions *s, struct mono_ns now);
 /* Does what is due; call it every SESSION_TICK_MS or so. */
 #define SESSION_TICK_MS 100
 void sessions_tick(struct sessions *s, struct mono_ns now);

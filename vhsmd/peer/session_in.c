@@ -17,9 +17,10 @@ in_of(struct sessions *s, uint32_t pipe)
 }
 
 static const char *
-address_of(const struct in *i, char text[static SESSION_ADDRESS_MAX + 1])
+address_of(const struct sessions *s, const struct in *i,
+    char text[static SESSION_ADDRESS_MAX + 1])
 {
-	net_pipe_address(i->pipe, text, SESSION_ADDRESS_MAX + 1);
+	net_pipe_address(s->net, i->pipe, text, SESSION_ADDRESS_MAX + 1);
 	return text;
 }
 
@@ -29,48 +30,83 @@ in_up(struct sessions *s, struct mono_ns now, uint32_t pipe)
 	struct in *i = calloc(1, sizeof *i);
 
 	if (i == NULL) {
-		net_close_pipe(s->net, pipe);
+		net_close(s->net, pipe);
 		return;
 	}
 	i->pipe = pipe;
-	i->opened = now;
+	i->opened = i->heard = now;
 	HASH_ADD(hh, s->ins, pipe, sizeof i->pipe, i);
 }
 
 void
-in_down(struct sessions *s, uint32_t pipe)
+in_down(struct sessions *s, struct mono_ns now, uint32_t pipe, enum vh_err err,
+    const char *why)
 {
 	struct in *i = in_of(s, pipe);
+	char address[SESSION_ADDRESS_MAX + 1];
 
 	if (i == NULL)
 		return;
-	HASH_DEL(s->ins, i);
+	if (err == VH_EVERIFY)
+		session_log(s, now, "handshake-failed", "",
+		    address_of(s, i, address), why);
 	if (i->node[0] != '\0')
-		LOG(DEBUG, "pipe-closed", KV("node", i->node));
+		LOG(DEBUG, "pipe-closed", KV("node", i->node), KV("why", why));
+	for (size_t k = 0; k < SESSION_OPEN_MAX; k++)
+		if (s->opens[k].used && s->opens[k].pipe == pipe)
+			s->opens[k].used = false;
+	HASH_DEL(s->ins, i);
 	free(i);
 }
 
 /* --- replies ----------------------------------------------------------------
  */
 
-void
-session_drop(struct sessions *s, uint64_t token)
+/* A token for a question; false when there are too many. */
+static bool
+open_add(struct sessions *s, uint32_t pipe, uint64_t *token)
 {
-	struct in *i = in_of(s, s->pipe_of[(uint32_t)token % NET_REPLIES_MAX]);
+	for (uint32_t k = 0; k < SESSION_OPEN_MAX; k++) {
+		struct open *o = &s->opens[k];
+
+		if (o->used)
+			continue;
+		*o = (struct open){ pipe, o->round + 1, true };
+		*token = (uint64_t)o->round << 32 | k;
+		return true;
+	}
+	return false;
+}
+
+/* The pipe that waits for it; 0 when none does any more. */
+static uint32_t
+open_take(struct sessions *s, uint64_t token)
+{
+	struct open *o = &s->opens[(uint32_t)token % SESSION_OPEN_MAX];
+
+	if (!o->used || o->round != token >> 32)
+		return 0;
+	o->used = false;
+	struct in *i = in_of(s, o->pipe);
 
 	if (i != NULL && i->in_flight > 0)
 		i->in_flight--;
-	net_drop(s->net, token);
+	return o->pipe;
+}
+
+void
+session_drop(struct sessions *s, uint64_t token)
+{
+	(void)open_take(s, token); /* nobody hears of it */
 }
 
 void
 session_reply(struct sessions *s, uint64_t token, struct slice frame)
 {
-	struct in *i = in_of(s, s->pipe_of[(uint32_t)token % NET_REPLIES_MAX]);
+	uint32_t pipe = open_take(s, token);
 
-	if (i != NULL && i->in_flight > 0)
-		i->in_flight--;
-	net_reply(s->net, token, frame);
+	if (pipe != 0)
+		net_answer(s->net, pipe, frame);
 }
 
 static void
@@ -98,7 +134,8 @@ refuse_hello(struct sessions *s, struct mono_ns now, struct in *i,
 	if (!name_copy(node, sizeof node, q->f.at[VH_F_NODE]))
 		node[0] = '\0';
 	s->counts.refused++;
-	session_log(s, now, "hello-refused", node, address_of(i, address), why);
+	session_log(s, now, "hello-refused", node, address_of(s, i, address),
+	    why);
 	i->given_good = false;
 	reply_error(s, token, q->op, q->id, VH_EFORBIDDEN);
 }
@@ -114,7 +151,7 @@ meet_namesake(struct sessions *s, struct in *i, uint64_t token,
 	if (o != NULL)
 		o->itself = true;
 	else
-		s->hooks.namesake(s->hooks.context, address_of(i, address));
+		s->hooks.namesake(s->hooks.context, address_of(s, i, address));
 	reply_error(s, token, q->op, q->id, VH_EDUPLICATE);
 }
 
@@ -193,7 +230,7 @@ close_oldest(struct sessions *s, const char *node)
 			oldest = i;
 	}
 	if (count > SESSION_PIPES_MAX)
-		net_close_pipe(s->net, oldest->pipe);
+		net_close(s->net, oldest->pipe);
 }
 
 static const char *
@@ -232,8 +269,9 @@ bind_pipe(struct sessions *s, struct mono_ns now, struct in *i, uint64_t token,
 	}
 	memcpy(i->node, i->greeted, sizeof i->node);
 	s->counts.bound++;
+	net_trust(s->net, i->pipe);
 	LOG(NOTICE, "hello-ok", KV("node", i->node),
-	    KV("address", address_of(i, address)));
+	    KV("address", address_of(s, i, address)));
 	close_oldest(s, i->node);
 	frame_close(b, frame_answer(b, q->op, q->id, VH_OK));
 	session_reply(s, token, buf_slice(b));
@@ -247,7 +285,7 @@ take_hello(struct sessions *s, struct mono_ns now, struct in *i, uint64_t token,
 
 	if (++i->hellos > HELLOS_MAX) {
 		refuse_hello(s, now, i, token, q, "too many hellos");
-		net_close_pipe(s->net, i->pipe);
+		net_close(s->net, i->pipe);
 	} else if (!name_copy(name, sizeof name, q->f.at[VH_F_NODE]) ||
 		   q->f.at[VH_F_NONCE].len != HELLO_NONCE) {
 		refuse_hello(s, now, i, token, q, "malformed");
@@ -266,61 +304,84 @@ take_hello(struct sessions *s, struct mono_ns now, struct in *i, uint64_t token,
 /* --- questions --------------------------------------------------------------
  */
 
-/* Notes the question; NULL when it is not to be looked at. */
-static struct in *
-admit(struct sessions *s, const struct net_event *e)
+/* Without a token of its own. */
+static void
+refuse(struct sessions *s, uint32_t pipe, const struct frame *q,
+    enum vh_err err)
 {
-	struct in *i = in_of(s, e->pipe);
+	AUTO(buf_free) struct buf *b = buf_new(256);
 
-	s->pipe_of[(uint32_t)e->id % NET_REPLIES_MAX] = e->pipe;
-	if (i == NULL) {
-		net_drop(s->net, e->id); /* the pipe is gone */
-		return NULL;
-	}
-	i->in_flight++;
-	return i;
+	frame_put_error(b, q->op, q->id, err, NULL);
+	if (buf_end(b) == VH_OK)
+		net_answer(s->net, pipe, buf_slice(b));
+}
+
+static enum vh_err
+judge(const struct in *i, const struct frame *q)
+{
+	TRY(frame_check(q, VH_WHO_NODE));
+	if (q->op != VH_OP_NHELLO && i->node[0] == '\0')
+		return VH_EFORBIDDEN;
+	return i->in_flight >= SESSION_ASKED_MAX ? VH_EBUSY : VH_OK;
 }
 
 void
-in_asked(struct sessions *s, struct mono_ns now, const struct net_event *e)
+in_asked(struct sessions *s, struct mono_ns now, uint32_t pipe, enum vh_err err,
+    const struct frame *q)
 {
-	struct in *i = admit(s, e);
-	struct frame q = { 0 };
+	struct in *i = in_of(s, pipe);
+	uint64_t token;
 
-	if (i == NULL)
-		return;
-	enum vh_err err = frame_parse(e->message, &q);
-
-	if (err == VH_OK)
-		err = frame_check(&q, VH_WHO_NODE);
-	if (err == VH_OK && q.op == VH_OP_NHELLO) {
-		take_hello(s, now, i, e->id, &q);
+	/* On a pipe of ours nobody asks. */
+	if (i == NULL) {
+		net_close(s->net, pipe);
 		return;
 	}
-	if (i->node[0] == '\0')
-		err = VH_EFORBIDDEN;
-	if (err == VH_OK && i->in_flight > SESSION_ASKED_MAX)
+	i->heard = now;
+	if (err == VH_OK)
+		err = judge(i, q);
+	if (err == VH_OK && !open_add(s, pipe, &token))
 		err = VH_EBUSY;
-	if (err != VH_OK)
-		reply_error(s, e->id, q.op, q.id, err);
+	if (err != VH_OK) {
+		refuse(s, pipe, q, err);
+		return;
+	}
+	i->in_flight++;
+	if (q->op == VH_OP_NHELLO)
+		take_hello(s, now, i, token, q);
 	else
-		s->hooks.asked(s->hooks.context, e->id, i->node, &q);
+		s->hooks.asked(s->hooks.context, token, i->node, q);
+}
+
+static void
+close_silent(struct sessions *s, struct mono_ns now, struct in *i)
+{
+	char address[SESSION_ADDRESS_MAX + 1];
+
+	s->counts.silent++;
+	session_log(s, now, "pipe-closed", "", address_of(s, i, address),
+	    "no hello");
+	net_close(s->net, i->pipe);
 }
 
 void
 ins_tick(struct sessions *s, struct mono_ns now)
 {
-	char address[SESSION_ADDRESS_MAX + 1];
+	struct in *i, *next;
 
-	for (struct in *i = s->ins; i != NULL; i = i->hh.next) {
-		if (i->node[0] != '\0' ||
-		    !mono_passed(mono_after_ms(i->opened, SESSION_HELLO_MS),
-			now))
+	HASH_ITER(hh, s->ins, i, next)
+	{
+		bool known = i->node[0] != '\0';
+		struct mono_ns end =
+		    known ? mono_after_ms(i->heard, SESSION_QUIET_MS)
+			  : mono_after_ms(i->opened, SESSION_HELLO_MS);
+
+		if (!mono_passed(end, now))
 			continue;
-		s->counts.silent++;
-		session_log(s, now, "pipe-closed", "", address_of(i, address),
-		    "no hello");
-		i->opened = now; /* not again before it is gone */
-		net_close_pipe(s->net, i->pipe);
+		i->opened = i->heard = now; /* not again before it is gone */
+		if (known)
+			net_close(s->net, i->pipe);
+		else
+			close_silent(s, now, i);
 	}
 }

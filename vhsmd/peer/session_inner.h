@@ -34,7 +34,7 @@ struct out {
 	char node[SESSION_NODE_MAX + 1]; /* who it proved to be, or will */
 	bool named;                      /* TLS checks for `node` */
 	enum out_state state;
-	uint32_t dial, pipe;
+	uint32_t pipe; /* 0: none */
 	uint8_t asked[HELLO_NONCE], given[HELLO_NONCE];
 	uint64_t ref;              /* of session_signed and our NHELLOs */
 	bool itself;               /* it leads to ourselves */
@@ -52,7 +52,7 @@ struct out {
 struct in {
 	uint32_t pipe;
 	char node[SESSION_NODE_MAX + 1]; /* "" until proved */
-	struct mono_ns opened, issued;
+	struct mono_ns opened, issued, heard;
 	char greeted[SESSION_NODE_MAX + 1]; /* who says it dials */
 	uint8_t asked[HELLO_NONCE], given[HELLO_NONCE];
 	bool given_good; /* our nonce: once */
@@ -62,13 +62,20 @@ struct in {
 	UT_hash_handle hh;
 };
 
+/* A question that came in and waits for its answer. */
+struct open {
+	uint32_t pipe, round;
+	bool used;
+};
+
 struct sessions {
 	struct net *net;
+	struct mono_ns now; /* of sessions_run */
 	char node[SESSION_NODE_MAX + 1];
 	struct session_hooks hooks;
-	struct out *outs[NET_DIALS_MAX];
-	struct in *ins;                    /* by pipe */
-	uint32_t pipe_of[NET_REPLIES_MAX]; /* of open questions, by token */
+	struct out *outs[SESSION_OUTS_MAX];
+	struct in *ins; /* by pipe */
+	struct open opens[SESSION_OPEN_MAX];
 	uint64_t refs;
 	size_t signing;
 	bool hurry;
@@ -83,13 +90,13 @@ void out_hang_up(struct sessions *s, struct out *o, struct mono_ns now);
 void out_fail_waiting(struct sessions *s, struct out *o, enum vh_err err);
 void out_send_waiting(struct sessions *s, struct out *o, struct mono_ns now);
 void out_expire_waiting(struct sessions *s, struct out *o, struct mono_ns now);
-struct out *out_of_dial(struct sessions *s, uint32_t dial);
-void out_up(struct sessions *s, struct out *o, struct mono_ns now,
-    uint32_t pipe);
+struct out *out_of_pipe(struct sessions *s, uint32_t pipe);
+void out_up(struct sessions *s, struct out *o, struct mono_ns now);
 void out_down(struct sessions *s, struct out *o, struct mono_ns now,
-    uint32_t pipe);
+    enum vh_err err, const char *why);
+/* o may be NULL: it has hung up since. */
 void out_answered(struct sessions *s, struct out *o, struct mono_ns now,
-    const struct net_event *e);
+    uint64_t id, enum vh_err err, const struct frame *a);
 /* Our hello for ref is there; false when no connection waits for it. */
 bool out_signed(struct sessions *s, struct mono_ns now, uint64_t ref,
     enum vh_err err, struct slice jws);
@@ -101,9 +108,10 @@ void out_free(struct out *o);
 struct out *out_of_nonce(struct sessions *s, struct slice nonce);
 
 void in_up(struct sessions *s, struct mono_ns now, uint32_t pipe);
-void in_down(struct sessions *s, uint32_t pipe);
-void in_asked(struct sessions *s, struct mono_ns now,
-    const struct net_event *e);
+void in_down(struct sessions *s, struct mono_ns now, uint32_t pipe,
+    enum vh_err err, const char *why);
+void in_asked(struct sessions *s, struct mono_ns now, uint32_t pipe,
+    enum vh_err err, const struct frame *q);
 bool in_signed(struct sessions *s, struct mono_ns now, uint64_t ref,
     enum vh_err err, struct slice jws);
 void ins_tick(struct sessions *s, struct mono_ns now);

@@ -7,6 +7,15 @@
 
 #define HELLO_BIT  SESSION_ID_MAX /* in ids of questions: ours, with a ref */
 #define REFUSED_MS 1000           /* until the next try after a refusal */
+#define RETRY_MS   300 /* after a connection that did not come about */
+
+/* Behind a seed's address there may be somebody else by now. */
+static void
+doubt(struct out *o)
+{
+	if (o->wanted[0] == '\0')
+		o->node[0] = '\0';
+}
 
 /* --- connecting -------------------------------------------------------------
  */
@@ -44,7 +53,7 @@ connect_now(struct sessions *s, struct out *o, struct mono_ns now)
 		return; /* the next tick asks again */
 	if (err == VH_OK) {
 		server_name(s, o, name);
-		err = net_dial(s->net, numeric, name, &o->dial);
+		err = net_dial(s->net, numeric, name, &o->pipe);
 	}
 	if (err != VH_OK) {
 		session_log(s, now, "not-dialled", o->node, o->address,
@@ -59,9 +68,7 @@ void
 out_again(struct sessions *s, struct out *o, struct mono_ns now)
 {
 	out_hang_up(s, o, now);
-	if (o->waits > 0 ||
-	    !mono_passed(mono_after_ms(o->used, SESSION_DIAL_MS), now))
-		connect_now(s, o, now);
+	s->hurry = true;
 }
 
 /* --- hellos -----------------------------------------------------------------
@@ -73,8 +80,7 @@ refuse_listener(struct sessions *s, struct out *o, struct mono_ns now,
 {
 	s->counts.refused++;
 	session_log(s, now, "hello-refused", o->node, o->address, why);
-	if (o->wanted[0] == '\0')
-		o->node[0] = '\0'; /* somebody else may be there by now */
+	doubt(o);
 	back_off(s, o, now, VH_EFORBIDDEN);
 }
 
@@ -95,15 +101,14 @@ say_hello(struct sessions *s, struct out *o, struct mono_ns now,
 
 	if (err == VH_OK)
 		err =
-		    net_ask(s->net, o->dial, id, SESSION_DIAL_MS, buf_slice(b));
+		    net_ask(s->net, o->pipe, id, SESSION_DIAL_MS, buf_slice(b));
 	if (err != VH_OK)
 		back_off(s, o, now, err);
 }
 
 void
-out_up(struct sessions *s, struct out *o, struct mono_ns now, uint32_t pipe)
+out_up(struct sessions *s, struct out *o, struct mono_ns now)
 {
-	o->pipe = pipe;
 	o->heard = now;
 	o->itself = false;
 	randombytes_buf(o->asked, HELLO_NONCE);
@@ -112,16 +117,23 @@ out_up(struct sessions *s, struct out *o, struct mono_ns now, uint32_t pipe)
 }
 
 void
-out_down(struct sessions *s, struct out *o, struct mono_ns now, uint32_t pipe)
+out_down(struct sessions *s, struct out *o, struct mono_ns now, enum vh_err err,
+    const char *why)
 {
-	(void)s;
-	if (o->pipe != pipe)
-		return;
-	if (o->state == OUT_READY)
-		LOG(DEBUG, "pipe-closed", KV("node", o->node));
+	bool was_ready = o->state == OUT_READY;
+
+	if (err == VH_EVERIFY)
+		session_log(s, now, "handshake-failed", o->node, o->address,
+		    why);
+	else if (was_ready)
+		LOG(DEBUG, "pipe-closed", KV("node", o->node), KV("why", why));
+	if (!was_ready)
+		doubt(o);
 	o->pipe = 0;
 	o->ref = 0;
-	out_enter(o, OUT_DIALLING, now); /* as nng does */
+	o->in_flight = 0;
+	o->not_before = mono_after_ms(now, was_ready ? 0 : RETRY_MS);
+	out_enter(o, OUT_IDLE, now);
 }
 
 /* The seed is this node: from now on TLS says so, too. */
@@ -219,7 +231,7 @@ bool
 out_signed(struct sessions *s, struct mono_ns now, uint64_t ref,
     enum vh_err err, struct slice jws)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o == NULL || o->state != OUT_SIGNING || o->ref != ref)
@@ -243,6 +255,7 @@ proved(struct sessions *s, struct out *o, struct mono_ns now, enum vh_err err)
 		return;
 	}
 	s->counts.opened++;
+	net_trust(s->net, o->pipe);
 	out_enter(o, OUT_READY, now);
 	LOG(NOTICE, "peer-connected", KV("node", o->node),
 	    KV("address", o->address));
@@ -252,26 +265,13 @@ proved(struct sessions *s, struct out *o, struct mono_ns now, enum vh_err err)
 /* --- answers ----------------------------------------------------------------
  */
 
-/* What came is the answer to that question, over the present pipe. */
-static enum vh_err
-judge(const struct out *o, const struct net_event *e, struct frame *a)
-{
-	TRY(e->err);
-	if (o == NULL || e->pipe != o->pipe)
-		return VH_ELOST;
-	TRY(frame_parse(e->message, a));
-	if (!a->answer || a->id != e->id)
-		return VH_EPARSE;
-	return a->err;
-}
-
 static void
 hello_answered(struct sessions *s, struct out *o, struct mono_ns now,
     uint64_t ref, enum vh_err err, const struct frame *a)
 {
-	if (o == NULL || o->ref != ref)
-		return; /* of an earlier pipe */
-	if (err == VH_EDEADLINE || err == VH_ELOST)
+	if (o == NULL || o->ref != ref || err == VH_ELOST)
+		return; /* of an earlier pipe; the end of this one follows */
+	if (err == VH_EDEADLINE)
 		back_off(s, o, now, err);
 	else if (o->state == OUT_GREETING)
 		greeting_answered(s, o, now, err, a);
@@ -279,49 +279,24 @@ hello_answered(struct sessions *s, struct out *o, struct mono_ns now,
 		proved(s, o, now, err);
 }
 
-/* The other side does not know the pipe: nng has made a new one behind us. */
-static void
-greet_again(struct sessions *s, struct out *o, struct mono_ns now)
-{
-	if (o->state == OUT_READY)
-		out_up(s, o, now, o->pipe);
-}
-
 void
-out_answered(struct sessions *s, struct out *o, struct mono_ns now,
-    const struct net_event *e)
+out_answered(struct sessions *s, struct out *o, struct mono_ns now, uint64_t id,
+    enum vh_err err, const struct frame *a)
 {
-	struct frame a = { 0 };
-	enum vh_err err = judge(o, e, &a);
-	bool whole = a.answer && a.id == e->id;
-
-	if (o != NULL && e->err == VH_OK)
+	if (o != NULL && a != NULL)
 		o->heard = now;
-	if ((e->id & HELLO_BIT) != 0) {
-		hello_answered(s, o, now, e->id & ~HELLO_BIT, err, &a);
+	if ((id & HELLO_BIT) != 0) {
+		hello_answered(s, o, now, id & ~HELLO_BIT, err, a);
 		return;
 	}
 	if (o != NULL && o->in_flight > 0)
 		o->in_flight--;
-	if (err == VH_EFORBIDDEN && whole && a.f.present == 0 &&
-	    o->state == OUT_READY &&
-	    mono_passed(mono_after_ms(o->since, REFUSED_MS), now)) {
-		greet_again(s, o, now);
-		err = VH_ELOST;
-		whole = false;
-	}
-	s->hooks.answered(s->hooks.context, e->id, err,
-	    o == NULL ? "" : o->node, whole ? &a : NULL);
+	s->hooks.answered(s->hooks.context, id, err, o == NULL ? "" : o->node,
+	    a);
 }
 
 /* --- time -------------------------------------------------------------------
  */
-
-static uint64_t
-patience(const struct out *o)
-{
-	return o->state == OUT_DIALLING ? SESSION_DIAL_MS : SESSION_HELLO_MS;
-}
 
 static bool
 is_stalled(const struct out *o, struct mono_ns now)
@@ -337,30 +312,42 @@ out_stalled(struct sessions *s, struct out *o, struct mono_ns now)
 	s->counts.stalled++;
 	session_log(s, now, "peer-silent", o->node, o->address,
 	    o->state == OUT_READY ? "no answers" : "no connection");
-	if (o->wanted[0] == '\0')
-		o->node[0] = '\0'; /* somebody else may be there by now */
+	doubt(o);
 	out_again(s, o, now);
+}
+
+static bool
+is_wanted(const struct out *o, struct mono_ns now)
+{
+	return o->waits > 0 ||
+	       !mono_passed(mono_after_ms(o->used, SESSION_DIAL_MS), now);
+}
+
+static bool
+is_late(const struct out *o, struct mono_ns now)
+{
+	return o->state == OUT_READY
+		   ? is_stalled(o, now)
+		   : mono_passed(mono_after_ms(o->since, SESSION_HELLO_MS),
+			 now);
 }
 
 static void
 out_tick(struct sessions *s, struct out *o, struct mono_ns now)
 {
 	out_expire_waiting(s, o, now);
-	if (o->state == OUT_IDLE) {
-		if (o->waits > 0 && mono_passed(o->not_before, now))
-			connect_now(s, o, now);
-	} else if (o->state == OUT_READY
-		       ? is_stalled(o, now)
-		       : mono_passed(mono_after_ms(o->since, patience(o)),
-			     now)) {
-		out_stalled(s, o, now);
+	if (o->state != OUT_IDLE) {
+		if (is_late(o, now))
+			out_stalled(s, o, now);
+	} else if (is_wanted(o, now) && mono_passed(o->not_before, now)) {
+		connect_now(s, o, now);
 	}
 }
 
 void
 outs_tick(struct sessions *s, struct mono_ns now)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o == NULL)

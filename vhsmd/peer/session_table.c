@@ -10,10 +10,10 @@
  */
 
 struct out *
-out_of_dial(struct sessions *s, uint32_t dial)
+out_of_pipe(struct sessions *s, uint32_t pipe)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++)
-		if (s->outs[k] != NULL && s->outs[k]->dial == dial)
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++)
+		if (s->outs[k] != NULL && s->outs[k]->pipe == pipe)
 			return s->outs[k];
 	return NULL;
 }
@@ -21,7 +21,7 @@ out_of_dial(struct sessions *s, uint32_t dial)
 struct out *
 out_of_nonce(struct sessions *s, struct slice nonce)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o != NULL && o->state == OUT_GREETING &&
@@ -35,7 +35,7 @@ out_of_nonce(struct sessions *s, struct slice nonce)
 static struct out *
 out_find(struct sessions *s, const char *node, const char *address)
 {
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o != NULL && strcmp(o->wanted, node) == 0 &&
@@ -76,24 +76,23 @@ out_enter(struct out *o, enum out_state state, struct mono_ns now)
 void
 out_hang_up(struct sessions *s, struct out *o, struct mono_ns now)
 {
-	uint32_t dial = o->dial;
+	uint32_t pipe = o->pipe;
 
-	o->dial = 0;
 	o->pipe = 0;
 	o->ref = 0;
 	o->in_flight = 0;
 	out_enter(o, OUT_IDLE, now);
-	if (dial != 0)
-		net_hang_up(s->net, dial);
+	if (pipe != 0)
+		net_close(s->net, pipe);
 }
 
 /* A place for one more: a free one, or the one unused for longest. */
 static size_t
 place(struct sessions *s, struct mono_ns now)
 {
-	size_t best = NET_DIALS_MAX;
+	size_t best = SESSION_OUTS_MAX;
 
-	for (size_t k = 0; k < NET_DIALS_MAX; k++) {
+	for (size_t k = 0; k < SESSION_OUTS_MAX; k++) {
 		struct out *o = s->outs[k];
 
 		if (o == NULL)
@@ -101,11 +100,11 @@ place(struct sessions *s, struct mono_ns now)
 		if (o->waits > 0 || o->in_flight > 0 ||
 		    !mono_passed(mono_after_ms(o->used, BUSY_MS), now))
 			continue;
-		if (best == NET_DIALS_MAX ||
+		if (best == SESSION_OUTS_MAX ||
 		    o->used.ns < s->outs[best]->used.ns)
 			best = k;
 	}
-	if (best < NET_DIALS_MAX) {
+	if (best < SESSION_OUTS_MAX) {
 		out_hang_up(s, s->outs[best], now);
 		out_free(TAKE(s->outs[best]));
 	}
@@ -124,7 +123,7 @@ out_get(struct sessions *s, struct mono_ns now, const char *node,
 		return VH_EFIELD;
 	size_t k = place(s, now);
 
-	if (k == NET_DIALS_MAX)
+	if (k == SESSION_OUTS_MAX)
 		return VH_EBUSY;
 	struct out *o = calloc(1, sizeof *o);
 
@@ -168,7 +167,7 @@ static enum vh_err
 send_now(struct sessions *s, struct out *o, struct mono_ns now, uint64_t id,
     uint32_t timeout_ms, struct slice frame)
 {
-	TRY(net_ask(s->net, o->dial, id, timeout_ms, frame));
+	TRY(net_ask(s->net, o->pipe, id, timeout_ms, frame));
 	o->in_flight++;
 	if (o->unheard_from.ns <= o->heard.ns)
 		o->unheard_from = now;

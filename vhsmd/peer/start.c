@@ -99,8 +99,14 @@ make_sessions(struct peer *p)
 {
 	struct session_hooks hooks = loop_hooks(p);
 
-	p->sessions = sessions_new(p->net, p->settings->node, &hooks);
-	return p->sessions == NULL ? VH_ENOMEM : VH_OK;
+	p->sessions = sessions_new(p->settings->node, &hooks);
+	if (p->sessions == NULL)
+		return VH_ENOMEM;
+	struct net_hooks below = sessions_net_hooks(p->sessions);
+
+	TRY(net_new(&below, &p->net));
+	sessions_start(p->sessions, p->net);
+	return VH_OK;
 }
 
 enum vh_err
@@ -113,11 +119,10 @@ start_prepare(struct peer *p)
 	p->verifier = verifier_new();
 	if (p->names == NULL || p->trust == NULL || p->verifier == NULL)
 		return VH_ENOMEM;
-	TRY(net_new(&p->net));
+	TRY(make_sessions(p));
 	TRY(certs_load(p));
 	TRY(make_ledger(p));
 	TRY(make_member(p));
-	TRY(make_sessions(p));
 	return listen_at(p);
 }
 
@@ -267,8 +272,8 @@ peer_free(struct peer *p)
 	pull_free(p);
 	gossip_free(p);
 	buf_free(p->saving.text);
-	sessions_free(p->sessions);
 	net_free(p->net);
+	sessions_free(p->sessions);
 	net_tls_free(p->tls);
 	member_free(p->member);
 	ledger_free(p->ledger);

@@ -134,9 +134,10 @@ Test(metrics_text, a_cluster_is_counted_by_label)
 		"vhsmd_remote_keys 12",
 		"vhsmd_cluster_events_total{event=\"joins\",reason=\"\"} 4",
 		"vhsmd_cluster_events_total{event=\"no\",reason=\"old\"} 5",
+		"vhsmd_cluster_pipes{kind=\"out\"} 6",
 	};
-	static const struct peer_events events = { 2,
-		{ { "joins", 4 }, { "no:old", 5 } } };
+	static const struct peer_events events = { 3,
+		{ { "joins", 4 }, { "pipes:out", 6 }, { "no:old", 5 } } };
 	struct fixture f;
 
 	set_up(&f);

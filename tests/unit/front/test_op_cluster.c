@@ -63,10 +63,19 @@ Test(op_cluster, the_members_are_those_that_peer_tells)
 	size_t at = frame_answer(b, VH_OP_PSTATUS, q->f.id, VH_OK);
 
 	buf_put(b, buf_slice(c->members));
+	size_t nest = frame_nest(b, VH_F_STATS);
+
+	frame_put_text(b, VH_F_NAME, "pipes:out");
+	frame_put_u64(b, VH_F_OKS, 7);
+	frame_nest_close(b, nest);
 	frame_close(b, at);
 	cr_assert_eq(link_send(c->peer, buf_slice(b), -1), VH_OK);
 	cr_assert_eq(answer(c->w, k), VH_OK);
 	json_t *json = json_of(k), *row;
+	const json_t *counts = json_object_get(json, "counts");
+
+	cr_expect_eq(json_integer_value(json_object_get(counts, "pipes:out")),
+	    7);
 
 	cr_expect_str_eq(json_string_value(json_object_get(json, "node")), "a");
 	row = json_array_get(json_object_get(json, "members"), 1);
@@ -89,8 +98,8 @@ Test(op_cluster, a_node_alone_has_no_members)
 
 	client_send(k, 1, client_ask(VH_OP_CLUSTER, 1, 0));
 	cr_assert_eq(answer(w, k), VH_OK);
-	cr_expect(
-	    slice_is(k->f.f.at[VH_F_JSON], "{\"node\":\"\",\"members\":[]}"));
+	cr_expect(slice_is(k->f.f.at[VH_F_JSON],
+	    "{\"node\":\"\",\"members\":[],\"counts\":{}}"));
 	cr_expect_eq(pendings_count(w->front->pendings), 0);
 	client_free(k);
 	world_free(w);

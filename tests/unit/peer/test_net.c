@@ -2,205 +2,488 @@
 
 #include <criterion/criterion.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "test_net_pki.h"
 
-/* The next event of n, within 20 s. */
-static struct net_event
-next(struct net *n)
-{
-	struct net_event e;
-	struct pollfd fd = { net_fd(n), POLLIN, 0 };
-	struct mono_ns end = mono_after_ms(clock_mono(), 20000);
+#define ASKED_MAX 128
 
-	while (!net_next(n, &e)) {
-		cr_assert(!mono_passed(end, clock_mono()), "no event");
-		(void)poll(&fd, 1, 100);
-	}
-	return e;
+/* One end, which notes what happens. */
+struct end {
+	struct net *net;
+	uint32_t pipe; /* the last that came up */
+	size_t ups, downs, asked, answered;
+	enum vh_err down, answer, ask; /* the last */
+	char why[64], from[64]; /* of down: the reason, the other's address */
+	bool wary;              /* trusts nobody */
+	struct {
+		uint32_t pipe;
+		uint64_t id;
+	} asks[ASKED_MAX];
+	size_t size; /* of the last question's DATA, or answer's */
+	bool reply;  /* at once */
+};
+
+static struct buf *
+frame_of(uint64_t id, bool is_answer, const void *bytes, size_t size)
+{
+	struct buf *b = buf_new(NET_FRAME_MAX * 2);
+	size_t start = is_answer ? frame_answer(b, VH_OP_NRELAY, id, VH_OK)
+				 : frame_request(b, VH_OP_NRELAY, id, 0);
+
+	frame_put(b, VH_F_REQUEST, slice_of(bytes, size));
+	frame_close(b, start);
+	cr_assert_eq(buf_end(b), VH_OK);
+	return b;
 }
 
-static struct net *
-open_net(struct pki *p, const char *name)
+static void
+answer(struct end *e, uint32_t pipe, uint64_t id)
 {
-	struct net *n = NULL;
+	AUTO(buf_free) struct buf *b = frame_of(id, true, "answer", 6);
 
-	cr_assert_eq(net_new(&n), VH_OK);
-	cr_assert_eq(net_set_tls(n,
+	net_answer(e->net, pipe, buf_slice(b));
+}
+
+static void
+up(void *context, uint32_t pipe, bool came_in)
+{
+	struct end *e = context;
+
+	(void)came_in;
+	e->pipe = pipe;
+	e->ups++;
+	if (!e->wary)
+		net_trust(e->net, pipe);
+}
+
+static void
+down(void *context, uint32_t pipe, enum vh_err err, const char *why)
+{
+	struct end *e = context;
+
+	e->down = err;
+	e->downs++;
+	(void)snprintf(e->why, sizeof e->why, "%s", why);
+	net_pipe_address(e->net, pipe, e->from, sizeof e->from);
+}
+
+static void
+asked(void *context, uint32_t pipe, enum vh_err err, const struct frame *q)
+{
+	struct end *e = context;
+
+	e->ask = err;
+	e->asks[e->asked % ASKED_MAX].pipe = pipe;
+	e->asks[e->asked++ % ASKED_MAX].id = q->id;
+	e->size = q->f.at[VH_F_REQUEST].len;
+	if (e->reply)
+		answer(e, pipe, q->id);
+}
+
+static void
+answered(void *context, uint32_t pipe, uint64_t id, enum vh_err err,
+    const struct frame *a)
+{
+	struct end *e = context;
+
+	(void)pipe;
+	(void)id;
+	e->answer = err;
+	e->answered++;
+	e->size = a == NULL ? 0 : a->f.at[VH_F_REQUEST].len;
+}
+
+static void
+end_open(struct end *e, struct pki *p, const char *name)
+{
+	const struct net_hooks hooks = { e, up, down, asked, answered };
+
+	*e = (struct end){ 0 };
+	cr_assert_eq(net_new(&hooks, &e->net), VH_OK);
+	cr_assert_eq(net_set_tls(e->net,
 			 pki_tls(p, &(struct pki_terms){ .names = name }, p)),
 	    VH_OK);
-	return n;
 }
 
-/* Connected, the UP events taken. */
-static uint32_t
-join(struct net *from, struct net *to, const char *name)
+/* Runs both until *count has come to want; fails after 20 s. */
+static void
+until(struct end *a, struct end *b, const size_t *count, size_t want)
 {
-	uint32_t dial;
+	struct mono_ns end = mono_after_ms(clock_mono(), 20000);
 
-	if (net_address(to)[0] == '\0')
-		cr_assert_eq(net_listen(to, "127.0.0.1:0"), VH_OK);
-	cr_assert_eq(net_dial(from, net_address(to), name, &dial), VH_OK);
-	struct net_event e = next(from);
+	while (*count < want) {
+		struct pollfd fds[] = { { net_fd(a->net), POLLIN, 0 },
+			{ net_fd(b->net), POLLIN, 0 } };
 
-	cr_assert_eq(e.kind, NET_UP);
-	cr_assert_eq(e.dial, dial);
-	e = next(to);
-	cr_assert_eq(e.kind, NET_UP);
-	cr_assert_eq(e.dial, 0);
-	return dial;
+		cr_assert(!mono_passed(end, clock_mono()), "nothing happens");
+		(void)poll(fds, 2, 20);
+		net_run(a->net, clock_mono());
+		net_run(b->net, clock_mono());
+	}
+}
+
+/* a has dialled b, which is open. */
+static void
+join_to(struct end *a, struct end *b, struct pki *p)
+{
+	uint32_t pipe;
+
+	end_open(a, p, "a");
+	cr_assert_eq(net_listen(b->net, "127.0.0.1:0"), VH_OK);
+	cr_assert_eq(net_dial(a->net, net_address(b->net), "b", &pipe), VH_OK);
+	until(a, b, &a->ups, 1);
+	until(a, b, &b->ups, 1);
+	cr_assert_eq(a->pipe, pipe);
+}
+
+static void
+join(struct end *a, struct end *b, struct pki *p)
+{
+	end_open(b, p, "b");
+	join_to(a, b, p);
+}
+
+static void
+part(struct end *a, struct end *b)
+{
+	net_free(a->net);
+	net_free(b->net);
+}
+
+static enum vh_err
+ask(struct end *e, uint64_t id, uint32_t ms, size_t size)
+{
+	uint8_t *bytes = calloc(1, size == 0 ? 1 : size);
+	AUTO(buf_free) struct buf *b = frame_of(id, false, bytes, size);
+
+	free(bytes);
+	return net_ask(e->net, e->pipe, id, ms, buf_slice(b));
 }
 
 Test(net, a_question_is_answered)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
+	struct end a, b;
 
-	cr_assert_eq(net_ask(a, dial, 7, 5000, slice_text("question")), VH_OK);
-	struct net_event e = next(b);
-
-	cr_assert_eq(e.kind, NET_ASKED);
-	cr_expect(slice_is(e.message, "question"));
-	net_reply(b, e.id, slice_text("answer"));
-	e = next(a);
-	cr_assert_eq(e.kind, NET_ANSWERED);
-	cr_expect_eq(e.id, 7);
-	cr_expect_eq(e.err, VH_OK);
-	cr_expect_eq(e.dial, dial);
-	cr_expect(slice_is(e.message, "answer"));
+	join(&a, &b, p);
+	b.reply = true;
+	cr_assert_eq(ask(&a, 7, 5000, 100), VH_OK);
+	until(&a, &b, &a.answered, 1);
+	cr_expect_eq(a.answer, VH_OK);
+	cr_expect_eq(a.size, 6);
+	cr_expect_eq(b.asks[0].id, 7);
+	part(&a, &b);
 }
 
-Test(net, a_question_given_up_is_a_deadline_for_its_asker)
+Test(net, a_question_not_answered_is_a_deadline)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
+	struct end a, b;
 
-	cr_assert_eq(net_ask(a, dial, 7, 300, slice_text("question")), VH_OK);
-	struct net_event e = next(b);
-
-	net_drop(b, e.id);
-	net_reply(b, e.id, slice_text("too late"));
-	e = next(a);
-	cr_expect_eq(e.kind, NET_ANSWERED);
-	cr_expect_eq(e.err, VH_EDEADLINE);
+	join(&a, &b, p);
+	cr_assert_eq(ask(&a, 7, 200, 1), VH_OK);
+	until(&a, &b, &a.answered, 1);
+	cr_expect_eq(a.answer, VH_EDEADLINE);
+	answer(&b, b.asks[0].pipe, 7);
+	b.reply = true;
+	cr_assert_eq(ask(&a, 8, 5000, 1), VH_OK);
+	until(&a, &b, &a.answered, 2);
+	cr_expect_eq(a.answer, VH_OK, "and a late answer is nobody's");
+	part(&a, &b);
 }
 
-Test(net, no_more_questions_than_a_dial_has_places)
+Test(net, answers_come_in_any_order)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
+	struct end a, b;
 
+	join(&a, &b, p);
+	for (uint64_t id = 1; id <= 3; id++)
+		cr_assert_eq(ask(&a, id, 5000, 1), VH_OK);
+	until(&a, &b, &b.asked, 3);
+	for (uint64_t id = 3; id >= 1; id--)
+		answer(&b, b.asks[0].pipe, id);
+	until(&a, &b, &a.answered, 3);
+	cr_expect_eq(a.answer, VH_OK);
+	part(&a, &b);
+}
+
+Test(net, no_more_questions_than_a_pipe_has_places)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+
+	join(&a, &b, p);
 	for (uint64_t i = 0; i < NET_ASKS_MAX; i++)
-		cr_assert_eq(net_ask(a, dial, i, 5000, slice_text("q")), VH_OK);
-	cr_expect_eq(net_ask(a, dial, 99, 5000, slice_text("q")), VH_EBUSY);
-	for (size_t i = 0; i < NET_ASKS_MAX; i++)
-		net_reply(b, next(b).id, slice_text("a"));
-	for (size_t i = 0; i < NET_ASKS_MAX; i++)
-		cr_expect_eq(next(a).err, VH_OK);
-	cr_expect_eq(net_ask(a, dial, 99, 5000, slice_text("q")), VH_OK);
+		cr_assert_eq(ask(&a, i, 5000, 1), VH_OK);
+	cr_expect_eq(ask(&a, 99, 5000, 1), VH_EBUSY);
+	until(&a, &b, &b.asked, NET_ASKS_MAX);
+	answer(&b, b.asks[0].pipe, 0);
+	until(&a, &b, &a.answered, 1);
+	cr_expect_eq(ask(&a, 99, 5000, 1), VH_OK);
+	part(&a, &b);
 }
 
-Test(net, a_message_that_is_too_long_ends_its_pipe_and_nothing_else)
+Test(net, the_longest_frame_gets_through)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
-	size_t size = NET_MESSAGE_MAX + 1;
-	uint8_t *much = calloc(1, size);
+	struct end a, b;
 
-	cr_assert_eq(net_ask(a, dial, 7, 10000, slice_of(much, size)), VH_OK);
-	free(much);
-	struct net_event e = next(b);
+	join(&a, &b, p);
+	b.reply = true;
+	cr_assert_eq(ask(&a, 7, 20000, VH_TOKEN_MAX), VH_OK);
+	until(&a, &b, &a.answered, 1);
+	cr_expect_eq(a.answer, VH_OK);
+	cr_expect_eq(b.size, VH_TOKEN_MAX);
+	part(&a, &b);
+}
 
-	cr_expect_eq(e.kind, NET_DOWN);
-	bool lost = false, down = false;
+Test(net, a_frame_that_is_too_long_ends_its_pipe)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
 
-	while (!lost || !down) {
-		e = next(a);
-		lost = lost || (e.kind == NET_ANSWERED && e.err == VH_ELOST);
-		down = down || e.kind == NET_DOWN;
-		cr_assert(e.kind != NET_ANSWERED || e.err == VH_ELOST, "%s",
-		    err_name(e.err));
+	join(&a, &b, p);
+	cr_assert_eq(ask(&a, 7, 10000, NET_FRAME_MAX), VH_OK);
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(b.down, VH_ETOOBIG);
+	until(&a, &b, &a.downs, 1);
+	cr_expect_eq(a.answer, VH_ELOST);
+	cr_expect_eq(b.asked, 0);
+	part(&a, &b);
+}
+
+Test(net, what_is_no_frame_ends_its_pipe)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+
+	join(&a, &b, p);
+	net_answer(a.net, a.pipe, slice_text("GET / HTTP/1.1\r\n\r\n      "));
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(b.down, VH_EPARSE);
+	part(&a, &b);
+}
+
+Test(net, closing_loses_what_is_under_way)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+
+	join(&a, &b, p);
+	cr_assert_eq(ask(&a, 7, 20000, 1), VH_OK);
+	until(&a, &b, &b.asked, 1);
+	net_close(a.net, a.pipe);
+	until(&a, &b, &a.downs, 1);
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(a.answered, 1);
+	cr_expect_eq(a.answer, VH_ELOST);
+	cr_expect_eq(ask(&a, 8, 100, 1), VH_ELOST);
+	part(&a, &b);
+}
+
+Test(net, pipes_that_end_with_answers_under_way_are_freed)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+	uint32_t pipe;
+
+	join(&a, &b, p);
+	b.reply = true;
+	for (size_t round = 1; round <= 40; round++) {
+		for (uint64_t i = 0; i < 20; i++)
+			cr_assert_eq(ask(&a, i, 5000, 3000), VH_OK);
+		until(&a, &b, &b.asked, b.asked + 1);
+		net_close(a.net, a.pipe);
+		until(&a, &b, &b.downs, round);
+		until(&a, &b, &a.downs, round);
+		cr_assert_eq(net_dial(a.net, net_address(b.net), "b", &pipe),
+		    VH_OK);
+		until(&a, &b, &a.ups, round + 1);
+		until(&a, &b, &b.ups, round + 1);
 	}
-	e = next(a);
-	cr_expect_eq(e.kind, NET_UP, "nng has connected again");
-	cr_assert_eq(net_ask(a, dial, 8, 10000, slice_text("short")), VH_OK);
-	do
-		e = next(b);
-	while (e.kind != NET_ASKED);
-	cr_expect(slice_is(e.message, "short"));
+	part(&a, &b);
 }
 
-Test(net, the_longest_message_gets_through)
+Test(net, frames_of_one_round_share_a_write)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
-	size_t size = NET_MESSAGE_MAX - 64; /* nng's own header */
-	uint8_t *much = calloc(1, size);
+	struct end a, b;
 
-	cr_assert_eq(net_ask(a, dial, 7, 20000, slice_of(much, size)), VH_OK);
-	free(much);
-	struct net_event e = next(b);
-
-	cr_expect_eq(e.kind, NET_ASKED);
-	cr_expect_eq(e.message.len, size);
+	join(&a, &b, p);
+	for (uint64_t id = 1; id <= 10; id++)
+		cr_assert_eq(ask(&a, id, 5000, 20), VH_OK);
+	cr_expect_eq(net_counts(a.net)->writes, 0);
+	net_flush(a.net);
+	cr_expect_eq(net_counts(a.net)->writes, 1);
+	until(&a, &b, &b.asked, 10);
+	part(&a, &b);
 }
 
-Test(net, hanging_up_loses_what_was_under_way)
+Test(net, a_frame_may_come_in_pieces)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = join(a, b, "b");
+	struct end a, b;
 
-	cr_assert_eq(net_ask(a, dial, 7, 20000, slice_text("q")), VH_OK);
-	(void)next(b);
-	net_hang_up(a, dial);
-	struct net_event e = next(a);
+	join(&a, &b, p);
+	AUTO(buf_free) struct buf *f = frame_of(5, false, "question", 8);
+	struct slice all = buf_slice(f);
 
-	if (e.kind == NET_DOWN)
-		e = next(a);
-	cr_expect_eq(e.kind, NET_ANSWERED);
-	cr_expect_eq(e.err, VH_ELOST);
-	cr_expect_eq(net_ask(a, dial, 8, 100, slice_text("q")), VH_ELOST);
+	for (size_t cut = 1; cut < all.len; cut++) {
+		net_answer(a.net, a.pipe, slice_of(all.p, cut));
+		net_flush(a.net);
+		net_answer(a.net, a.pipe, slice_of(all.p + cut, all.len - cut));
+		until(&a, &b, &b.asked, cut);
+		cr_expect_eq(b.size, 8);
+	}
+	cr_expect_eq(b.downs, 0);
+	part(&a, &b);
 }
 
-Test(net, a_closed_pipe_is_made_again)
+Test(net, what_cannot_be_parsed_is_asked_with_its_error)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	AUTO(net_free) struct net *b = open_net(p, "b");
-	uint32_t dial = 0;
+	struct end a, b;
 
-	cr_assert_eq(net_listen(b, "127.0.0.1:0"), VH_OK);
-	cr_assert_eq(net_dial(a, net_address(b), "b", &dial), VH_OK);
-	struct net_event e = next(b);
+	join(&a, &b, p);
+	AUTO(buf_free) struct buf *f = frame_of(5, false, "question", 8);
 
-	cr_assert_eq(e.kind, NET_UP);
-	net_close_pipe(b, e.pipe);
-	cr_expect_eq(next(b).kind, NET_DOWN);
-	cr_expect_eq(next(b).kind, NET_UP);
+	f->p[FRAME_HEAD + 5]++; /* the field is longer than the frame */
+	net_answer(a.net, a.pipe, buf_slice(f));
+	until(&a, &b, &b.asked, 1);
+	cr_expect_eq(b.ask, VH_EPARSE);
+	cr_expect_eq(b.asks[0].id, 5);
+	cr_expect_eq(b.downs, 0, "whoever is behind it hears why");
+	part(&a, &b);
 }
 
-Test(net, dials_are_bounded)
+Test(net, a_stranger_may_not_send_long_frames)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
-	AUTO(net_free) struct net *a = open_net(p, "a");
-	uint32_t dial;
+	struct end a, b;
 
-	for (size_t i = 0; i < NET_DIALS_MAX; i++)
-		cr_assert_eq(net_dial(a, "127.0.0.1:1", "b", &dial), VH_OK);
-	cr_expect_eq(net_dial(a, "127.0.0.1:1", "b", &dial), VH_EBUSY);
+	end_open(&b, p, "b");
+	b.wary = true;
+	join_to(&a, &b, p);
+	cr_assert_eq(ask(&a, 7, 10000, NET_STRANGER_MAX), VH_OK);
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(b.down, VH_ETOOBIG);
+	cr_expect_eq(b.asked, 0);
+	part(&a, &b);
+}
+
+Test(net, pipes_are_counted_while_they_live)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+
+	end_open(&b, p, "b");
+	b.wary = true;
+	join_to(&a, &b, p);
+	cr_expect_eq(net_counts(a.net)->out, 1);
+	cr_expect_eq(net_counts(b.net)->in, 1);
+	cr_expect_eq(net_counts(b.net)->strangers, 1);
+	net_trust(b.net, b.pipe);
+	cr_expect_eq(net_counts(b.net)->strangers, 0);
+	net_close(a.net, a.pipe);
+	until(&a, &b, &a.downs, 1);
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(net_counts(a.net)->out, 0);
+	cr_expect_eq(net_counts(b.net)->in, 0);
+	part(&a, &b);
+}
+
+Test(net, new_certificates_end_all_pipes_and_keep_the_port)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+	char before[128];
+	uint32_t pipe;
+
+	join(&a, &b, p);
+	(void)snprintf(before, sizeof before, "%s", net_address(b.net));
+	cr_assert_eq(net_set_tls(b.net,
+			 pki_tls(p, &(struct pki_terms){ .names = "b" }, p)),
+	    VH_OK);
+	until(&a, &b, &b.downs, 1);
+	until(&a, &b, &a.downs, 1);
+	cr_expect_str_eq(net_address(b.net), before);
+	cr_assert_eq(net_dial(a.net, before, "b", &pipe), VH_OK);
+	until(&a, &b, &a.ups, 2);
+	part(&a, &b);
+}
+
+Test(net, a_failed_handshake_says_why_and_from_where)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	AUTO(pki_free) struct pki *other = pki_new();
+	struct end a, b;
+	uint32_t pipe;
+
+	end_open(&a, other, "a");
+	end_open(&b, p, "b");
+	cr_assert_eq(net_listen(b.net, "127.0.0.1:0"), VH_OK);
+	cr_assert_eq(net_dial(a.net, net_address(b.net), "b", &pipe), VH_OK);
+	until(&a, &b, &a.downs, 1);
+	until(&a, &b, &b.downs, 1);
+	cr_expect_eq(a.down, VH_EVERIFY);
+	cr_expect_neq(a.why[0], '\0');
+	cr_expect_str_eq(a.from, net_address(b.net));
+	cr_expect_eq(b.down, VH_EVERIFY);
+	cr_expect_neq(b.why[0], '\0');
+	cr_expect_eq(strncmp(b.from, "127.0.0.1:", 10), 0);
+	cr_expect_eq(net_counts(a.net)->failed_out, 1);
+	cr_expect_eq(net_counts(b.net)->failed_in, 1);
+	part(&a, &b);
+}
+
+Test(net, a_call_that_nobody_takes_is_down)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+	uint32_t pipe;
+
+	end_open(&a, p, "a");
+	end_open(&b, p, "b");
+	cr_assert_eq(net_dial(a.net, "127.0.0.1:1", "b", &pipe), VH_OK);
+	until(&a, &b, &a.downs, 1);
+	cr_expect_eq(a.down, VH_ELOST);
+	cr_expect_eq(a.ups, 0);
+	part(&a, &b);
+}
+
+Test(net, pipes_are_bounded)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a, b;
+	uint32_t pipe;
+
+	end_open(&a, p, "a");
+	end_open(&b, p, "b");
+	for (size_t i = 0; i < NET_PIPES_MAX; i++)
+		cr_assert_eq(net_dial(a.net, "127.0.0.1:1", "b", &pipe), VH_OK);
+	cr_expect_eq(net_dial(a.net, "127.0.0.1:1", "b", &pipe), VH_EBUSY);
+	until(&a, &b, &a.downs, NET_PIPES_MAX);
+	cr_expect_eq(net_dial(a.net, "127.0.0.1:1", "b", &pipe), VH_OK);
+	part(&a, &b);
+}
+
+Test(net, a_host_name_is_never_given_to_nng)
+{
+	AUTO(pki_free) struct pki *p = pki_new();
+	struct end a;
+	static const char *const bad[] = { "localhost:1", "1.2.3:1",
+		"127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "[::1:2",
+		"::1:2", "[x]:2", "127.0.0.1:1/a", "", ":1" };
+	uint32_t pipe;
+
+	end_open(&a, p, "a");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_eq(net_dial(a.net, bad[i], "b", &pipe), VH_EFIELD,
+		    "%s", bad[i]);
+	net_free(a.net);
 }
 
 Test(net, files_that_do_not_belong_together_are_refused)

@@ -71,7 +71,7 @@ static void
 asked(void *context, uint64_t token, const char *node, const struct frame *q)
 {
 	struct rig *r = context;
-	AUTO(buf_free) struct buf *b = buf_new(NET_MESSAGE_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
 	struct slice text = q->f.at[VH_F_GOSSIP];
 
 	r->asked++;
@@ -80,10 +80,8 @@ asked(void *context, uint64_t token, const char *node, const struct frame *q)
 	if (r->silent)
 		return;
 	size_t start = frame_answer(b, q->op, q->id, VH_OK);
-	size_t nest = buf_slice(b).len;
 
 	frame_put_head(b, VH_F_GOSSIP, strlen(r->node) + 1 + text.len);
-	(void)nest;
 	buf_put_text(b, r->node);
 	buf_put_u8(b, ':');
 	buf_put(b, text);
@@ -125,11 +123,14 @@ rig_new(const char *node, struct net_tls *tls)
 	cr_assert_geq(sodium_init(), 0);
 	(void)snprintf(r->node, sizeof r->node, "%s", node);
 	r->now = clock_mono();
-	cr_assert_eq(net_new(&r->net), VH_OK);
+	r->sessions = sessions_new(node, &hooks);
+	cr_assert_not_null(r->sessions);
+	struct net_hooks below = sessions_net_hooks(r->sessions);
+
+	cr_assert_eq(net_new(&below, &r->net), VH_OK);
+	sessions_start(r->sessions, r->net);
 	cr_assert_eq(net_set_tls(r->net, tls), VH_OK);
 	cr_assert_eq(net_listen(r->net, "127.0.0.1:0"), VH_OK);
-	r->sessions = sessions_new(r->net, node, &hooks);
-	cr_assert_not_null(r->sessions);
 	return r;
 }
 
@@ -138,8 +139,8 @@ rig_free(struct rig *r)
 {
 	if (r == NULL)
 		return;
-	sessions_free(r->sessions);
 	net_free(r->net);
+	sessions_free(r->sessions);
 	free(r);
 }
 
@@ -147,7 +148,6 @@ void
 rig_round(struct rig **all, int ms)
 {
 	struct pollfd fds[ALL_MAX];
-	struct net_event e;
 	nfds_t count = 0;
 
 	for (; all[count] != NULL; count++)
@@ -161,8 +161,7 @@ rig_round(struct rig **all, int ms)
 		struct rig *r = all[i];
 
 		r->now = clock_mono();
-		while (net_next(r->net, &e))
-			sessions_event(r->sessions, r->now, &e);
+		sessions_run(r->sessions, r->now);
 		sessions_tick(r->sessions, r->now);
 	}
 }
@@ -185,7 +184,7 @@ uint64_t
 rig_ask(struct rig *r, const char *node, const char *address, const char *text,
     uint32_t timeout_ms)
 {
-	AUTO(buf_free) struct buf *b = buf_new(NET_MESSAGE_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
 	static uint64_t ids; /* unique in all rigs of a test */
 	uint64_t id = ++ids;
 	size_t start = frame_request(b, VH_OP_NGOSSIP, id, timeout_ms);
