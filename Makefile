@@ -174,6 +174,19 @@ $(BUILD)/test/plain/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/pages_p
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
+# The time of the vault's refusals, and the same with a leak planted.
+vault-layers := $(foreach l,vault $(needs-vault),$(BUILD)/lib/$(l).layer.a)
+$(BUILD)/test/timing/%.o: tests/timing/%.c $(BUILD)/see/vault/.made
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/vault -MMD -MP -c $< -o $@
+$(BUILD)/test/refusals: $(BUILD)/test/timing/refusals.o
+$(BUILD)/test/refusals-leak: $(BUILD)/test/timing/refusals.o $(BUILD)/test/timing/leak_unwrap.o
+$(BUILD)/test/refusals $(BUILD)/test/refusals-leak: $(vault-layers)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(call libs,$(call pkgs-of,vault $(needs-vault))) -lm
+
 # Small programs of the tests: one C file each, on libc alone unless named here.
 tools := memory/scan sandbox/inject interop/nng_req interop/mbed_verify bench/echo
 tool-libs-interop/nng_req := $(BUILD)/lib/wire.layer.a -lnng
@@ -232,7 +245,7 @@ fuzzers: $(fuzzers:%=$(BUILD)/fuzz/%)
 
 .PHONY: unit test-tools
 unit: $(unit-layers:%=$(BUILD)/test/unit-%)
-test-tools: $(BUILD)/test/plain/vhsmd-vault $(foreach t,$(tools),$(BUILD)/test/$(notdir $(t))) \
+test-tools: $(BUILD)/test/plain/vhsmd-vault $(BUILD)/test/refusals $(BUILD)/test/refusals-leak $(foreach t,$(tools),$(BUILD)/test/$(notdir $(t))) \
     $(fuzzers:%=$(BUILD)/test/fuzz-%)
 
 # --- what people type ---------------------------------------------------------
