@@ -22,12 +22,13 @@ struct keyspec_generate {
 	uint32_t bits;   /* 0 but for RSA */
 };
 
-/* One of the three, unless the entry generates. */
+/* One of the first three, unless the entry generates. */
 struct keyspec_load {
 	char
 	    *file; /* file, glob or folder; relative to the key spec's folder */
 	char *env;
 	char *credential;
+	char *passphrase_file; /* NULL: none; relative as file */
 };
 
 struct keyspec_key {

@@ -28,8 +28,8 @@ enum vh_who {
 	VH_WHO_OPERATOR = 2,
 	VH_WHO_FRONT = 4,
 	VH_WHO_SUPER = 8,
-	VH_WHO_PEER = 16, /* this node's vhsmd-peer */
-	VH_WHO_NODE = 32, /* another node, as its hello proved */
+	VH_WHO_PEER = 16,  /* this node's vhsmd-peer */
+	VH_WHO_NODE = 32,  /* another node, as its hello proved */
 	VH_WHO_VAULT = 64, /* this node's vault, towards the supervisor */
 };
 
@@ -55,6 +55,10 @@ enum vh_key_op {
 };
 #define VH_KEY_OPS                                                             \
 	(VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_ENCRYPT | VH_KEY_DECRYPT)
+
+/* PASSPHRASE of VLOAD: what comes is a passphrase, or a key file that needs the
+ * one that came before. */
+enum vh_passphrase { VH_PASSPHRASE_TAKE = 1, VH_PASSPHRASE_USE = 2 };
 
 /* What a descriptor that arrives with GIVE is for. */
 enum vh_role {

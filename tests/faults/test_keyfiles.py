@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+from jwcrypto import jwk
 
 from support.node import Node
 
@@ -89,6 +90,78 @@ BAD = {
 def test_a_bad_fifth_deletes_nothing(what):
     node = fresh()
     with_node(node, lambda: five(node, BAD[what](node.dir)))
+
+
+PASSPHRASE = "correct horse battery"
+LOCKED = ("version: 1\nkeys:\n  - {load: {file: keys/0.pem}, use: sig}\n"
+          "  - {load: {file: keys/4.pem, passphrase_file: keys/pass}, use: sig%s}\n")
+
+
+def converted(folder, key, *command):
+    """What openssl makes of a key under PASSPHRASE."""
+    path = os.path.join(folder, "tmp.pem")
+    with open(path, "wb") as f:
+        f.write(key)
+    try:
+        return openssl(*command, "-in", path)
+    finally:
+        os.unlink(path)
+
+
+def pkcs12(folder, key):
+    path = os.path.join(folder, "both.pem")
+    with open(path, "wb") as f:
+        f.write(key + converted(folder, key, "req", "-x509", "-new", "-subj", "/CN=x", "-key",
+                                os.path.join(folder, "tmp.pem")))
+    try:
+        return openssl("pkcs12", "-export", "-in", path, "-passout", f"pass:{PASSPHRASE}")
+    finally:
+        os.unlink(path)
+
+
+ENCRYPTED = {
+    "PKCS#8": lambda folder, key: converted(folder, key, "pkcs8", "-topk8", "-passout",
+                                            f"pass:{PASSPHRASE}"),
+    "PKCS#8 as DER": lambda folder, key: converted(folder, key, "pkcs8", "-topk8", "-outform",
+                                                   "DER", "-passout", f"pass:{PASSPHRASE}"),
+    "traditional PEM": lambda folder, key: converted(folder, key, "ec", "-aes256", "-passout",
+                                                     f"pass:{PASSPHRASE}"),
+    "PKCS#12": pkcs12,
+}
+
+
+@pytest.mark.parametrize("form", ENCRYPTED)
+def test_an_encrypted_key_is_live_and_gone_with_its_passphrase(form):
+    node = fresh(LOCKED % "")
+    key = private_key()
+    node.write("keys/0.pem", private_key())
+    node.write("keys/4.pem", ENCRYPTED[form](node.dir, key))
+    node.write("keys/pass", PASSPHRASE + "\n")
+    with node:
+        assert os.listdir(node.dir + "/keys") == []
+        kid = jwk.JWK.from_pem(key).thumbprint()
+        assert node.cli("sign", "--kid", kid, input=b"x").returncode == 0
+
+
+@pytest.mark.parametrize("form", ENCRYPTED)
+def test_a_wrong_passphrase_is_one_line_and_deletes_nothing(form):
+    node = fresh(LOCKED % "")
+
+    def prepare():
+        node.write("keys/0.pem", private_key())
+        node.write("keys/4.pem", ENCRYPTED[form](node.dir, private_key()))
+        node.write("keys/pass", "guess")
+    errors = [line for line in with_node(node, prepare).splitlines() if "event=key-refused" in line]
+    assert len(errors) == 1 and "wrong passphrase" in errors[0] and "4.pem" in errors[0], errors
+
+
+def test_delete_false_keeps_the_passphrase_too():
+    node = fresh(LOCKED % ", delete: false")
+    node.write("keys/0.pem", private_key())
+    node.write("keys/4.pem", ENCRYPTED["PKCS#12"](node.dir, private_key()))
+    node.write("keys/pass", PASSPHRASE)
+    with node:
+        assert sorted(os.listdir(node.dir + "/keys")) == ["4.pem", "pass"]
 
 
 def with_node(node, prepare):

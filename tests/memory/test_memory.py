@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from jwcrypto import jwe, jwk
 from jwcrypto.common import base64url_decode
 
@@ -28,7 +29,11 @@ keys:
   - {name: p521, load: {file: p521.jwk}, use: enc}
   - {name: ed, load: {env: VHSM_TEST_KEY}, use: sig}
   - {name: x, load: {file: x.jwk}, use: enc}
+  - {name: locked, load: {file: locked.pem, passphrase_file: locked.pass}, use: sig}
+  - {name: locked-old, load: {file: locked-old.pem, passphrase_file: locked.pass}, use: sig}
+  - {name: p12, load: {file: bundle.p12, passphrase_file: bundle.pass}, use: enc}
 """
+PASSPHRASES = {"locked.pass": "A passphrase of some length", "bundle.pass": "Another, for the bundle"}
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
 
 
@@ -50,6 +55,9 @@ def make_keys(folder):
         "p384": ec.generate_private_key(ec.SECP384R1()),
         "p521": ec.generate_private_key(ec.SECP521R1()),
         "ed": ed25519.Ed25519PrivateKey.generate(),
+        "locked": ec.generate_private_key(ec.SECP256R1()),
+        "locked-old": rsa.generate_private_key(65537, 2048),
+        "p12": rsa.generate_private_key(65537, 2048),
     }
     jwks = {name: as_jwk(key) for name, key in keys.items()}
     jwks["x"] = jwk.JWK.generate(kty="OKP", crv="X25519")
@@ -60,7 +68,15 @@ def make_keys(folder):
         "p384.jwk": jwks["p384"].export().encode(),
         "p521.jwk": jwks["p521"].export().encode(),
         "x.jwk": jwks["x"].export().encode(),
+        **{name: text.encode() for name, text in PASSPHRASES.items()},
     }
+    lock = ser.BestAvailableEncryption(PASSPHRASES["locked.pass"].encode())
+    files["locked.pem"] = keys["locked"].private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, lock)
+    files["locked-old.pem"] = keys["locked-old"].private_bytes(
+        ser.Encoding.PEM, ser.PrivateFormat.TraditionalOpenSSL, lock)
+    files["bundle.p12"] = pkcs12.serialize_key_and_certificates(
+        b"bundle", keys["p12"], None, None,
+        ser.BestAvailableEncryption(PASSPHRASES["bundle.pass"].encode()))
     for name, content in files.items():
         path = os.path.join(folder, name)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
@@ -75,6 +91,12 @@ def secrets_of(jwks):
             if member in PRIVATE:
                 lines.append(f"{name}.{member} {base64url_decode(value).hex()}")
     return lines
+
+
+def passphrases():
+    """As they are, and as PKCS#12 spells them."""
+    return [f"{name} {text.encode(form).hex()}" for name, text in PASSPHRASES.items()
+            for form in ("utf-8", "utf-16-be")]
 
 
 def operations(node):
@@ -121,7 +143,7 @@ def protection(node):
 def test_no_private_byte_is_readable(tmp_path):
     folder = str(tmp_path)
     jwks, variable = make_keys(folder)
-    secrets = secrets_of(jwks)
+    secrets = secrets_of(jwks) + passphrases()
     with Node(SPEC, folder=folder, env={"VHSM_TEST_KEY": variable}) as node:
         if protection(node) != "memfd_secret":
             pytest.skip("this kernel has no memfd_secret: root can read locked pages")
@@ -158,5 +180,5 @@ def test_the_scan_finds_keys_on_ordinary_pages(tmp_path):
         for name, key in jwks.items():
             found, report = scan(folder, secrets_of({name: key}), "pid", [vault])
             assert found, f"{name} not found:\n{report}"
-        found, report = scan(folder, secrets_of(jwks), "pid", others)
+        found, report = scan(folder, secrets_of(jwks) + passphrases(), "pid", others)
         assert not found, report

@@ -166,8 +166,8 @@ keyfiles_add_path(struct keyfiles *list, size_t entry, const char *path,
 	return add_matches(list, entry, folder_path, folder, name, delete, why);
 }
 
-enum vh_err
-keyfiles_add_file(struct keyfiles *list, size_t entry, const char *path,
+static enum vh_err
+add_named(struct keyfiles *list, size_t entry, const char *path, bool delete,
     struct buf *why)
 {
 	AUTO(text_free) char *folder_path = NULL;
@@ -176,7 +176,23 @@ keyfiles_add_file(struct keyfiles *list, size_t entry, const char *path,
 
 	TRY(split(path, &folder_path, &name));
 	TRY(open_folder(list, folder_path, why, &folder));
-	return add_file(list, entry, folder_path, folder, name, false, why);
+	return add_file(list, entry, folder_path, folder, name, delete, why);
+}
+
+enum vh_err
+keyfiles_add_file(struct keyfiles *list, size_t entry, const char *path,
+    struct buf *why)
+{
+	return add_named(list, entry, path, false, why);
+}
+
+enum vh_err
+keyfiles_add_passphrase(struct keyfiles *list, size_t entry, const char *path,
+    bool delete, struct buf *why)
+{
+	TRY(add_named(list, entry, path, delete, why));
+	list->at[list->count - 1].is_passphrase = true;
+	return VH_OK;
 }
 
 enum vh_err
@@ -251,17 +267,22 @@ delete_one(const struct keyfile *file)
 	return true;
 }
 
-/* Two entries may name one file. */
+/* Two entries may name one file: it is deleted once, and a passphrase only when
+ * both delete. */
 static bool
-is_deleted(const struct keyfiles *list, size_t i)
+is_spared(const struct keyfiles *list, size_t i)
 {
 	const struct stat *st = &list->at[i].st;
 
-	for (size_t k = 0; k < i; k++)
-		if (list->at[k].name != NULL &&
-		    list->at[k].st.st_dev == st->st_dev &&
-		    list->at[k].st.st_ino == st->st_ino)
+	for (size_t k = 0; k < list->count; k++) {
+		const struct keyfile *other = &list->at[k];
+
+		if (other->st.st_dev != st->st_dev ||
+		    other->st.st_ino != st->st_ino || k == i)
+			continue;
+		if (other->name == NULL ? other->is_passphrase : k < i)
 			return true;
+	}
 	return false;
 }
 
@@ -271,7 +292,7 @@ keyfiles_delete(struct keyfiles *list)
 	bool all = true;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (list->at[i].name != NULL && !is_deleted(list, i))
+		if (list->at[i].name != NULL && !is_spared(list, i))
 			all &= delete_one(&list->at[i]);
 	return all;
 }

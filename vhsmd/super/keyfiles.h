@@ -19,7 +19,8 @@ struct keyfile {
 	int folder;  /* borrowed from the list */
 	int fd;      /* -1 once the vault has it */
 	struct stat st;
-	size_t entry; /* of the spec */
+	size_t entry;       /* of the spec */
+	bool is_passphrase; /* of the files of the same entry that follow */
 };
 
 struct keyfiles {
@@ -44,6 +45,10 @@ enum vh_err keyfiles_add_path(struct keyfiles *list, size_t entry,
 /* The file of that very name, which is never deleted. */
 enum vh_err keyfiles_add_file(struct keyfiles *list, size_t entry,
     const char *path, struct buf *why);
+/* The same, of a passphrase; before the files it is for.  Deleted as they are,
+ * unless another entry that keeps its files names it too. */
+enum vh_err keyfiles_add_passphrase(struct keyfiles *list, size_t entry,
+    const char *path, bool delete, struct buf *why);
 /* The variable is overwritten in this process's memory and gone afterwards. */
 enum vh_err keyfiles_add_variable(struct keyfiles *list, size_t entry,
     const char *name, struct buf *why);

@@ -42,7 +42,27 @@ line(struct buf *why)
 }
 
 static enum vh_err
-open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
+beside_spec(const struct plan *plan, const char *file, char **out)
+{
+	return path_beside(plan->spec_file == NULL ? "." : plan->spec_file,
+	    file, out);
+}
+
+static enum vh_err
+open_passphrase(const struct plan *plan, size_t i, struct keyfiles *files,
+    struct buf *why)
+{
+	const struct keyspec_key *key = &plan->spec->keys.at[i];
+	AUTO(text_free) char *path = NULL;
+
+	if (key->load.passphrase_file == NULL)
+		return VH_OK;
+	TRY(beside_spec(plan, key->load.passphrase_file, &path));
+	return keyfiles_add_passphrase(files, i, path, key->delete, why);
+}
+
+static enum vh_err
+open_source(const struct plan *plan, size_t i, struct keyfiles *files,
     struct buf *why)
 {
 	const struct keyspec_key *key = &plan->spec->keys.at[i];
@@ -55,9 +75,23 @@ open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
 		    why);
 	if (key->load.file == NULL)
 		return VH_OK;
-	TRY(path_beside(plan->spec_file == NULL ? "." : plan->spec_file,
-	    key->load.file, &path));
+	TRY(beside_spec(plan, key->load.file, &path));
 	return keyfiles_add_path(files, i, path, key->delete, why);
+}
+
+/* A variable gets emptied also when its passphrase is refused. */
+static enum vh_err
+open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
+    struct buf *why)
+{
+	const struct keyspec_load *load = &plan->spec->keys.at[i].load;
+	enum vh_err passphrase = open_passphrase(plan, i, files, why);
+
+	if (passphrase != VH_OK && load->env == NULL)
+		return passphrase;
+	enum vh_err source = open_source(plan, i, files, why);
+
+	return passphrase == VH_OK ? source : passphrase;
 }
 
 static enum vh_err
@@ -229,10 +263,16 @@ generate(struct talk *t, size_t entry)
 static enum vh_err
 import(struct talk *t, struct keyfile *file)
 {
+	const struct keyspec_key *key = &t->plan->spec->keys.at[file->entry];
 	struct frame answer;
 
 	vault_open(t, VH_OP_VLOAD);
-	TRY(put_terms(t->request, &t->plan->spec->keys.at[file->entry]));
+	if (file->is_passphrase)
+		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_TAKE);
+	else if (key->load.passphrase_file != NULL)
+		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_USE);
+	if (!file->is_passphrase)
+		TRY(put_terms(t->request, key));
 	TRY(vault_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
 	    &answer));
 	fd_close(fd_take(&file->fd));

@@ -109,3 +109,25 @@ import_fd(int fd, const struct key_terms *terms, size_t workers,
 	TRY(read_all(fd, &text, why));
 	return import_text(&in, secret_ro(text));
 }
+
+enum vh_err
+import_passphrase(int fd, struct secret **out, struct buf *why)
+{
+	AUTO(secret_free) struct secret *text = NULL;
+
+	TRY(read_all(fd, &text, why));
+	struct slice s = secret_ro(text);
+
+	if (s.len > 0 && s.p[s.len - 1] == '\n')
+		s.len--;
+	if (s.len > 0 && s.p[s.len - 1] == '\r')
+		s.len--;
+	if (s.len == 0 || s.len > IMPORT_PASSPHRASE_MAX ||
+	    memchr(s.p, '\n', s.len) != NULL || memchr(s.p, 0, s.len) != NULL)
+		return REFUSE(why, VH_EKEY,
+		    "no passphrase, expected one line of at most %d bytes",
+		    IMPORT_PASSPHRASE_MAX);
+	secret_trim(text, s.len);
+	*out = TAKE(text);
+	return VH_OK;
+}

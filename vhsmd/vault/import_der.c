@@ -134,7 +134,7 @@ enum flaw {
 	FLAW_NONE,
 	FLAW_FORM,
 	FLAW_PUBLIC,
-	FLAW_ENCRYPTED,
+	FLAW_ENCRYPTED, /* not wrong: another reader's */
 	FLAW_TYPE,
 	FLAW_CURVE,
 	FLAW_EXPLICIT,
@@ -146,8 +146,6 @@ static const char *const flaw_texts[FLAWS] = {
 	[FLAW_FORM] =
 	    "malformed DER, expected PKCS#8, PKCS#1 (RSA) or SEC1 (EC)",
 	[FLAW_PUBLIC] = "public key only, private key expected",
-	[FLAW_ENCRYPTED] =
-	    "private key is encrypted, not supported by this version",
 	[FLAW_EXPLICIT] = "curve given by explicit parameters, expected the "
 			  "name of P-256, P-384, P-521 or secp256k1",
 	[FLAW_PRIMES] = "RSA key of more than two primes not supported",
@@ -394,14 +392,27 @@ oid_text(struct slice oid, char *text, size_t size)
 	ERR_clear_error();
 }
 
+bool
+der_is_whole(struct slice der)
+{
+	struct der whole = der_over(der);
+
+	(void)der_get(&whole, TAG_SEQUENCE);
+	return der_at_end(&whole);
+}
+
 enum vh_err
 import_der(const struct import *in, struct slice der)
 {
+	if (pkcs12_is(der))
+		return import_pkcs12(in, der);
 	struct found found = { 0 };
 	enum flaw flaw = parse(der, &found);
 	char name[64];
 
 	oid_text(found.oid, name, sizeof name);
+	if (flaw == FLAW_ENCRYPTED)
+		return import_encrypted(in, der);
 	if (flaw == FLAW_TYPE)
 		return REFUSE(in->why, VH_EKEY,
 		    "key type %s not supported, expected RSA, EC, Ed25519, "

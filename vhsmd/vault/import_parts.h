@@ -34,9 +34,18 @@ enum vh_err parts_to_pkey(const struct parts *parts, EVP_PKEY **out,
 enum vh_err import_add(const struct import *in, const struct parts *parts,
     const struct key_terms *terms);
 
-/* One key as DER: PKCS#1, SEC1, PKCS#8 or its successor RFC 5958; exactly
- * spent. */
+/* One key as DER: PKCS#1, SEC1, PKCS#8 or its successor RFC 5958, encrypted or
+ * not; exactly spent.  Or PKCS#12. */
 enum vh_err import_der(const struct import *in, struct slice der);
+/* Whether der is one SEQUENCE and nothing else. */
+bool der_is_whole(struct slice der);
+/* PKCS#8 under a passphrase, that of in->terms. */
+enum vh_err import_encrypted(const struct import *in, struct slice der);
+/* The same of a PEM block with the headers of RFC 1421. */
+enum vh_err import_encrypted_pem(const struct import *in, struct slice body);
+/* Whether bytes look like PKCS#12; and its one private key. */
+bool pkcs12_is(struct slice bytes);
+enum vh_err import_pkcs12(const struct import *in, struct slice der);
 /* All keys of a PEM text. */
 enum vh_err import_pem(const struct import *in, struct slice text);
 /* A JWK or a JWK Set. */

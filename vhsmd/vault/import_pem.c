@@ -23,8 +23,7 @@ static const struct label {
 	{ "PUBLIC KEY", PEM_REFUSE, "public key only, private key expected" },
 	{ "RSA PUBLIC KEY", PEM_REFUSE,
 	    "public key only, private key expected" },
-	{ "ENCRYPTED PRIVATE KEY", PEM_REFUSE,
-	    "private key is encrypted, not supported by this version" },
+	{ "ENCRYPTED PRIVATE KEY", PEM_KEY, NULL },
 };
 
 struct lines {
@@ -122,8 +121,7 @@ add_key(const struct import *in, struct slice body)
 	AUTO(secret_free) struct secret *der = NULL;
 
 	if (has_text(body, "ENCRYPTED"))
-		return REFUSE(in->why, VH_EKEY,
-		    "private key is encrypted, not supported by this version");
+		return import_encrypted_pem(in, body);
 	if (has_text(body, ":"))
 		return REFUSE(in->why, VH_EKEY,
 		    "PEM header not supported, expected base64 only");

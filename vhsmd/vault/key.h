@@ -23,6 +23,7 @@ struct key_terms {
 	enum vh_use use;
 	const struct alg *pin;
 	struct slice name, allow; /* borrowed */
+	struct slice passphrase;  /* of its file; borrowed from the arena */
 };
 
 /* Immutable once in the store, but for the slots and the state. */

@@ -46,17 +46,43 @@ answer(const struct load *l, const struct frame *q, size_t first,
 	frame_close(out, start);
 }
 
+static void
+forget_passphrase(struct load *l)
+{
+	secret_free(l->passphrase);
+	l->passphrase = NULL;
+}
+
+/* A key file, or the passphrase of those to come: it stays until one comes
+ * that does not need it. */
+static enum vh_err
+take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
+{
+	uint32_t passphrase = fields_u32(f, VH_F_PASSPHRASE);
+	struct key_terms terms;
+
+	if (passphrase != VH_PASSPHRASE_USE)
+		forget_passphrase(l);
+	if (fd < 0 || passphrase > VH_PASSPHRASE_USE)
+		return VH_EFIELD;
+	if (passphrase == VH_PASSPHRASE_TAKE)
+		return import_passphrase(fd, &l->passphrase, why);
+	TRY(terms_of(f, &terms));
+	if (passphrase == VH_PASSPHRASE_USE) {
+		if (l->passphrase == NULL)
+			return VH_EFIELD;
+		terms.passphrase = secret_ro(l->passphrase);
+	}
+	return import_fd(fd, &terms, l->workers, l->store, why);
+}
+
 void
 load_file(struct load *l, const struct frame *q, int fd, struct buf *out)
 {
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
 	size_t first = store_count(l->store);
-	struct key_terms terms;
-	enum vh_err err = terms_of(&q->f, &terms);
+	enum vh_err err = take_file(l, &q->f, fd, why);
 
-	if (err == VH_OK)
-		err = fd < 0 ? VH_EFIELD
-			     : import_fd(fd, &terms, l->workers, l->store, why);
 	if (fd >= 0)
 		(void)close(fd); /* read to its end; nothing to lose */
 	answer(l, q, first, err, why, out);
@@ -123,6 +149,7 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	enum vh_err err = VH_OK;
 	struct key *key;
 
+	forget_passphrase(l);
 	for (size_t i = 0;
 	     err == VH_OK && (key = store_at(l->store, i)) != NULL; i++)
 		err = crypto_selftest(l->crypto, key, why);

@@ -7,7 +7,8 @@
 struct load {
 	struct store *store;
 	struct crypto *crypto;
-	size_t workers; /* contexts each key needs */
+	size_t workers;            /* contexts each key needs */
+	struct secret *passphrase; /* of the key files that come; or NULL */
 	/* Of a cluster's node; NULL until VIDENTITY, VCOMMIT. */
 	struct identity *identity;
 	struct record *record;
@@ -16,7 +17,8 @@ struct load {
 /* Each answers one request of the supervisor into out: the fields of its
  * answer, or an error with a WHY.  On a worker's stack only.
  *
- * VLOAD: imports the key file fd (closed here); answers a KEY for each. */
+ * VLOAD: imports the key file fd (closed here); answers a KEY for each.  Or
+ * takes fd as the passphrase of files to come. */
 void load_file(struct load *l, const struct frame *q, int fd, struct buf *out);
 /* VGENERATE: makes COUNT keys; answers a KEY for each. */
 void load_generate(struct load *l, const struct frame *q, struct buf *out);

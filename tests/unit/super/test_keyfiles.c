@@ -385,3 +385,48 @@ Test(keyfiles, a_single_file_is_one_and_stays)
 	cr_expect_eq(keyfiles_add_file(list, KEYFILE_IDENTITY, folder, why),
 	    VH_ECONFIG);
 }
+
+static enum vh_err
+add_passphrase(struct rig *r, size_t entry, const char *name, bool delete)
+{
+	AUTO(text_free) char *path = temp_path(r->folder, name);
+
+	return keyfiles_add_passphrase(r->list, entry, path, delete, r->why);
+}
+
+Test(keyfiles, a_passphrase_is_opened_as_a_key_file_and_deleted_with_it)
+{
+	RIG(r);
+
+	temp_file(r.folder, "p", "secret", 0600);
+	temp_file(r.folder, "a.pem", "key", 0600);
+	cr_assert_eq(add_passphrase(&r, 0, "p", true), VH_OK);
+	cr_assert_eq(add(&r, "a.pem", true), VH_OK);
+	cr_expect(r.list->at[0].is_passphrase);
+	cr_expect_not(r.list->at[1].is_passphrase);
+	cr_expect(keyfiles_delete(r.list));
+	cr_expect_not(temp_has(r.folder, "p"));
+	cr_expect_not(temp_has(r.folder, "a.pem"));
+}
+
+Test(keyfiles, a_passphrase_others_may_read_is_refused)
+{
+	RIG(r);
+
+	temp_file(r.folder, "p", "secret", 0644);
+	cr_expect_eq(add_passphrase(&r, 0, "p", true), VH_ECONFIG);
+	cr_expect(says(&r, "mode 0644"));
+}
+
+Test(keyfiles, a_passphrase_that_another_entry_keeps_stays)
+{
+	for (int first = 0; first < 2; first++) {
+		RIG(r);
+
+		temp_file(r.folder, "p", "secret", 0600);
+		cr_assert_eq(add_passphrase(&r, 0, "p", first == 0), VH_OK);
+		cr_assert_eq(add_passphrase(&r, 1, "p", first == 1), VH_OK);
+		cr_expect(keyfiles_delete(r.list));
+		cr_expect(temp_has(r.folder, "p"));
+	}
+}

@@ -137,5 +137,5 @@ Test(import_der, an_encrypted_key_is_refused)
 	buf_put(file, slice_of(text, (size_t)len));
 	BIO_free(bio);
 	import_refused(buf_slice(file), &sig, VH_EKEY,
-	    "private key is encrypted, not supported by this version");
+	    "private key is encrypted, expected a passphrase_file");
 }

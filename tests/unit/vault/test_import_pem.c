@@ -125,13 +125,13 @@ Test(import_pem, a_certificate_beside_the_key_is_skipped_and_alone_refused)
 	import_gives(buf_slice(file), &sig, pkey);
 }
 
-Test(import_pem, encrypted_keys_of_both_forms_are_refused)
+Test(import_pem, encrypted_keys_without_a_passphrase_are_refused)
 {
 	AUTO(pkey_free) EVP_PKEY *pkey = make_curve("P-256");
 	AUTO(buf_free) struct buf *new = encrypted(pkey, false);
 	AUTO(buf_free) struct buf *old = encrypted(pkey, true);
 	static const char text[] =
-	    "line 1: private key is encrypted, not supported by this version";
+	    "line 1: private key is encrypted, expected a passphrase_file";
 
 	import_refused(buf_slice(new), &sig, VH_EKEY, text);
 	import_refused(buf_slice(old), &sig, VH_EKEY, text);
