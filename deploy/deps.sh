@@ -6,7 +6,7 @@ set -eu
 packages="gcc make pkg-config binutils clang clang-format gdb mandoc curl openssl
 libssl-dev libsodium-dev libjansson-dev libmicrohttpd-dev libyaml-dev
 libseccomp-dev uthash-dev libcriterion-dev libnng-dev libmbedtls-dev
-libclang-rt-14-dev iproute2 nftables
+libclang-rt-14-dev zlib1g-dev iproute2 nftables
 python3 python3-pytest python3-jwcrypto"
 # Any Node.js with npm will do; Debian's is taken where there is none.
 command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"

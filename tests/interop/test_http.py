@@ -1,5 +1,6 @@
 """What relying parties, probes and Prometheus see, and what hostile clients cannot do."""
 import base64
+import gzip
 import hashlib
 import http.client
 import json
@@ -234,9 +235,10 @@ def test_unknown_paths_are_not_found(node, path):
 
 @pytest.mark.parametrize("path", [JWKS, "/healthz", "/readyz", "/metrics"])
 def test_only_get_and_head_are_served(node, path):
-    for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
+    served = "GET, HEAD, OPTIONS" if path == JWKS else "GET, HEAD"
+    for method in {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"} - set(served.split(", ")):
         status, headers, _ = ask(node, path, method)
-        assert (status, headers["allow"]) == (405, "GET, HEAD")
+        assert (status, headers["allow"]) == (405, served)
 
 
 def test_unknown_parameters_are_ignored(node):
@@ -370,3 +372,70 @@ def test_the_set_is_served_over_tls(tmp_path):
         with pytest.raises((http.client.HTTPException, OSError)):
             ask(node, JWKS)
         assert (tmp_path / "tls.key").exists()
+
+
+# --- filters, web pages, compression -------------------------------------------
+
+FILTERS = {
+    "use=sig": lambda k: k["use"] == "sig",
+    "use=enc&kty=EC": lambda k: k["use"] == "enc" and k["kty"] == "EC",
+    "kty=OKP&other=1": lambda k: k["kty"] == "OKP",
+    "alg=ES256": lambda k: k.get("crv") == "P-256" and k["use"] == "sig",
+    "alg=PS384": lambda k: k["kty"] == "RSA" and k["use"] == "sig",
+    "alg=RSA-OAEP": lambda k: False,
+    "alg=RSA-OAEP-256": lambda k: k["kty"] == "RSA" and k["use"] == "enc",
+    "alg=ECDH-ES%2BA128KW": lambda k: k["kty"] == "EC" and k["use"] == "enc",
+    "alg=ECDH-ES+A128KW": lambda k: k["kty"] == "EC" and k["use"] == "enc",
+    "unknown=x": lambda k: True,
+}
+
+
+@pytest.mark.parametrize("query", FILTERS)
+def test_a_filter_leaves_the_keys_that_fit(node, query):
+    keys = json.loads(ask(node, JWKS)[2])["keys"]
+    status, headers, body = ask(node, f"{JWKS}?{query}")
+    assert status == 200
+    assert json.loads(body)["keys"] == [key for key in keys if FILTERS[query](key)]
+    tags = {ask(node, f"{JWKS}?{q}")[1]["etag"] for q in ("use=sig", "use=enc&kty=EC", "kty=OKP")}
+    assert len(tags) == 3
+    assert ask(node, f"{JWKS}?{query}", headers={"If-None-Match": headers["etag"]})[0] == 304
+
+
+@pytest.mark.parametrize("query", ["use=both", "use=", "use", "kty=DSA", "alg=none", "alg=es256",
+                                   "use=sig&use=sig", "alg=" + "A" * 4000])
+def test_a_bad_filter_is_refused_in_json(node, query):
+    status, headers, body = ask(node, f"{JWKS}?{query}")
+    assert status == 400
+    assert headers["content-type"] == "application/json"
+    said = json.loads(body)
+    assert said["error"] == "bad_parameter" and said["parameter"] == query.split("=")[0]
+
+
+def test_web_pages_may_read_the_set_and_nothing_else(node):
+    for query in ("", "?use=sig", "?use=x"):
+        assert ask(node, JWKS + query)[1]["access-control-allow-origin"] == "*"
+    for path in ("/healthz", "/readyz", "/metrics", "/nothing"):
+        assert "access-control-allow-origin" not in ask(node, path)[1]
+    status, headers, body = ask(node, JWKS, "OPTIONS", {
+        "Origin": "https://app.example", "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match"})
+    assert status == 204 and body == b""
+    assert headers["access-control-allow-methods"] == "GET, HEAD"
+    assert headers["access-control-allow-headers"] == "*"
+    assert ask(node, "/metrics", "OPTIONS")[0] == 405
+
+
+def test_gzip_is_for_those_who_take_it(node):
+    plain = ask(node, JWKS)
+    assert "content-encoding" not in plain[1] and plain[1]["vary"] == "Accept-Encoding"
+    for wish, zipped in [("gzip", True), ("br;q=1, gzip;q=0.2", True), ("*", True), ("gzip;q=0", False),
+                         ("identity, gzip;q=0.5", False), ("br", False)]:
+        status, headers, body = ask(node, JWKS, headers={"Accept-Encoding": wish})
+        assert status == 200 and headers["vary"] == "Accept-Encoding"
+        assert (headers.get("content-encoding") == "gzip") == zipped, wish
+        assert (gzip.decompress(body) if zipped else body) == plain[2]
+        assert (headers["etag"] != plain[1]["etag"]) == zipped
+        again = ask(node, JWKS, headers={"Accept-Encoding": wish, "If-None-Match": headers["etag"]})
+        assert again[0] == 304 and again[1]["etag"] == headers["etag"]
+    small = ask(node, JWKS + "?use=enc&kty=OKP", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in small[1]

@@ -41,6 +41,7 @@ struct http {
 	struct shared *shared;
 	struct http_counts counts;
 	struct metrics_cache metrics;
+	struct variants *variants;
 	struct http_conns *conns;
 	struct MHD_Daemon *mhd;
 	int wake; /* eventfd: stop */
@@ -112,6 +113,41 @@ has_body(struct MHD_Connection *c)
 	return found;
 }
 
+static enum MHD_Result
+add_parameter(void *arg, enum MHD_ValueKind kind, const char *key,
+    size_t key_size, const char *value, size_t value_size)
+{
+	struct slice text = slice_of(value, value_size);
+
+	(void)kind;
+	http_query_add(arg, slice_of(key, key_size),
+	    value == NULL ? NULL : &text);
+	return MHD_YES;
+}
+
+static enum MHD_Result
+add_codings(void *arg, enum MHD_ValueKind kind, const char *key,
+    size_t key_size, const char *value, size_t value_size)
+{
+	(void)kind;
+	if (is_header(slice_of(key, key_size), MHD_HTTP_HEADER_ACCEPT_ENCODING))
+		http_codings_add(arg, slice_of(value, value_size));
+	return MHD_YES;
+}
+
+/* What the request line and the headers say about the form of the answer. */
+static void
+read_wishes(struct MHD_Connection *c, struct http_request *q)
+{
+	struct http_codings codings = HTTP_CODINGS;
+
+	(void)MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND,
+	    add_parameter, &q->query);
+	(void)MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_codings,
+	    &codings);
+	q->gzip = http_codings_gzip(&codings);
+}
+
 static void
 release(void *published)
 {
@@ -148,6 +184,18 @@ add_headers(struct MHD_Response *r, const struct http_answer *a, bool closing)
 		{ MHD_HTTP_HEADER_CACHE_CONTROL, a->cache_control },
 		{ MHD_HTTP_HEADER_ETAG, a->etag },
 		{ MHD_HTTP_HEADER_ALLOW, a->allow },
+		{ MHD_HTTP_HEADER_CONTENT_ENCODING,
+		    a->code == HTTP_304 ? NULL : a->encoding },
+		{ MHD_HTTP_HEADER_VARY,
+		    a->is_shared ? MHD_HTTP_HEADER_ACCEPT_ENCODING : NULL },
+		{ "Access-Control-Allow-Origin", a->is_shared ? "*" : NULL },
+		{ "Access-Control-Expose-Headers",
+		    a->is_shared ? MHD_HTTP_HEADER_ETAG : NULL },
+		{ "Access-Control-Allow-Methods",
+		    a->is_preflight ? "GET, HEAD" : NULL },
+		{ "Access-Control-Allow-Headers",
+		    a->is_preflight ? "*" : NULL },
+		{ "Access-Control-Max-Age", a->is_preflight ? "86400" : NULL },
 		{ "X-Content-Type-Options", "nosniff" },
 		{ MHD_HTTP_HEADER_CONNECTION, closing ? "close" : NULL },
 	};
@@ -177,9 +225,12 @@ on_request(void *arg, struct MHD_Connection *c, const char *url,
 {
 	struct http *h = arg;
 	const struct http_site site = { h->settings, h->shared, &h->counts,
-		&h->metrics };
-	const struct http_request q = { method, url, has_body(c), names_tag,
-		c };
+		&h->metrics, h->variants };
+	struct http_request q = { .method = method,
+		.path = url,
+		.has_body = has_body(c),
+		.names_tag = names_tag,
+		.arg = c };
 	struct http_answer a;
 
 	(void)version;
@@ -189,6 +240,7 @@ on_request(void *arg, struct MHD_Connection *c, const char *url,
 		*request = c; /* also asks for on_completed */
 		return MHD_YES;
 	}
+	read_wishes(c, &q);
 	http_answer_to(&site, &q, clock_mono(), &a);
 	struct MHD_Response *r = response_of(&a);
 
@@ -362,7 +414,8 @@ http_start_tls(int fd, const struct settings *settings, struct shared *shared,
 
 	if (h != NULL)
 		h->wake = -1;
-	if (h == NULL || (h->conns = http_conns_new()) == NULL) {
+	if (h == NULL || (h->conns = http_conns_new()) == NULL ||
+	    (h->variants = variants_new()) == NULL) {
 		(void)close(fd);
 		return VH_ENOMEM;
 	}
@@ -410,6 +463,7 @@ http_stop(struct http *h)
 	if (h->wake >= 0)
 		(void)close(h->wake);
 	http_conns_free(h->conns);
+	variants_free(h->variants);
 	buf_free(h->metrics.text);
 	free(h);
 }

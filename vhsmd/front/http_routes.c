@@ -6,6 +6,7 @@
 
 #define METRICS_MAX      (1u << 20) /* far above what all rows come to */
 #define METRICS_FRESH_MS 1000
+#define ALLOW_SHARED     "GET, HEAD, OPTIONS"
 
 static void
 answer_plain(struct http_answer *out, enum http_code code, const char *text)
@@ -14,18 +15,43 @@ answer_plain(struct http_answer *out, enum http_code code, const char *text)
 	out->body = slice_text(text);
 }
 
+/* A parameter that is known and has a value that is not. */
+static void
+answer_wrong(const struct http_request *q, struct http_answer *out)
+{
+	(void)snprintf(out->text, sizeof out->text,
+	    "{\"error\":\"bad_parameter\",\"parameter\":\"%s\","
+	    "\"expected\":\"%s\"}\n",
+	    q->query.wrong, q->query.expected);
+	answer_plain(out, HTTP_400, out->text);
+	out->type = "application/json";
+}
+
 static void
 answer_jwks(const struct http_site *site, const struct http_request *q,
     struct mono_ns now, struct http_answer *out)
 {
-	struct published *set = shared_published_get(site->shared);
+	AUTO(published_free)
+	struct published *all = shared_published_get(site->shared);
+	struct published *set;
+	bool gzipped;
 
 	(void)now;
-	if (set == NULL) {
+	if (q->query.wrong != NULL) {
+		answer_wrong(q, out);
+		return;
+	}
+	if (all == NULL) {
 		answer_plain(out, HTTP_503, NULL);
 		return;
 	}
+	if (variants_get(site->variants, all, &q->query.filter, q->gzip, &set,
+		&gzipped) != VH_OK) {
+		answer_plain(out, HTTP_500, NULL);
+		return;
+	}
 	out->jwks = set;
+	out->encoding = gzipped ? "gzip" : NULL;
 	out->type = "application/jwk-set+json";
 	out->etag = set->etag;
 	out->body = slice_of(set->text, set->len);
@@ -177,9 +203,14 @@ http_answer_to(const struct http_site *site, const struct http_request *q,
 		.type = "text/plain; charset=utf-8",
 		.cache_control = "no-store",
 	};
-	if (out->route != HTTP_OTHER && !is_method_served(q->method)) {
+	out->is_shared = out->route == HTTP_JWKS;
+	if (out->is_shared && strcmp(q->method, "OPTIONS") == 0) {
+		answer_plain(out, HTTP_204, NULL);
+		out->allow = ALLOW_SHARED;
+		out->is_preflight = true;
+	} else if (out->route != HTTP_OTHER && !is_method_served(q->method)) {
 		answer_plain(out, HTTP_405, NULL);
-		out->allow = "GET, HEAD";
+		out->allow = out->is_shared ? ALLOW_SHARED : "GET, HEAD";
 	} else if (out->route != HTTP_OTHER && q->has_body) {
 		answer_plain(out, HTTP_413, NULL);
 	} else {

@@ -3,7 +3,7 @@
 #define FRONT_HTTP_ROUTES_H
 
 #include "base/settings.h"
-#include "front/shared.h"
+#include "front/http_variants.h"
 
 enum http_route {
 #define VH_ROUTE(name, path, label, answer) HTTP_##name,
@@ -38,6 +38,7 @@ struct http_site {
 	struct shared *shared;
 	struct http_counts *counts;
 	struct metrics_cache *metrics;
+	struct variants *variants;
 };
 
 struct http_request {
@@ -46,6 +47,8 @@ struct http_request {
 	/* Whether If-None-Match names this entity tag. */
 	bool (*names_tag)(void *arg, struct slice tag);
 	void *arg;
+	struct http_query query;
+	bool gzip; /* whether the client takes it */
 };
 
 /* Header values are NULL when the header is not sent.  Every answer is also
@@ -54,7 +57,11 @@ struct http_answer {
 	enum http_route route;
 	enum http_code code;
 	const char *type, *allow, *etag;
+	const char *encoding;
 	char cache_control[40];
+	bool is_shared;    /* any web page may read it (CORS) */
+	bool is_preflight; /* answers what a browser asks before */
+	char text[160];    /* where a body of its own may lie */
 	/* Valid while jwks is held, or else until the next call with the same
 	 * metrics cache.  With 304 what a 200 would carry (RFC 9110, 8.6: its
 	 * length is the one to announce, if any). */

@@ -10,6 +10,9 @@
 
 #define FRESH_NS UINT64_C(1000000000)
 #define WAIT_NS  500000000
+#define ETAG_ROOM                                                              \
+	sodium_base64_ENCODED_LEN(crypto_hash_sha256_BYTES,                    \
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING)
 
 /* What the lock guards. */
 struct shared_locked {
@@ -142,8 +145,8 @@ published_new(struct slice text)
 		memcpy(p->text, text.p, text.len);
 	(void)crypto_hash_sha256(hash, text.p, text.len); /* returns 0 */
 	p->etag[0] = '"';
-	(void)sodium_bin2base64(p->etag + 1, sizeof p->etag - 2, hash,
-	    sizeof hash, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	(void)sodium_bin2base64(p->etag + 1, ETAG_ROOM, hash, sizeof hash,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	p->etag[strlen(p->etag)] = '"';
 	return p;
 }

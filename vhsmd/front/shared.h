@@ -39,7 +39,7 @@ enum count {
 /* An immutable JWK Set and its strong entity tag, quotes included. */
 struct published {
 	_Atomic unsigned refs;
-	char etag[48];
+	char etag[56];
 	size_t len;
 	char text[];
 };

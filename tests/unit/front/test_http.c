@@ -135,7 +135,7 @@ Test(http, what_is_not_served_is_said_so)
 	    "DELETE " JWKS " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 
 	cr_expect_eq(status_of(a), 405);
-	cr_expect(has_header(a, "Allow: GET, HEAD"));
+	cr_expect(has_header(a, "Allow: GET, HEAD, OPTIONS"));
 	server_stop(&s);
 }
 

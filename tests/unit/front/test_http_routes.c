@@ -8,6 +8,7 @@ struct fixture {
 	struct shared *shared;
 	struct http_counts counts;
 	struct metrics_cache metrics;
+	struct variants *variants;
 	struct http_site site;
 };
 
@@ -15,17 +16,20 @@ static void
 set_up(struct fixture *f)
 {
 	*f = (struct fixture){ .settings = settings_new(),
-		.shared = shared_new() };
-	cr_assert(f->settings != NULL && f->shared != NULL);
+		.shared = shared_new(),
+		.variants = variants_new() };
+	cr_assert(
+	    f->variants != NULL && f->settings != NULL && f->shared != NULL);
 	f->settings->max_age = 77;
 	f->site = (struct http_site){ f->settings, f->shared, &f->counts,
-		&f->metrics };
+		&f->metrics, f->variants };
 }
 
 static void
 tear_down(struct fixture *f)
 {
 	buf_free(f->metrics.text);
+	variants_free(f->variants);
 	shared_free(f->shared);
 	settings_free(f->settings);
 }
@@ -46,7 +50,10 @@ names(void *arg, struct slice tag)
 static struct http_answer
 ask(struct fixture *f, const char *method, const char *path, char *tag)
 {
-	const struct http_request q = { method, path, false, names, tag };
+	const struct http_request q = { .method = method,
+		.path = path,
+		.names_tag = names,
+		.arg = tag };
 	struct http_answer a;
 
 	http_answer_to(&f->site, &q, clock_mono(), &a);
@@ -174,8 +181,8 @@ Test(http_routes, the_absolute_form_names_the_same_path)
 
 Test(http_routes, other_methods_are_told_which_are_served)
 {
-	static const char *const methods[] = { "POST", "PUT", "DELETE",
-		"OPTIONS", "TRACE", "CONNECT", "get", "" };
+	static const char *const methods[] = { "POST", "PUT", "DELETE", "TRACE",
+		"CONNECT", "get", "" };
 	static const char *const paths[] = { "/.well-known/jwks.json",
 		"/healthz", "/readyz", "/metrics" };
 	struct fixture f;
@@ -187,7 +194,8 @@ Test(http_routes, other_methods_are_told_which_are_served)
 			    ask(&f, methods[i], paths[k], NULL);
 
 			cr_expect_eq(a.code, HTTP_405, "%s", methods[i]);
-			cr_expect_str_eq(a.allow, "GET, HEAD");
+			cr_expect_str_eq(a.allow,
+			    k == 0 ? "GET, HEAD, OPTIONS" : "GET, HEAD");
 			cr_expect_null(a.jwks);
 		}
 	}
@@ -196,7 +204,10 @@ Test(http_routes, other_methods_are_told_which_are_served)
 
 Test(http_routes, a_request_with_a_body_is_refused)
 {
-	const struct http_request q = { "GET", "/healthz", true, names, NULL };
+	const struct http_request q = { .method = "GET",
+		.path = "/healthz",
+		.has_body = true,
+		.names_tag = names };
 	struct http_answer a;
 	struct fixture f;
 
@@ -224,7 +235,9 @@ Test(http_routes, every_answer_is_counted_by_route_and_code)
 
 Test(http_routes, metrics_are_made_at_most_once_a_second)
 {
-	const struct http_request q = { "GET", "/metrics", false, names, NULL };
+	const struct http_request q = { .method = "GET",
+		.path = "/metrics",
+		.names_tag = names };
 	struct vault_stats *stats = calloc(1, sizeof *stats);
 	struct mono_ns now = clock_mono();
 	struct http_answer a;
@@ -246,5 +259,76 @@ Test(http_routes, metrics_are_made_at_most_once_a_second)
 	http_answer_to(&f.site, &q, mono_after_ms(now, 1000), &a);
 	cr_expect_eq(f.metrics.made.ns, mono_after_ms(now, 1000).ns);
 	free(stats);
+	tear_down(&f);
+}
+
+static struct http_answer
+ask_for(struct fixture *f, const char *parameter, const char *value, bool gzip)
+{
+	struct http_request q = { .method = "GET",
+		.path = "/.well-known/jwks.json",
+		.names_tag = names,
+		.gzip = gzip };
+	struct slice text = slice_text(value);
+	struct http_answer a;
+
+	http_query_add(&q.query, slice_text(parameter), &text);
+	http_answer_to(&f->site, &q, clock_mono(), &a);
+	return a;
+}
+
+Test(http_routes, a_filter_has_a_body_and_a_tag_of_its_own)
+{
+	struct fixture f;
+
+	set_up(&f);
+	publish(&f, "{\"keys\":[{\"kty\":\"RSA\",\"use\":\"sig\"}]}");
+	struct http_answer all = ask(&f, "GET", "/.well-known/jwks.json", NULL);
+	struct http_answer enc = ask_for(&f, "use", "enc", true);
+
+	cr_expect_eq(enc.code, HTTP_200);
+	cr_expect(slice_is(enc.body, "{\"keys\":[]}"));
+	cr_expect_null(enc.encoding);
+	cr_expect_str_neq(enc.etag, all.etag);
+	published_free(all.jwks);
+	published_free(enc.jwks);
+	tear_down(&f);
+}
+
+Test(http_routes, a_bad_parameter_is_refused_in_json_by_name)
+{
+	struct fixture f;
+
+	set_up(&f);
+	publish(&f, "{\"keys\":[]}");
+	struct http_answer a = ask_for(&f, "kty", "DSA", false);
+
+	cr_expect_eq(a.code, HTTP_400);
+	cr_expect_str_eq(a.type, "application/json");
+	cr_expect_str_eq(a.text,
+	    "{\"error\":\"bad_parameter\",\"parameter\":\"kty\","
+	    "\"expected\":\"EC, RSA or OKP, once\"}\n");
+	cr_expect_null(a.jwks);
+	tear_down(&f);
+}
+
+Test(http_routes, just_the_set_is_for_any_web_page)
+{
+	struct fixture f;
+
+	set_up(&f);
+	struct http_answer a =
+	    ask(&f, "OPTIONS", "/.well-known/jwks.json", NULL);
+
+	cr_expect_eq(a.code, HTTP_204);
+	cr_expect(a.is_preflight && a.is_shared);
+	cr_expect_eq(a.body.len, 0);
+	a = ask(&f, "POST", "/.well-known/jwks.json", NULL);
+	cr_expect_eq(a.code, HTTP_405);
+	cr_expect_str_eq(a.allow, "GET, HEAD, OPTIONS");
+	a = ask(&f, "OPTIONS", "/metrics", NULL);
+	cr_expect_eq(a.code, HTTP_405);
+	cr_expect_not(a.is_shared || a.is_preflight);
+	cr_expect_not(ask(&f, "GET", "/healthz", NULL).is_shared);
 	tear_down(&f);
 }

@@ -56,7 +56,7 @@ static const char *
 print(struct fixture *f)
 {
 	const struct http_site site = { f->settings, f->shared, &f->counts,
-		&f->metrics };
+		&f->metrics, NULL };
 
 	f->stats->taken = clock_mono();
 	shared_stats_set(f->shared, f->stats);
@@ -263,7 +263,7 @@ Test(metrics_text, a_silent_vault_is_said)
 
 	set_up(&f);
 	const struct http_site site = { f.settings, f.shared, &f.counts,
-		&f.metrics };
+		&f.metrics, NULL };
 
 	metrics_text_put(f.b, &site, clock_mono());
 	buf_put_u8(f.b, 0);
@@ -280,7 +280,7 @@ Test(metrics_text, a_text_that_does_not_fit_is_an_error)
 	set_up(&f);
 	AUTO(buf_free) struct buf *small = buf_new(100);
 	const struct http_site site = { f.settings, f.shared, &f.counts,
-		&f.metrics };
+		&f.metrics, NULL };
 
 	metrics_text_put(small, &site, clock_mono());
 	cr_expect_eq(buf_end(small), VH_ETOOBIG);
