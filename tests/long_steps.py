@@ -58,10 +58,11 @@ class Reports:
 
     def env(self, **more):
         common = f"log_path={self.path}"
-        return {"ASAN_OPTIONS": f"{common}:handle_abort=0:allocator_may_return_null=1"
+        return {"ASAN_OPTIONS": f"{common}:handle_segv=0:handle_abort=0:allocator_may_return_null=1"
                                 f":detect_leaks={more.get('leaks', 0)}",
                 "UBSAN_OPTIONS": f"{common}:print_stacktrace=1",
-                "TSAN_OPTIONS": f"{common}:halt_on_error=1:second_deadlock_stack=1"}
+                "TSAN_OPTIONS": f"{common}:halt_on_error=1:second_deadlock_stack=1"
+                                f":handle_segv=0:handle_abort=0"}
 
     def count(self, tally):
         found = glob.glob(self.path + ".*")
@@ -119,11 +120,13 @@ def memory(tally):
 
 
 def timing(tally):
-    pytest(tally, BUILD, "long ", {"VHSM_TIMING": "long"}, ["timing"])
+    pytest(tally, BUILD, "long ", {"VHSM_TIMING": "long"}, ["timing"], limit=4 * 3600)
 
 
 def soak(tally):
-    pytest(tally, BUILD, "", {"SOAK_SECONDS": os.environ.get("SOAK_SECONDS", "3600")}, ["soak"])
+    seconds = os.environ.get("SOAK_SECONDS", "3600")
+    pytest(tally, BUILD, f"{seconds} s of ", {"SOAK_SECONDS": seconds}, ["soak"],
+           limit=int(seconds) + 1800)
 
 
 # --- libFuzzer ------------------------------------------------------------------

@@ -89,13 +89,16 @@ def count_pytest(tally, output, status):
             print("     " + line)
 
 
-def pytest(tally, build, label="", env=None, folders=None):
+def pytest(tally, build, label="", env=None, folders=None, limit=3600):
     for folder in folders or FOLDERS:
         path = os.path.join("tests", folder)
         if glob.glob(os.path.join(ROOT, path, "test_*.py")):
             output, status = run(label + path, PYTEST + [path],
-                                 {"VHSM_BUILD": build, **(env or {})})
+                                 {"VHSM_BUILD": build, **(env or {})}, limit)
             count_pytest(tally, output, status)
+        else:
+            print(f"FAIL {label}{path}: no tests there")
+            tally.add(0, 1)
 
 
 def single(tally, what, command, env=None):

@@ -19,7 +19,7 @@ from jwcrypto.common import base64url_decode
 from support.node import BUILD, Node
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes: needs root")
-OPERATIONS = 100_000
+OPERATIONS = int(os.environ.get("VHSM_SCAN_OPERATIONS", "100000"))
 SPEC = """version: 1
 keys:
   - {name: rsa, load: {file: rsa.pem}, use: sig}
