@@ -366,7 +366,8 @@ is_idle(struct pipe *p)
 static void
 write_on(struct pipe *p)
 {
-	if (buf_slice(p->out).len == 0 && buf_slice(p->next).len == 0)
+	/* Nothing to add to what nng has: it says so when there is a rest. */
+	if (buf_slice(p->next).len == 0 && p->tx.busy && !p->tx.done)
 		return;
 	if (!is_idle(p) || p->closed)
 		return;
