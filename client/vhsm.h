@@ -83,9 +83,43 @@ struct vhsm_selector {
 	const char *use;
 };
 
+/* The serializations of JWS and JWE. */
+enum vhsm_format { VHSM_COMPACT = 0, VHSM_FLATTENED = 1, VHSM_GENERAL = 2 };
+
+/* One more signer or recipient of a token.  What does not belong to the
+ * operation must be zero. */
+struct vhsm_party {
+	struct vhsm_selector key; /* with alg for a recipient */
+	const char *header; /* signer: further protected parameters; recipient:
+			       of its own, unprotected */
+	const char *typ;    /* signer; so is the next */
+	const char *unprotected; /* JSON object of unprotected parameters */
+	const char *jwk; /* recipient: this public JWK, no key of the node */
+	const void *apu; /* ECDH-ES party info, not encoded; NULL: none */
+	size_t apu_len;
+	const void *apv;
+	size_t apv_len;
+};
+
+/* Signers or recipients of one token. */
+#define VHSM_PARTIES_MAX 16
+
 struct vhsm_sign_options {
 	const char *header; /* JSON object of further protected parameters */
 	const char *typ;
+	enum vhsm_format format;
+	const char *unprotected; /* JSON object; not in a compact token */
+	int detached;            /* leave the payload out of the token */
+	int unencoded;           /* b64 false, RFC 7797 */
+	const struct vhsm_party *more; /* further signers: VHSM_GENERAL */
+	size_t more_count;
+};
+
+struct vhsm_verify_options {
+	const char *jwks; /* where keys are taken from; NULL: the daemon's */
+	const void *payload; /* of a detached token; NULL: it is in there */
+	size_t payload_len;
+	int all; /* every signature has to be valid, not just one */
 };
 
 struct vhsm_encrypt_options {
@@ -97,6 +131,13 @@ struct vhsm_encrypt_options {
 	size_t apu_len;
 	const void *apv;
 	size_t apv_len;
+	enum vhsm_format format;
+	const char *unprotected; /* JSON object; not in a compact token, as aad */
+	const void *aad; /* authenticated and not encrypted; NULL: none */
+	size_t aad_len;
+	const char *zip;               /* "DEF": compress; NULL: do not */
+	const struct vhsm_party *more; /* further recipients: VHSM_GENERAL */
+	size_t more_count;
 };
 
 /* Any operation.  All is borrowed for the duration of the call it is passed
@@ -116,6 +157,29 @@ struct vhsm_request {
 	size_t apv_len;
 	const char *jwks; /* VERIFY: JWK Set to take the key from */
 	int off;          /* DRAIN: take it back */
+	enum vhsm_format format; /* SIGN, ENCRYPT; so are the next three */
+	const char *unprotected;
+	const struct vhsm_party *more;
+	size_t more_count;
+	int detached; /* SIGN; so is the next */
+	int unencoded;
+	const void *aad; /* ENCRYPT; so is zip */
+	size_t aad_len;
+	const char *zip;
+	const void *payload; /* VERIFY: of a detached token; so is all */
+	size_t payload_len;
+	int all;
+};
+
+/* What is said of one signature, or of one key that signed or was encrypted
+ * for. */
+struct vhsm_signature {
+	enum vhsm_error error; /* VERIFY: VHSM_OK when it is valid */
+	const char *kid;
+	const char *alg;
+	const char *jwk;
+	const char *header; /* protected, JSON */
+	const char *unprotected;
 };
 
 /* What came back.  Texts end in NUL; what the answer lacks is NULL, but for
@@ -133,6 +197,13 @@ struct vhsm_answer {
 	const char *header; /* protected header of the token, JSON */
 	const char *jwks;   /* KEYS: JWK Set */
 	const char *json;   /* STATUS, CLUSTER, DRAIN, REVOKE: a report */
+	const char *unprotected; /* what the token's headers say unprotected */
+	const uint8_t *aad;      /* DECRYPT: what was authenticated as well */
+	size_t aad_len;
+	/* VERIFY of a JSON token: of each signature.  SIGN, ENCRYPT with several
+	 * parties: of each key. */
+	const struct vhsm_signature *signatures;
+	size_t signature_count;
 };
 
 /* "key not found": static text, one line without full stop. */
@@ -176,6 +247,11 @@ VHSM_API enum vhsm_error vhsm_decrypt(struct vhsm *h,
 VHSM_API enum vhsm_error vhsm_verify(struct vhsm *h,
     const struct vhsm_selector *key, const char *token, size_t len,
     const char *jwks, struct vhsm_answer **out);
+/* The same with options; of several signatures one valid one is enough, unless
+ * options say otherwise. */
+VHSM_API enum vhsm_error vhsm_verify_with(struct vhsm *h,
+    const struct vhsm_selector *key, const char *token, size_t len,
+    const struct vhsm_verify_options *options, struct vhsm_answer **out);
 VHSM_API enum vhsm_error vhsm_encrypt(struct vhsm *h,
     const struct vhsm_selector *key, const void *payload, size_t len,
     const struct vhsm_encrypt_options *options, struct vhsm_answer **out);

@@ -4,11 +4,13 @@
 
 #include "client/cli/verbs.h"
 
-#define O(sym)   (UINT32_C(1) << OPTION_##sym)
+#define O(sym)   (UINT64_C(1) << OPTION_##sym)
 #define SELECTOR (O(KID) | O(NAME) | O(ALG) | O(KTY) | O(CRV) | O(USE))
+#define FORM     (O(ALSO) | O(FORMAT) | O(UNPROT))
 #define ALWAYS   (O(SOCKET) | O(JSON) | O(TIMEOUT) | O(HELP) | O(VERSION))
 
-enum option_type { TEXT, COUNT, FLAG, LIST };
+enum option_type { TEXT, COUNT, FLAG, LIST, NEXT };
+_Static_assert(OPTION_COUNT <= 64, "a verb's options are bits");
 
 static const struct option {
 	const char *name;
@@ -84,7 +86,7 @@ complain(const struct parser *p)
 static bool
 is_allowed(const struct parser *p, size_t option)
 {
-	uint32_t allowed =
+	uint64_t allowed =
 	    ALWAYS | (p->out->verb == NULL ? 0 : p->out->verb->options);
 
 	return (allowed >> option & 1) != 0;
@@ -167,6 +169,51 @@ add_word(struct words *w, const char *word)
 }
 
 static bool
+takes_value(const struct option *o)
+{
+	return o->type != FLAG && o->type != NEXT;
+}
+
+/* The parties in the order of the command line: the first has the members of
+ * struct args, and the one being typed stands there until the end. */
+static void
+swap_party(struct args *a, struct party *p)
+{
+	struct party held = { a->key, a->header, a->typ, a->unprotected,
+		a->jwk };
+
+	a->key = p->key;
+	a->header = p->header;
+	a->typ = p->typ;
+	a->unprotected = p->unprotected;
+	a->jwk = p->jwk;
+	*p = held;
+}
+
+static bool
+begin_party(const struct parser *p)
+{
+	struct args *a = p->out;
+
+	if (a->more_count == ARRAY_LEN(a->more)) {
+		fprintf(complain(p), "--also may be given %zu times\n",
+		    ARRAY_LEN(a->more));
+		return false;
+	}
+	a->more[a->more_count] = (struct party){ .typ = NULL };
+	swap_party(a, &a->more[a->more_count++]);
+	return true;
+}
+
+/* Until here more[0] has the first, more[1] the second, and so on. */
+static void
+end_parties(struct args *a)
+{
+	for (uint32_t i = a->more_count; i > 0; i--)
+		swap_party(a, &a->more[i - 1]);
+}
+
+static bool
 set_option(struct parser *p, const struct option *o, const char *value)
 {
 	char *member = (char *)p->out + o->offset;
@@ -180,6 +227,8 @@ set_option(struct parser *p, const struct option *o, const char *value)
 	}
 	if (o->type == LIST)
 		return true;
+	if (o->type == NEXT)
+		return begin_party(p);
 	if (o->type == FLAG) {
 		memcpy(member, &(bool){ true }, sizeof(bool));
 	} else if (o->type == TEXT) {
@@ -202,11 +251,11 @@ take_option(struct parser *p, const struct option *o, const char *attached)
 
 	if (o == NULL)
 		return false;
-	if (o->type == FLAG && attached != NULL) {
+	if (!takes_value(o) && attached != NULL) {
 		fprintf(complain(p), "--%s takes no value\n", o->name);
 		return false;
 	}
-	if (o->type != FLAG && attached == NULL) {
+	if (takes_value(o) && attached == NULL) {
 		if (p->at == p->argc) {
 			fprintf(complain(p), "--%s wants a value: %s\n",
 			    o->name, o->value);
@@ -292,6 +341,7 @@ args_parse(int argc, char **argv, FILE *err, struct args *out)
 	while (p.at < argc)
 		if (!take_next(&p))
 			return false;
+	end_parties(out);
 	if (out->help || out->version)
 		return true;
 	if (out->verb == NULL) {
@@ -308,7 +358,7 @@ args_parse(int argc, char **argv, FILE *err, struct args *out)
 }
 
 static void
-print_options(FILE *to, uint32_t mask)
+print_options(FILE *to, uint64_t mask)
 {
 	char left[32];
 

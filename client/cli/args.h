@@ -26,7 +26,7 @@ struct args;
 struct verb {
 	const char *name; /* a second word stands behind a space */
 	int (*run)(const struct args *a); /* gives the exit status */
-	uint32_t options;                 /* bits by enum option_id */
+	uint64_t options;                 /* bits by enum option_id */
 	const char *operand;              /* what usage calls it; NULL: none */
 	uint32_t least, most;             /* operands */
 	const char *what;
@@ -37,14 +37,25 @@ struct words {
 	const char *at[WORDS_MAX];
 };
 
+/* Options that stand between two --also, or at an end. */
+struct party {
+	struct vhsm_selector key;
+	const char *header, *typ, *unprotected, *jwk;
+};
+
 struct args {
 	const struct verb *verb; /* NULL only with help or version */
 	const char *group;       /* first word of verbs with two; or NULL */
 	struct words operands;
-	struct vhsm_selector key;
-	const char *socket, *header, *typ, *enc, *jwk, *jwks, *title, *ca, *out;
+	struct vhsm_selector key; /* of the first party; so are the next */
+	const char *header, *typ, *unprotected, *jwk;
+	struct party more[VHSM_PARTIES_MAX - 1]; /* behind each --also */
+	uint32_t more_count;
+	const char *format, *aad, *aad_file, *payload_file;
+	const char *socket, *enc, *jwks, *title, *ca, *out;
 	struct words sans;
-	bool json, help, version, off, dev, lines;
+	bool json, help, version, off, dev, lines, detached, unencoded, zip,
+	    all;
 	uint32_t timeout, clients, batch, pack, seconds,
 	    payload; /* 0: absent */
 };

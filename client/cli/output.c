@@ -144,18 +144,26 @@ put_json(json_t *object, const char *name, const char *text)
 }
 
 void
-put_payload(json_t *object, const uint8_t *p, size_t len)
+put_bytes(json_t *object, const char *name, const uint8_t *p, size_t len)
 {
+	char encoded[32];
 	json_t *text = json_stringn((const char *)p, len);
 
 	if (text != NULL) {
-		(void)json_object_set_new(object, "payload", text);
+		(void)json_object_set_new(object, name, text);
 		return;
 	}
 	AUTO(buf_free) struct buf *b = buf_new(b64_size(len));
 
+	(void)snprintf(encoded, sizeof encoded, "%s_b64u", name);
 	b64_put(b, slice_of(p, len));
 	if (buf_end(b) == VH_OK)
-		(void)json_object_set_new(object, "payload_b64u",
+		(void)json_object_set_new(object, encoded,
 		    json_stringn((const char *)b->p, b->len));
+}
+
+void
+put_payload(json_t *object, const uint8_t *p, size_t len)
+{
+	put_bytes(object, "payload", p, len);
 }

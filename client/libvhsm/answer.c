@@ -5,6 +5,7 @@
 /* The answer, and behind it the bytes it points to. */
 struct block {
 	struct vhsm_answer answer;
+	struct vhsm_signature signatures[VHSM_PARTIES_MAX];
 	size_t used, size;
 	char bytes[];
 };
@@ -22,6 +23,17 @@ static const struct text_member {
 	{ VH_F_JWKS, offsetof(struct vhsm_answer, jwks) },
 	{ VH_F_JSON, offsetof(struct vhsm_answer, json) },
 	{ VH_F_DATA, offsetof(struct vhsm_answer, data) },
+	{ VH_F_UNPROTECTED, offsetof(struct vhsm_answer, unprotected) },
+	{ VH_F_AAD, offsetof(struct vhsm_answer, aad) },
+};
+
+/* The same for a PARTY of it. */
+static const struct text_member party_texts[] = {
+	{ VH_F_KID, offsetof(struct vhsm_signature, kid) },
+	{ VH_F_ALG, offsetof(struct vhsm_signature, alg) },
+	{ VH_F_JWK, offsetof(struct vhsm_signature, jwk) },
+	{ VH_F_HEADER, offsetof(struct vhsm_signature, header) },
+	{ VH_F_UNPROTECTED, offsetof(struct vhsm_signature, unprotected) },
 };
 
 /* What callers may rely on when all went well. */
@@ -73,24 +85,77 @@ keeps_promise(const struct frame *f, enum vhsm_op op)
 	return true;
 }
 
-static struct block *
-block_of_frame(const struct frame *f)
+static size_t
+size_of(const struct fields *f, const struct text_member *rows, size_t count)
 {
 	size_t size = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (fields_have(&f->f, texts[i].tag))
-			size += f->f.at[texts[i].tag].len + 1;
+	for (size_t i = 0; i < count; i++)
+		if (fields_have(f, rows[i].tag))
+			size += f->at[rows[i].tag].len + 1;
+	return size;
+}
+
+/* Copies the texts that are there into the block, and points to them. */
+static void
+copy_texts(struct block *b, const struct fields *f,
+    const struct text_member *rows, size_t count, void *to)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!fields_have(f, rows[i].tag))
+			continue;
+		const char *copy = block_add(b, f->at[rows[i].tag]);
+
+		memcpy((char *)to + rows[i].offset, &copy, sizeof copy);
+	}
+}
+
+/* The next PARTY; false when there is none, or it makes no sense. */
+static bool
+next_party(struct slice *rest, struct fields *out)
+{
+	struct slice value;
+	unsigned tag;
+
+	while (fields_next(rest, &tag, &value))
+		if (tag == VH_F_PARTY)
+			return fields_parse(value, out) == VH_OK;
+	return false;
+}
+
+static void
+copy_parties(struct block *b, struct slice body)
+{
+	size_t count = 0;
+	struct fields f;
+
+	while (count < VHSM_PARTIES_MAX && next_party(&body, &f)) {
+		struct vhsm_signature *to = &b->signatures[count++];
+
+		to->error = (enum vhsm_error)err_of_wire(
+		    (uint16_t)fields_u32(&f, VH_F_OUTCOME));
+		copy_texts(b, &f, party_texts, ARRAY_LEN(party_texts), to);
+	}
+	b->answer.signatures = count == 0 ? NULL : b->signatures;
+	b->answer.signature_count = count;
+}
+
+static struct block *
+block_of_frame(const struct frame *f)
+{
+	size_t size = size_of(&f->f, texts, ARRAY_LEN(texts));
+	struct slice rest = f->f.body;
+	struct fields party;
+
+	for (size_t i = 0;
+	     i < VHSM_PARTIES_MAX && next_party(&rest, &party); i++)
+		size += size_of(&party, party_texts, ARRAY_LEN(party_texts));
 	struct block *b = block_new(size);
 
-	for (size_t i = 0; b != NULL && i < ARRAY_LEN(texts); i++) {
-		if (!fields_have(&f->f, texts[i].tag))
-			continue;
-		const char *copy = block_add(b, f->f.at[texts[i].tag]);
-
-		memcpy((char *)&b->answer + texts[i].offset, &copy,
-		    sizeof copy);
-	}
+	if (b == NULL)
+		return NULL;
+	copy_texts(b, &f->f, texts, ARRAY_LEN(texts), &b->answer);
+	copy_parties(b, f->f.body);
 	return b;
 }
 
@@ -113,6 +178,7 @@ answer_parse(struct slice frame, enum vhsm_op op, uint64_t id,
 	b->answer.error = (enum vhsm_error)f.err;
 	b->answer.data_len = f.f.at[VH_F_DATA].len;
 	b->answer.token_len = f.f.at[VH_F_TOKEN].len;
+	b->answer.aad_len = f.f.at[VH_F_AAD].len;
 	*out = &b->answer;
 	return VH_OK;
 }

@@ -18,10 +18,37 @@ static const struct text_member {
 	{ VH_F_ENC, offsetof(struct vhsm_request, enc) },
 	{ VH_F_JWK, offsetof(struct vhsm_request, jwk) },
 	{ VH_F_JWKS, offsetof(struct vhsm_request, jwks) },
+	{ VH_F_UNPROTECTED, offsetof(struct vhsm_request, unprotected) },
+	{ VH_F_ZIP, offsetof(struct vhsm_request, zip) },
 };
 
-#define MEMBERS  (ARRAY_LEN(texts) + 4)
-#define BIT(tag) (UINT64_C(1) << (tag))
+static const struct flag_member {
+	enum vh_tag tag;
+	size_t offset;
+} flags[] = {
+	{ VH_F_OFF, offsetof(struct vhsm_request, off) },
+	{ VH_F_DETACHED, offsetof(struct vhsm_request, detached) },
+	{ VH_F_UNENCODED, offsetof(struct vhsm_request, unencoded) },
+	{ VH_F_ALL, offsetof(struct vhsm_request, all) },
+};
+
+/* Where the text of a field stands in a party. */
+static const struct text_member party_texts[] = {
+	{ VH_F_KID, offsetof(struct vhsm_party, key.kid) },
+	{ VH_F_NAME, offsetof(struct vhsm_party, key.name) },
+	{ VH_F_ALG, offsetof(struct vhsm_party, key.alg) },
+	{ VH_F_KTY, offsetof(struct vhsm_party, key.kty) },
+	{ VH_F_CRV, offsetof(struct vhsm_party, key.crv) },
+	{ VH_F_USE, offsetof(struct vhsm_party, key.use) },
+	{ VH_F_HEADER, offsetof(struct vhsm_party, header) },
+	{ VH_F_TYP, offsetof(struct vhsm_party, typ) },
+	{ VH_F_UNPROTECTED, offsetof(struct vhsm_party, unprotected) },
+	{ VH_F_JWK, offsetof(struct vhsm_party, jwk) },
+};
+
+#define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 6)
+#define PARTY_MEMBERS (ARRAY_LEN(party_texts) + 2)
+_Static_assert(VHSM_PARTIES_MAX == VH_PARTIES, "vhsm.h: parties");
 
 struct member {
 	enum vh_tag tag;
@@ -30,7 +57,7 @@ struct member {
 };
 
 static struct member
-text_member(const struct vhsm_request *q, const struct text_member *t)
+text_member(const void *q, const struct text_member *t)
 {
 	const char *text;
 
@@ -45,22 +72,60 @@ bytes_member(enum vh_tag tag, bool always, const void *p, size_t len)
 		p == NULL && len > 0, slice_of(p, len) };
 }
 
+static struct member
+flag_member(const struct vhsm_request *q, const struct flag_member *t)
+{
+	static const uint8_t on[4] = { 0, 0, 0, 1 };
+	int flag;
+
+	memcpy(&flag, (const char *)q + t->offset, sizeof flag);
+	return bytes_member(t->tag, false, flag != 0 ? on : NULL,
+	    flag != 0 ? sizeof on : 0);
+}
+
+static struct member
+format_member(const struct vhsm_request *q)
+{
+	static const char *const names[] = { NULL, "flattened", "general" };
+	bool known = (unsigned)q->format < ARRAY_LEN(names);
+	const char *name = known ? names[q->format] : NULL;
+
+	return (struct member){ VH_F_FORMAT, name != NULL || !known, !known,
+		slice_text(name) };
+}
+
+static void
+members_of_party(const struct vhsm_party *p,
+    struct member m[static PARTY_MEMBERS])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(party_texts); i++)
+		m[n++] = text_member(p, &party_texts[i]);
+	m[n++] = bytes_member(VH_F_APU, false, p->apu, p->apu_len);
+	m[n++] = bytes_member(VH_F_APV, false, p->apv, p->apv_len);
+}
+
 /* All members, in the order of the message: data last, it is the longest. */
 static void
 members_of(const struct vhsm_request *q, const struct op_row *row,
     struct member m[static MEMBERS])
 {
-	static const uint8_t on[4] = { 0, 0, 0, 1 };
-	bool token = (row->needs & BIT(VH_F_TOKEN)) != 0;
-	bool data = (row->needs & BIT(VH_F_DATA)) != 0;
+	bool token = (row->needs & VH_TAG_BIT(VH_F_TOKEN)) != 0;
+	bool data = (row->needs & VH_TAG_BIT(VH_F_DATA)) != 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		m[n++] = text_member(q, &texts[i]);
 	m[n++] = bytes_member(VH_F_APU, false, q->apu, q->apu_len);
 	m[n++] = bytes_member(VH_F_APV, false, q->apv, q->apv_len);
-	m[n++] = bytes_member(VH_F_OFF, false, q->off ? on : NULL,
-	    q->off ? sizeof on : 0);
+	m[n++] = bytes_member(VH_F_AAD, false, q->aad, q->aad_len);
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		m[n++] = flag_member(q, &flags[i]);
+	m[n++] = format_member(q);
+	/* Elsewhere DATA is data, and this is as foreign as ALL. */
+	m[n++] = bytes_member(token ? VH_F_DATA : VH_F_ALL, false, q->payload,
+	    q->payload_len);
 	m[n++] = bytes_member(token ? VH_F_TOKEN : VH_F_DATA, token || data,
 	    q->data, q->data_len);
 }
@@ -80,12 +145,50 @@ op_of(const struct vhsm_request *q)
 static enum vh_err
 member_check(const struct member *m, const struct op_row *row)
 {
-	bool fits = ((row->needs | row->may) & BIT(m->tag)) != 0;
-	bool needed = (row->needs & BIT(m->tag)) != 0;
+	bool fits = ((row->needs | row->may) & VH_TAG_BIT(m->tag)) != 0;
+	bool needed = (row->needs & VH_TAG_BIT(m->tag)) != 0;
 
 	if (m->broken || (m->present ? !fits : needed))
 		return VH_EFIELD;
 	return m->value.len > field_row(m->tag)->max ? VH_ETOOBIG : VH_OK;
+}
+
+/* What a party may hold is the daemon's to say; that it can be sent, ours. */
+static enum vh_err
+parties_check(const struct vhsm_request *q, const struct op_row *row,
+    const char **culprit)
+{
+	struct member m[PARTY_MEMBERS];
+
+	*culprit = field_row(VH_F_PARTY)->name;
+	if (q->more_count > 0 &&
+	    ((row->may & VH_TAG_BIT(VH_F_PARTY)) == 0 || q->more == NULL))
+		return VH_EFIELD;
+	if (q->more_count >= VHSM_PARTIES_MAX)
+		return VH_ETOOBIG;
+	for (size_t i = 0; i < q->more_count; i++) {
+		members_of_party(&q->more[i], m);
+		for (size_t j = 0; j < PARTY_MEMBERS; j++) {
+			if (m[j].broken)
+				return VH_EFIELD;
+			if (m[j].value.len > field_row(m[j].tag)->max)
+				return VH_ETOOBIG;
+		}
+	}
+	return VH_OK;
+}
+
+static void
+put_party(struct buf *b, const struct vhsm_party *p)
+{
+	struct member m[PARTY_MEMBERS];
+	size_t nest = frame_nest(b, VH_F_PARTY);
+
+	members_of_party(p, m);
+	for (size_t i = 0; i < PARTY_MEMBERS; i++)
+		if (m[i].present)
+			frame_put(b, m[i].tag, m[i].value);
+	frame_nest_close(b, nest);
 }
 
 enum vh_err
@@ -102,6 +205,7 @@ request_check(const struct vhsm_request *q, const char **culprit)
 		*culprit = field_row(m[i].tag)->name;
 		TRY(member_check(&m[i], row));
 	}
+	TRY(parties_check(q, row, culprit));
 	*culprit = NULL;
 	return VH_OK;
 }
@@ -117,6 +221,8 @@ put_frame(struct buf *b, const struct vhsm_request *q, uint32_t id,
 	for (size_t i = 0; i < MEMBERS; i++)
 		if (m[i].present)
 			frame_put(b, m[i].tag, m[i].value);
+	for (size_t i = 0; i < q->more_count; i++)
+		put_party(b, &q->more[i]);
 	frame_close(b, frame);
 }
 

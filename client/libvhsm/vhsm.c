@@ -51,6 +51,12 @@ vhsm_sign(struct vhsm *h, const struct vhsm_selector *key, const void *payload,
 	if (options != NULL) {
 		q.header = options->header;
 		q.typ = options->typ;
+		q.format = options->format;
+		q.unprotected = options->unprotected;
+		q.detached = options->detached;
+		q.unencoded = options->unencoded;
+		q.more = options->more;
+		q.more_count = options->more_count;
 	}
 	return vhsm_call(h, &q, out);
 }
@@ -75,6 +81,22 @@ vhsm_verify(struct vhsm *h, const struct vhsm_selector *key, const char *token,
 }
 
 enum vhsm_error
+vhsm_verify_with(struct vhsm *h, const struct vhsm_selector *key,
+    const char *token, size_t len, const struct vhsm_verify_options *options,
+    struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_VERIFY, key, token, len);
+
+	if (options != NULL) {
+		q.jwks = options->jwks;
+		q.payload = options->payload;
+		q.payload_len = options->payload_len;
+		q.all = options->all;
+	}
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
 vhsm_encrypt(struct vhsm *h, const struct vhsm_selector *key,
     const void *payload, size_t len, const struct vhsm_encrypt_options *options,
     struct vhsm_answer **out)
@@ -90,6 +112,13 @@ vhsm_encrypt(struct vhsm *h, const struct vhsm_selector *key,
 		q.apu_len = options->apu_len;
 		q.apv = options->apv;
 		q.apv_len = options->apv_len;
+		q.format = options->format;
+		q.unprotected = options->unprotected;
+		q.aad = options->aad;
+		q.aad_len = options->aad_len;
+		q.zip = options->zip;
+		q.more = options->more;
+		q.more_count = options->more_count;
 	}
 	return vhsm_call(h, &q, out);
 }

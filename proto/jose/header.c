@@ -52,26 +52,60 @@ header_room(struct slice part)
 	return part.len + 3 + JOSE_KID_MAX;
 }
 
-/* RFC 7515, 4.1.11.  We understand no extension, so any crit that is well
- * formed names one that we must refuse. */
 static enum vh_err
-refuse_crit(const json_t *json, struct buf *why)
+refuse_crit(struct buf *why, const char *text)
 {
-	const json_t *crit = json_object_get(json, "crit");
-	const json_t *first = json_array_get(crit, 0);
+	buf_put_text(why, "header member \"crit\": ");
+	return why_say(why, VH_EHEADER, text);
+}
+
+/* RFC 7515, 4.1.11: names of what is there and understood, each once.  We
+ * understand b64 of a JWS (RFC 7797) and nothing else. */
+static enum vh_err
+check_crit(const json_t *json, enum vh_use use, struct buf *why)
+{
+	const json_t *crit = json_object_get(json, "crit"), *name;
 
 	if (crit == NULL)
 		return VH_OK;
-	buf_put_text(why, "header member \"crit\": ");
 	if (!json_is_array(crit))
-		return why_say(why, VH_EHEADER, "not an array");
-	if (first == NULL)
-		return why_say(why, VH_EHEADER, "empty");
-	if (!json_is_string(first))
-		return why_say(why, VH_EHEADER, "not an array of names");
-	return why_name(why, VH_EHEADER, "extension ",
-	    slice_of(json_string_value(first), json_string_length(first)),
-	    " not understood");
+		return refuse_crit(why, "not an array");
+	if (json_array_size(crit) == 0)
+		return refuse_crit(why, "empty");
+	for (size_t i = 0; i < json_array_size(crit); i++) {
+		name = json_array_get(crit, i);
+		struct slice text = slice_of(json_string_value(name),
+		    json_string_length(name));
+
+		if (!json_is_string(name))
+			return refuse_crit(why, "not an array of names");
+		if (use != VH_USE_SIG || !slice_is(text, "b64"))
+			return why_name(why, VH_EHEADER,
+			    "header member \"crit\": extension ", text,
+			    " not understood");
+		if (i > 0)
+			return refuse_crit(why, "names b64 twice");
+	}
+	return json_object_get(json, "b64") != NULL
+		   ? VH_OK
+		   : refuse_crit(why, "names b64, which is missing");
+}
+
+/* RFC 7797, 3 and 6: b64 is true or false, and nothing without crit. */
+static enum vh_err
+check_b64(const json_t *json, enum vh_use use, struct buf *why)
+{
+	const json_t *b64 = json_object_get(json, "b64");
+
+	if (b64 == NULL || use != VH_USE_SIG)
+		return VH_OK;
+	if (!json_is_boolean(b64))
+		return why_say(why, VH_EHEADER,
+		    "header member \"b64\" is neither true nor false");
+	return json_object_get(json, "crit") != NULL
+		   ? VH_OK
+		   : why_say(why, VH_EHEADER,
+			 "header member \"b64\" without \"crit\"");
 }
 
 static enum vh_err
@@ -110,154 +144,132 @@ read_kid(const json_t *json, struct buf *bytes, struct slice *out,
 	return VH_OK;
 }
 
+/* Whether b64 is false and crit names it, whatever else crit names. */
+static bool
+is_unencoded(const json_t *json)
+{
+	const json_t *crit = json_object_get(json, "crit");
+
+	if (!json_is_false(json_object_get(json, "b64")))
+		return false;
+	for (size_t i = 0; i < json_array_size(crit); i++) {
+		const char *name = json_string_value(json_array_get(crit, i));
+
+		if (name != NULL && strcmp(name, "b64") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What must be protected to count: what changes the meaning of a token (RFC
+ * 7515, 4.1.11; RFC 7516, 4.1.3; RFC 7797, 3), and by our own choice the
+ * algorithm of a signature. */
+static const struct {
+	const char *name;
+	bool jws, jwe;
+} protected_only[] = {
+	{ "alg", true, false },
+	{ "crit", true, true },
+	{ "b64", true, false },
+	{ "zip", false, true },
+};
+
+static const char *
+misplaced_in(const json_t *object, enum vh_use use)
+{
+	for (size_t i = 0; i < ARRAY_LEN(protected_only); i++) {
+		bool must = use == VH_USE_SIG ? protected_only[i].jws
+					      : protected_only[i].jwe;
+
+		if (must &&
+		    json_object_get(object, protected_only[i].name) != NULL)
+			return protected_only[i].name;
+	}
+	return NULL;
+}
+
+/* RFC 7515, 7.2.1 and RFC 7516, 7.2.1: the names are disjoint. */
+static enum vh_err
+join(json_t *all, const json_t *object, struct buf *why)
+{
+	json_t *from = json_incref((json_t *)(uintptr_t)object), *value;
+	AUTO(json_decref) json_t *held = from;
+	const char *name;
+
+	json_object_foreach(from, name, value)
+	{
+		if (json_object_get(all, name) != NULL)
+			return why_name(why, VH_EHEADER, "header member ",
+			    slice_text(name), " stands in two places");
+		if (json_object_set(all, name, value) != 0)
+			return VH_ENOMEM;
+	}
+	return VH_OK;
+}
+
 enum vh_err
-header_read(struct slice part, enum vh_use use, struct buf *bytes,
-    struct header *out, struct buf *why)
+header_join(const struct header_parts *parts, enum vh_use use,
+    struct buf *bytes, struct header *out, struct buf *why)
 {
 	AUTO(json_decref) json_t *json = NULL;
+	struct slice part = parts->protected;
 
 	*out = (struct header){ 0 };
 	if (part.len > VH_HEADER_MAX)
 		return why_say(why, VH_ETOOBIG, "header too long");
 	TRY(compact_decode(part, "header", bytes, &out->text, why));
-	TRY(json_read_object(out->text, VH_HEADER_MAX, &json, why));
-	TRY(refuse_crit(json, why));
-	TRY(read_alg(json, use, &out->alg, why));
-	TRY(read_kid(json, bytes, &out->kid, why));
+	if (part.len > 0 || (parts->shared == NULL && parts->own == NULL))
+		TRY(json_read_object(out->text, VH_HEADER_MAX, &json, why));
+	else
+		json = json_object();
+	if (json == NULL)
+		return VH_ENOMEM;
+	out->unencoded = use == VH_USE_SIG && is_unencoded(json);
+	out->misplaced = misplaced_in(parts->shared, use);
+	if (out->misplaced == NULL)
+		out->misplaced = misplaced_in(parts->own, use);
+	TRY(join(json, parts->shared, why));
+	TRY(join(json, parts->own, why));
 	out->json = TAKE(json);
 	return VH_OK;
 }
 
-/* --- making one ------------------------------------------------------------
- */
-
-/* What a caller may not set, because the daemon does, or because it changes
- * what the token means (RFC 7515, 4.1; RFC 7516, 4.1; RFC 7797). */
-static const struct {
-	const char *name;
-	bool jws, jwe;
-} reserved[] = {
-	{ "alg", true, true },
-	{ "kid", true, true },
-	{ "crit", true, true },
-	{ "b64", true, true },
-	{ "enc", true, true },
-	{ "zip", true, true },
-	{ "epk", false, true },
-	{ "apu", false, true },
-	{ "apv", false, true },
-	{ "iv", false, true },
-	{ "tag", false, true },
-	{ "p2s", false, true },
-	{ "p2c", false, true },
-};
-
-static enum vh_err
-refuse_reserved(const struct header_wish *wish, const json_t *json,
+enum vh_err
+header_understand(struct header *header, enum vh_use use, struct buf *bytes,
     struct buf *why)
 {
-	for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-		bool not_theirs =
-		    wish->enc == NULL ? reserved[i].jws : reserved[i].jwe;
-
-		if (not_theirs &&
-		    json_object_get(json, reserved[i].name) != NULL)
-			return why_name(why, VH_EHEADER, "header member ",
-			    slice_text(reserved[i].name),
-			    " is not the caller's to set");
-	}
-	if (wish->typ.len > 0 && json_object_get(json, "typ") != NULL)
-		return why_say(why, VH_EHEADER,
-		    "header member \"typ\" given twice");
-	return VH_OK;
-}
-
-static bool
-is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct slice
-trim(struct slice s)
-{
-	while (s.len > 0 && is_space(s.p[0]))
-		s = slice_of(s.p + 1, s.len - 1);
-	while (s.len > 0 && is_space(s.p[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-/* Checks extra and appends its members as they were written: taking a number
- * apart and printing it again would change it. */
-static enum vh_err
-put_extra(const struct header_wish *wish, struct buf *out, struct buf *why)
-{
-	AUTO(json_decref) json_t *json = NULL;
-
-	if (wish->extra.len == 0)
-		return VH_OK;
-	TRY(json_read_object(wish->extra, VH_HEADER_MAX, &json, why));
-	TRY(refuse_reserved(wish, json, why));
-	struct slice object = trim(wish->extra);
-	struct slice members = trim(slice_of(object.p + 1, object.len - 2));
-
-	if (members.len == 0)
-		return VH_OK;
-	buf_put_text(out, ",");
-	buf_put(out, members);
-	return VH_OK;
-}
-
-static enum vh_err
-put_text_member(const char *name, struct slice text, struct buf *out,
-    struct buf *why)
-{
-	if (text.len == 0)
-		return VH_OK;
-	if (!json_is_plain(text))
+	/* First: what cannot be verified still has a name. */
+	TRY(read_kid(header->json, bytes, &header->kid, why));
+	if (header->misplaced != NULL)
 		return why_name(why, VH_EHEADER, "header member ",
-		    slice_text(name), " is not plain UTF-8");
-	buf_format(out, ",\"%s\":", name);
-	json_put_text(out, text);
-	return VH_OK;
-}
-
-static enum vh_err
-put_party(const char *name, struct slice bytes, const struct header_wish *wish,
-    struct buf *out, struct buf *why)
-{
-	if (bytes.len == 0)
-		return VH_OK;
-	if (wish->enc == NULL || wish->alg->kind != VH_KIND_ECDH)
-		return why_name(why, VH_EHEADER, "header member ",
-		    slice_text(name), " goes with ECDH only");
-	if (bytes.len > HEADER_PARTY_MAX)
-		return why_name(why, VH_EHEADER, "header member ",
-		    slice_text(name), " too long");
-	buf_format(out, ",\"%s\":\"", name);
-	b64_put(out, bytes);
-	buf_put_text(out, "\"");
-	return VH_OK;
+		    slice_text(header->misplaced), " is not protected");
+	TRY(check_crit(header->json, use, why));
+	TRY(check_b64(header->json, use, why));
+	return read_alg(header->json, use, &header->alg, why);
 }
 
 enum vh_err
-header_put(const struct header_wish *wish, struct buf *out, struct buf *why)
+header_read(struct slice part, enum vh_use use, struct buf *bytes,
+    struct header *out, struct buf *why)
 {
-	size_t start = buf_slice(out).len;
-	size_t room = wish->enc == NULL ? 0 : HEADER_EPK_ROOM;
+	const struct header_parts parts = { .protected = part };
+	AUTO(json_decref) json_t *json = NULL;
 
-	buf_format(out, "{\"alg\":\"%s\"", wish->alg->name);
-	if (wish->enc != NULL)
-		buf_format(out, ",\"enc\":\"%s\"", wish->enc->name);
-	TRY(put_text_member("kid", wish->kid, out, why));
-	TRY(put_text_member("typ", wish->typ, out, why));
-	TRY(put_party("apu", wish->apu, wish, out, why));
-	TRY(put_party("apv", wish->apv, wish, out, why));
-	TRY(put_extra(wish, out, why));
-	buf_put_text(out, "}");
-	TRY(buf_end(out));
-	if (b64_size(out->len - start + room) > VH_HEADER_MAX)
-		return why_say(why, VH_ETOOBIG, "header too long");
-	return VH_OK;
+	TRY(header_join(&parts, use, bytes, out, why));
+	json = TAKE(out->json);
+	out->json = json; /* borrowed for a moment */
+	enum vh_err err = header_understand(out, use, bytes, why);
+
+	out->json = err == VH_OK ? TAKE(json) : NULL;
+	return err;
+}
+
+bool
+header_is_json(struct slice token)
+{
+	size_t i = 0;
+
+	while (i < token.len && json_is_space(token.p[i]))
+		i++;
+	return i < token.len && token.p[i] == '{';
 }

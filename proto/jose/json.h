@@ -32,6 +32,13 @@ enum vh_err json_read_object(struct slice text, size_t max, json_t **out,
 bool json_get_text(const json_t *object, const char *name, size_t max,
     struct slice *out);
 
+/* White space between tokens of JSON. */
+static inline bool
+json_is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* Whether text is UTF-8 without control characters. */
 bool json_is_plain(struct slice text);
 

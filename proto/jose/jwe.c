@@ -80,32 +80,65 @@ read_agreement(const json_t *json, struct jwe *jwe, struct buf *why)
 	return read_party(json, "apv", jwe, &jwe->apv, why);
 }
 
-static enum vh_err
-read_header(struct slice part, struct jwe *jwe, struct buf *why)
+bool
+jwe_is_direct(const struct alg *alg)
 {
+	return alg->kind == VH_KIND_ECDH && alg->size == 0;
+}
+
+/* RFC 7516, 4.1.3. */
+static enum vh_err
+read_zip(const json_t *json, bool *zip, struct buf *why)
+{
+	const json_t *value = json_object_get(json, "zip");
+	struct slice name =
+	    slice_of(json_string_value(value), json_string_length(value));
+
+	*zip = value != NULL;
+	if (value == NULL || slice_is(name, "DEF"))
+		return VH_OK;
+	return why_say(why, VH_EHEADER,
+	    "header member \"zip\": compression not known");
+}
+
+static enum vh_err
+understand(struct header *header, struct jwe *jwe, struct buf *why)
+{
+	TRY(header_understand(header, VH_USE_ENC, jwe->bytes, why));
+	jwe->alg = header->alg;
+	if (jwe->alg->kind != VH_KIND_ECDH)
+		return VH_OK;
+	return read_agreement(header->json, jwe, why);
+}
+
+static enum vh_err
+read_header(const struct header_parts *parts, bool soft, struct jwe *jwe,
+    struct buf *why)
+{
+	size_t said = buf_slice(why).len;
 	AUTO(json_decref) json_t *json = NULL;
 	struct header header;
 
-	TRY(header_read(part, VH_USE_ENC, jwe->bytes, &header, why));
-	json = TAKE(header.json);
-	jwe->alg = header.alg;
-	jwe->kid = header.kid;
+	TRY(header_join(parts, VH_USE_ENC, jwe->bytes, &header, why));
+	json = header.json;
 	jwe->header = header.text;
+	jwe->protected = parts->protected;
+	jwe->err = understand(&header, jwe, why);
+	jwe->kid = header.kid;
+	if (jwe->err != VH_OK && (!soft || jwe->err != VH_EALG))
+		return jwe->err;
+	if (jwe->err != VH_OK)
+		buf_trim(why, said);
 	TRY(read_enc(json, &jwe->enc, why));
-	if (json_object_get(json, "zip") != NULL)
-		return why_say(why, VH_EHEADER,
-		    "header member \"zip\": compression not supported");
-	if (jwe->alg->kind != VH_KIND_ECDH)
-		return VH_OK;
-	return read_agreement(json, jwe, why);
+	return read_zip(json, &jwe->zip, why);
 }
 
 /* How well an unwrapped key fits is the vault's affair, and no answer tells it
  * (RFC 7516, 11.5); these sizes are there for all to see. */
-static enum vh_err
-check_sizes(const struct jwe *jwe, struct buf *why)
+enum vh_err
+jwe_check_sizes(const struct jwe *jwe, struct buf *why)
 {
-	bool direct = jwe->alg->kind == VH_KIND_ECDH && jwe->alg->size == 0;
+	bool direct = jwe_is_direct(jwe->alg);
 
 	if (direct && jwe->encrypted_key.len > 0)
 		return why_say(why, VH_ETOKEN,
@@ -121,43 +154,61 @@ check_sizes(const struct jwe *jwe, struct buf *why)
 	return VH_OK;
 }
 
+enum vh_err
+jwe_read(const struct jwe_parts *parts, size_t more, bool soft,
+    struct jwe **out, struct buf *why)
+{
+	AUTO(jwe_free) struct jwe *jwe = calloc(1, sizeof *jwe);
+	struct slice head = parts->header.protected;
+
+	*out = NULL;
+	if (jwe == NULL)
+		return VH_ENOMEM;
+	if (parts->encrypted_key.len > b64_size(JWE_KEY_MAX))
+		return why_say(why, VH_ETOKEN, "encrypted key too long");
+	/* All the room at once: slices point into it.  What the header encodes
+	 * a second time (epk, apu, apv) is bounded, and so is the key. */
+	size_t room = header_room(head) + JWE_NUMBERS + JWE_KEY_MAX + more;
+
+	jwe->bytes = buf_new(room);
+	if (!buf_reserve(jwe->bytes, room))
+		return VH_ENOMEM;
+	jwe->iv = parts->iv;
+	jwe->ciphertext = parts->ciphertext;
+	jwe->tag = parts->tag;
+	jwe->aad = parts->aad;
+	TRY(read_header(&parts->header, soft, jwe, why));
+	TRY(compact_decode(parts->encrypted_key, "encrypted key", jwe->bytes,
+	    &jwe->encrypted_key, why));
+	*out = TAKE(jwe);
+	return VH_OK;
+}
+
 static enum vh_err
 decode_parts(const struct slice part[static PARTS], struct jwe *jwe,
     struct buf *why)
 {
-	TRY(compact_decode(part[KEY], "encrypted key", jwe->bytes,
-	    &jwe->encrypted_key, why));
 	TRY(compact_decode(part[IV], "initialization vector", jwe->bytes,
 	    &jwe->iv, why));
 	TRY(compact_decode(part[CIPHERTEXT], "ciphertext", jwe->bytes,
 	    &jwe->ciphertext, why));
 	TRY(compact_decode(part[TAG], "authentication tag", jwe->bytes,
 	    &jwe->tag, why));
-	return check_sizes(jwe, why);
+	return jwe_check_sizes(jwe, why);
 }
 
 enum vh_err
 jwe_parse(struct slice token, struct jwe **out, struct buf *why)
 {
-	AUTO(jwe_free) struct jwe *jwe = calloc(1, sizeof *jwe);
+	AUTO(jwe_free) struct jwe *jwe = NULL;
 	struct slice part[PARTS];
 
 	*out = NULL;
-	if (jwe == NULL)
-		return VH_ENOMEM;
 	TRY(compact_split(token, part, PARTS, why));
-	if (part[KEY].len > b64_size(JWE_KEY_MAX))
-		return why_say(why, VH_ETOKEN, "encrypted key too long");
-	/* All the room at once: slices point into it.  What the header encodes
-	 * a second time (epk, apu, apv) is shorter than the header. */
-	size_t room = header_room(part[HEADER]) + part[HEADER].len + token.len +
-		      3 * (PARTS + 4);
+	const struct jwe_parts parts = { .header.protected = part[HEADER],
+		.encrypted_key = part[KEY] };
 
-	jwe->bytes = buf_new(room);
-	if (!buf_reserve(jwe->bytes, room))
-		return VH_ENOMEM;
-	TRY(read_header(part[HEADER], jwe, why));
-	jwe->protected = part[HEADER];
+	TRY(jwe_read(&parts, token.len + 3 * PARTS, false, &jwe, why));
 	TRY(decode_parts(part, jwe, why));
 	*out = TAKE(jwe);
 	return VH_OK;

@@ -29,48 +29,130 @@ check_signature(const struct jws *jws, struct buf *why)
 }
 
 static enum vh_err
-read_header(struct slice part, struct jws *jws, struct buf *why)
+read_header(const struct header_parts *parts, bool soft, struct jws *jws,
+    struct buf *why)
 {
+	size_t said = buf_slice(why).len;
 	AUTO(json_decref) json_t *json = NULL;
 	struct header header;
 
-	TRY(header_read(part, VH_USE_SIG, jws->bytes, &header, why));
-	json = TAKE(header.json);
-	/* RFC 7797, 6: b64 is nothing without crit, which we refuse. */
-	if (json_object_get(json, "b64") != NULL)
-		return why_say(why, VH_EHEADER,
-		    "header member \"b64\" not understood");
-	jws->alg = header.alg;
-	jws->kid = header.kid;
+	TRY(header_join(parts, VH_USE_SIG, jws->bytes, &header, why));
+	json = header.json;
+	jws->err = header_understand(&header, VH_USE_SIG, jws->bytes, why);
 	jws->header = header.text;
+	jws->protected = parts->protected;
+	jws->unencoded = header.unencoded;
+	jws->kid = header.kid;
+	if (jws->err == VH_OK) {
+		jws->alg = header.alg;
+		return VH_OK;
+	}
+	if (!soft || (jws->err != VH_EALG && jws->err != VH_EHEADER))
+		return jws->err;
+	buf_trim(why, said);
+	return VH_OK;
+}
+
+enum vh_err
+jws_read(const struct jws_parts *parts, size_t more, bool soft,
+    struct jws **out, struct buf *why)
+{
+	AUTO(jws_free) struct jws *jws = calloc(1, sizeof *jws);
+	struct slice part = parts->signature;
+
+	*out = NULL;
+	if (jws == NULL)
+		return VH_ENOMEM;
+	if (part.len > b64_size(RSA_MAX))
+		return why_say(why, VH_ETOKEN, "signature too long");
+	/* All the room at once: slices point into it. */
+	size_t room =
+	    header_room(parts->header.protected) + part.len + 8 + more;
+
+	jws->bytes = buf_new(room);
+	if (!buf_reserve(jws->bytes, room))
+		return VH_ENOMEM;
+	TRY(read_header(&parts->header, soft, jws, why));
+	TRY(compact_decode(part, "signature", jws->bytes, &jws->signature,
+	    why));
+	if (jws->err == VH_OK)
+		TRY(check_signature(jws, why));
+	*out = TAKE(jws);
+	return VH_OK;
+}
+
+bool
+jws_is_compactable(struct slice payload)
+{
+	for (size_t i = 0; i < payload.len; i++)
+		if (payload.p[i] < 0x20 || payload.p[i] > 0x7e ||
+		    payload.p[i] == '.')
+			return false;
+	return true;
+}
+
+static enum vh_err
+split(struct slice token, struct slice part[static PARTS],
+    struct jws_parts *parts, struct buf *why)
+{
+	TRY(compact_split(token, part, PARTS, why));
+	*parts = (struct jws_parts){ .header.protected = part[HEADER],
+		.signature = part[SIGNATURE] };
 	return VH_OK;
 }
 
 enum vh_err
 jws_parse(struct slice token, struct jws **out, struct buf *why)
 {
-	AUTO(jws_free) struct jws *jws = calloc(1, sizeof *jws);
+	AUTO(jws_free) struct jws *jws = NULL;
 	struct slice part[PARTS];
+	struct jws_parts parts;
 
 	*out = NULL;
-	if (jws == NULL)
-		return VH_ENOMEM;
-	TRY(compact_split(token, part, PARTS, why));
-	if (part[SIGNATURE].len > b64_size(RSA_MAX))
-		return why_say(why, VH_ETOKEN, "signature too long");
-	/* All the room at once: slices point into it. */
-	size_t room = header_room(part[HEADER]) + token.len + 8;
-
-	jws->bytes = buf_new(room);
-	if (!buf_reserve(jws->bytes, room))
-		return VH_ENOMEM;
-	TRY(read_header(part[HEADER], jws, why));
-	TRY(compact_decode(part[PAYLOAD], "payload", jws->bytes, &jws->payload,
-	    why));
-	TRY(compact_decode(part[SIGNATURE], "signature", jws->bytes,
-	    &jws->signature, why));
-	TRY(check_signature(jws, why));
+	TRY(split(token, part, &parts, why));
+	TRY(jws_read(&parts, part[PAYLOAD].len + 4, false, &jws, why));
+	if (!jws->unencoded)
+		TRY(compact_decode(part[PAYLOAD], "payload", jws->bytes,
+		    &jws->payload, why));
+	else if (jws_is_compactable(part[PAYLOAD]))
+		jws->payload = part[PAYLOAD];
+	else
+		return why_say(why, VH_ETOKEN, "payload is not plain");
 	jws->input = slice_of(token.p, token.len - part[SIGNATURE].len - 1);
+	*out = TAKE(jws);
+	return VH_OK;
+}
+
+enum vh_err
+jws_parse_detached(struct slice token, struct slice payload, struct jws **out,
+    struct buf *why)
+{
+	AUTO(jws_free) struct jws *jws = NULL;
+	struct slice part[PARTS];
+	struct jws_parts parts;
+
+	*out = NULL;
+	TRY(split(token, part, &parts, why));
+	if (part[PAYLOAD].len > 0)
+		return why_say(why, VH_ETOKEN,
+		    "payload in the token and apart from it");
+	if (payload.len > VH_DATA_MAX)
+		return why_say(why, VH_ETOOBIG, "payload too long");
+	TRY(jws_read(&parts, jws_input_size(part[HEADER], payload.len), false,
+	    &jws, why));
+	jws->payload = payload;
+	size_t start = jws->bytes->len;
+
+	if (jws->unencoded) {
+		buf_put(jws->bytes, part[HEADER]);
+		buf_put_u8(jws->bytes, '.');
+		buf_put(jws->bytes, payload);
+	} else {
+		jws_put_input(jws->bytes, part[HEADER], payload);
+	}
+	TRY(buf_end(jws->bytes));
+	jws->input =
+	    slice_of(jws->bytes->p + start, jws->bytes->len - start);
 	*out = TAKE(jws);
 	return VH_OK;
 }

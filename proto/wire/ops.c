@@ -8,6 +8,7 @@ static const struct field_row fields[VH_TAGS] = {
 
 #define F(name)  VH_TAG_BIT(VH_F_##name)
 #define SELECTOR (F(KID) | F(NAME) | F(ALG) | F(KTY) | F(CRV) | F(USE))
+#define FORM     (F(FORMAT) | F(PARTY) | F(UNPROTECTED))
 #define PUBLIC                                                                 \
 	(F(KTY_ID) | F(CRV_ID) | F(PUB_X) | F(PUB_Y) | F(PUB_N) | F(PUB_E))
 enum {

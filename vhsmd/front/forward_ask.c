@@ -142,7 +142,7 @@ forward_want(const struct front *f, const struct pending *p, struct want *out)
 								: FOR_DECRYPT };
 	body = slice_of(body.p + p->body_at, body.len - p->body_at);
 	TRY(fields_parse(body, &out->fields));
-	out->asker = request_asker(f, p->to.conn);
+	out->asker = request_asker(f, origin_conn(&p->to));
 	return selector_parse(&out->fields, &out->s, NULL);
 }
 

@@ -14,7 +14,7 @@
 bool
 forward_may(const struct front *f, const struct request *q)
 {
-	return f->cluster != NULL && q->to.conn != NULL &&
+	return f->cluster != NULL && origin_conn(&q->to) != NULL &&
 	       q->frame.f.body.len <= KEEP_MAX;
 }
 
@@ -102,7 +102,7 @@ forward_take(struct front *f, struct request *q, const struct selector *s,
 	struct target to;
 	enum vh_err found;
 
-	if (f->cluster == NULL || q->to.conn == NULL)
+	if (f->cluster == NULL || origin_conn(&q->to) == NULL)
 		return err;
 	found = forward_choose(f, &want, &nobody, &to, NULL);
 	if (found == VH_OK) {

@@ -1,14 +1,15 @@
 #include "front/forward_wire.h"
 
+#include "front/ops.h"
 #include "front/reply.h"
-#include "jose/jwe.h"
+#include "jose/jwe_json.h"
 #include "jose/jws.h"
 
 #define WHY_LEN_MAX 300 /* characters of another node's line */
 
 /* What of a caller's request goes on as it is. */
 static const enum vh_tag passed[] = { VH_F_DATA, VH_F_HEADER, VH_F_TYP,
-	VH_F_TOKEN };
+	VH_F_TOKEN, VH_F_DETACHED, VH_F_UNENCODED };
 
 static void
 put_request(struct buf *b, const struct forward_ask *ask)
@@ -58,13 +59,17 @@ reply_signed(struct front *f, const struct pending *p, const struct want *want,
     const struct dkey *key, const struct fields *answer)
 {
 	AUTO(jws_free) struct jws *jws = NULL;
-	struct slice token = answer->at[VH_F_TOKEN];
+	const struct fields *in = &want->fields;
+	struct slice token = answer->at[VH_F_TOKEN], data = in->at[VH_F_DATA];
 	struct reply r;
+	enum vh_err err = fields_u32(in, VH_F_DETACHED) != 0
+			      ? jws_parse_detached(token, data, &jws, NULL)
+			      : jws_parse(token, &jws, NULL);
 
-	if (jws_parse(token, &jws, NULL) != VH_OK ||
-	    !slice_is(jws->kid, key->kid) || dkey_alg(key, jws->alg) == NULL ||
+	if (err != VH_OK || !slice_is(jws->kid, key->kid) ||
+	    jws->unencoded != (fields_u32(in, VH_F_UNENCODED) != 0) || dkey_alg(key, jws->alg) == NULL ||
 	    !selector_takes(&want->s, jws->alg) ||
-	    !slice_eq(jws->payload, want->fields.at[VH_F_DATA]))
+	    !slice_eq(jws->payload, data))
 		return VH_EPARSE;
 	struct buf *b = reply_open(f, &r, &p->to);
 
@@ -76,25 +81,35 @@ reply_signed(struct front *f, const struct pending *p, const struct want *want,
 	return VH_OK;
 }
 
+/* The recipient that names the key; the first, if none does. */
+static const struct jwe *
+recipient_of(const struct jwe_set *set, const struct dkey *key)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (slice_is(set->at[i]->kid, key->kid))
+			return set->at[i];
+	return set->at[0];
+}
+
 /* The header is the caller's own token's, whatever the other node says. */
 static enum vh_err
 reply_decrypted(struct front *f, const struct pending *p,
     const struct want *want, const struct dkey *key,
     const struct fields *answer)
 {
-	AUTO(jwe_free) struct jwe *jwe = NULL;
+	AUTO(jwe_set_free) struct jwe_set *set = NULL;
 	struct slice data = answer->at[VH_F_DATA];
 	struct reply r;
 
 	if (!fields_have(answer, VH_F_DATA) ||
 	    data.len > f->settings->payload ||
-	    jwe_parse(want->fields.at[VH_F_TOKEN], &jwe, NULL) != VH_OK)
+	    jwe_set_parse(want->fields.at[VH_F_TOKEN], &set, NULL) != VH_OK)
 		return VH_EPARSE;
 	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put(b, VH_F_DATA, data);
 	frame_put_text(b, VH_F_KID, key->kid);
-	frame_put(b, VH_F_HEADER, jwe->header);
+	jwe_put_shown(b, recipient_of(set, key));
 	reply_close(f, &r);
 	return VH_OK;
 }

@@ -1,7 +1,9 @@
 /* SIGN: a compact JWS (RFC 7515, 7.1).  The signing input is made once, kept
- * until the signature comes, and is then the first part of the token. */
+ * until the signature comes, and is then the first part of the token, but for
+ * the payload of a detached one. */
 #include "front/ops.h"
 #include "front/select.h"
+#include "front/sign_json.h"
 #include "front/vaultlink.h"
 #include "jose/jws.h"
 
@@ -13,23 +15,29 @@ put_head(struct front *f, const struct fields *in, const struct choice *c,
 {
 	const struct header_wish wish = { .alg = c->alg,
 		.kid = slice_text(c->key->kid),
+		.unencoded = fields_u32(in, VH_F_UNENCODED) != 0,
 		.typ = in->at[VH_F_TYP],
 		.extra = in->at[VH_F_HEADER] };
 
-	if (fields_have(in, VH_F_HEADER) || fields_have(in, VH_F_TYP))
+	if (wish.unencoded || fields_have(in, VH_F_HEADER) ||
+	    fields_have(in, VH_F_TYP))
 		return jws_put_protected(&wish, to, f->why);
 	buf_put(to, dkey_alg(c->key, c->alg)->head);
 	return VH_OK;
 }
 
-/* RFC 7515, 5.1: BASE64URL(header) '.' BASE64URL(payload) */
+/* RFC 7515, 5.1: BASE64URL(header) '.' BASE64URL(payload); RFC 7797, 3: or the
+ * payload as it is. */
 static enum vh_err
 put_input(struct front *f, const struct fields *in, const struct choice *c,
     struct buf *to)
 {
 	TRY(put_head(f, in, c, to));
 	buf_put_u8(to, '.');
-	b64_put(to, in->at[VH_F_DATA]);
+	if (fields_u32(in, VH_F_UNENCODED) != 0)
+		buf_put(to, in->at[VH_F_DATA]);
+	else
+		b64_put(to, in->at[VH_F_DATA]);
 	return buf_end(to);
 }
 
@@ -38,6 +46,18 @@ static struct slice
 input_of(const struct pending *p)
 {
 	return slice_of(p->kept->p, p->body_at);
+}
+
+/* What of it stands in the token: of a detached one, RFC 7515, appendix F, the
+ * header and its dot. */
+static struct slice
+shown_of(const struct pending *p)
+{
+	struct slice input = input_of(p);
+	const uint8_t *dot = memchr(input.p, '.', input.len);
+
+	return p->detached ? slice_of(input.p, (size_t)(dot - input.p) + 1)
+			   : input;
 }
 
 static void
@@ -52,6 +72,19 @@ ask_vault(struct front *f, struct pending *p)
 	frame_close(b, start);
 }
 
+/* What cannot stand in a compact token may still be detached. */
+static enum vh_err
+check_payload(const struct fields *in, struct buf *why)
+{
+	if (fields_u32(in, VH_F_UNENCODED) == 0 ||
+	    fields_u32(in, VH_F_DETACHED) != 0 ||
+	    jws_is_compactable(in->at[VH_F_DATA]))
+		return VH_OK;
+	return why_say(why, VH_EFIELD,
+	    "payload that is not encoded has to be detached, unless it is "
+	    "printable ASCII without a dot");
+}
+
 enum vh_err
 sign_begin(struct front *f, struct request *q)
 {
@@ -63,6 +96,9 @@ sign_begin(struct front *f, struct request *q)
 		.asker = &q->asker,
 		.purpose = FOR_SIGN };
 
+	if (sign_json_wants(in))
+		return sign_json_begin(f, q);
+	TRY(check_payload(in, f->why));
 	TRY(selector_parse(in, &s, f->why));
 	enum vh_err found = select_key(&own, front_random(f), &c, f->why);
 
@@ -76,6 +112,7 @@ sign_begin(struct front *f, struct request *q)
 		return VH_EBUSY;
 	p->key = c.key;
 	p->alg = c.alg;
+	p->detached = fields_u32(in, VH_F_DETACHED) != 0;
 	enum vh_err err = put_input(f, in, &c, p->kept);
 
 	if (err != VH_OK) {
@@ -105,11 +142,12 @@ sign_answer(struct front *f, struct pending *p, const struct frame *vault,
 	TRY(vault->err);
 	if (signature.len == 0)
 		return VH_EINTERNAL;
+	struct slice shown = shown_of(p);
 	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put_head(b, VH_F_TOKEN,
-	    p->body_at + jws_signature_size(signature.len));
-	buf_put(b, input_of(p));
+	    shown.len + jws_signature_size(signature.len));
+	buf_put(b, shown);
 	jws_put_signature(b, signature);
 	frame_put_text(b, VH_F_KID, p->key->kid);
 	frame_put_text(b, VH_F_ALG, p->alg->name);

@@ -1,22 +1,40 @@
-/* VERIFY: a compact JWS, against the keys of the request or all that the node
+/* VERIFY: a JWS, against the keys of the request or all that the node
  * publishes, those of its cluster.
- * A key that the token names by kid is the only one tried; without kid, those
+ * A key that a signature names by kid is the only one tried; without kid, those
  * that fit its alg, at most VERIFY_TRIES.  A key that has another kid than the
- * token names is never tried. */
+ * signature names is never tried.  Of several signatures each is judged, and
+ * one valid one is enough unless the caller wants all. */
 #include "front/ops.h"
 #include "front/select.h"
 #include "jose/jwk.h"
-#include "jose/jws.h"
+#include "jose/jws_json.h"
 
-#define VERIFY_TRIES 8
+#define VERIFY_TRIES     8
+#define VERIFY_TRIES_ALL 32 /* for all signatures of a message */
 
-/* Everything a try needs, and what the reply says of the key. */
+/* Everything a try of one signature needs, and what the reply says of the key.
+ */
 struct tries {
 	struct front *f;
 	const struct jws *jws;
-	size_t count;
+	struct slice input;
+	size_t count, most;
 	struct slice kid; /* of the key that verified it */
-	struct buf *jwk;
+	size_t jwk_at, jwk_len;
+	struct buf *jwk; /* those of all signatures */
+};
+
+/* Where the keys come from. */
+struct source_of_keys {
+	const struct search *node;
+	const struct jwks *set; /* NULL: the node's */
+};
+
+/* What came of one signature. */
+struct verdict {
+	enum vh_err err;
+	struct slice kid;
+	size_t jwk_at, jwk_len;
 };
 
 static bool
@@ -24,7 +42,7 @@ try_pkey(struct tries *t, EVP_PKEY *pkey)
 {
 	t->count++;
 	return verify_signature(t->f->verifier, pkey, t->jws->alg,
-		   t->jws->input, t->jws->signature) == VH_OK;
+		   t->input, t->jws->signature) == VH_OK;
 }
 
 static enum vh_err
@@ -66,7 +84,7 @@ verify_by_node(struct tries *t, const struct search *q)
 		return try_dkey(t, key) ? VH_OK : VH_EVERIFY;
 	}
 	while (
-	    t->count < VERIFY_TRIES && (key = search_next(q, alg, &i)) != NULL)
+	    t->count < t->most && (key = search_next(q, alg, &i)) != NULL)
 		if (try_dkey(t, key))
 			return VH_OK;
 	return t->count == 0 ? no_key(t, q->s) : VH_EVERIFY;
@@ -130,58 +148,164 @@ verify_by_set(struct tries *t, const struct jwks *set, const struct selector *s)
 	return t->count == 0 ? no_key(t, s) : VH_EVERIFY;
 }
 
-/* -------------------------------------------------------------------------- */
+/* --- all signatures ------------------------------------------------------ */
 
 static enum vh_err
-reply(struct front *f, const struct request *q, const struct tries *t)
+check_alg(const struct front *f, const struct selector *s,
+    const struct jws *jws)
 {
-	struct reply r;
-
-	TRY(buf_end(t->jwk));
-	struct buf *b = reply_open(f, &r, &q->to);
-
-	frame_put(b, VH_F_DATA, t->jws->payload);
-	frame_put(b, VH_F_KID, t->kid);
-	frame_put_text(b, VH_F_ALG, t->jws->alg->name);
-	frame_put(b, VH_F_HEADER, t->jws->header);
-	frame_put(b, VH_F_JWK, buf_slice(t->jwk));
-	reply_close(f, &r);
-	return VH_OK;
+	TRY(jws->err);
+	if (selector_takes(s, jws->alg))
+		return VH_OK;
+	buf_format(f->why, "the token's alg is %s", jws->alg->name);
+	return VH_EALG;
 }
 
 static enum vh_err
-check(const struct front *f, const struct selector *s, const struct jws *jws)
+judge_one(struct tries *t, const struct source_of_keys *from)
 {
-	if (!selector_takes(s, jws->alg)) {
-		buf_format(f->why, "the token's alg is %s", jws->alg->name);
-		return VH_EALG;
+	const struct selector *s = from->node->s;
+
+	TRY(check_alg(t->f, s, t->jws));
+	/* Out of tries: nobody can say. */
+	if (t->most == 0)
+		return VH_ETOOBIG;
+	t->jwk_at = buf_slice(t->jwk).len;
+	if (from->set != NULL)
+		TRY(verify_by_set(t, from->set, s));
+	else
+		TRY(verify_by_node(t, from->node));
+	t->jwk_len = t->jwk->len - t->jwk_at;
+	return buf_end(t->jwk);
+}
+
+static void
+judge(struct front *f, struct jws_set *set, const struct source_of_keys *from,
+    struct buf *jwk, struct verdict out[static FORM_PARTIES])
+{
+	size_t left = VERIFY_TRIES_ALL;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct tries t = { .f = f,
+			.jws = set->at[i],
+			.input = jws_set_input(set, i),
+			.most = left < VERIFY_TRIES ? left : VERIFY_TRIES,
+			.jwk = jwk };
+
+		out[i].err = judge_one(&t, from);
+		out[i].kid = t.kid.len > 0 ? t.kid : t.jws->kid;
+		out[i].jwk_at = t.jwk_at;
+		out[i].jwk_len = t.jwk_len;
+		left -= t.count;
+		/* Of several, the outcomes tell. */
+		if (set->count > 1)
+			buf_clear(f->why);
 	}
-	return jws->payload.len > f->settings->payload ? VH_ETOOBIG : VH_OK;
+}
+
+static enum vh_err
+refuse_all(const struct jws_set *set, const struct verdict *v, struct buf *why)
+{
+	enum vh_err err = v[0].err;
+
+	for (size_t i = 1; i < set->count; i++)
+		if (v[i].err == VH_EVERIFY)
+			err = VH_EVERIFY;
+	buf_format(why, "none of %zu signatures is valid; the first: %s",
+	    set->count, err_text(v[0].err));
+	return err;
+}
+
+static enum vh_err
+refuse_one(size_t i, const struct verdict *v, struct buf *why)
+{
+	buf_format(why, "signature %zu, ", i + 1);
+	return why_name(why, VH_EVERIFY, "kid ", v[i].kid,
+	    v[i].err == VH_EVERIFY ? ", is not valid" : ", cannot be judged");
+}
+
+/* Whether what came of them is enough; *first is a valid one. */
+static enum vh_err
+conclude(const struct jws_set *set, const struct verdict *v, bool all,
+    size_t *first, struct buf *why)
+{
+	*first = 0;
+	if (set->count == 1)
+		return v[0].err;
+	while (*first < set->count && v[*first].err != VH_OK)
+		(*first)++;
+	if (*first == set->count)
+		return refuse_all(set, v, why);
+	for (size_t i = 0; all && i < set->count; i++)
+		if (v[i].err != VH_OK)
+			return refuse_one(i, v, why);
+	return VH_OK;
+}
+
+/* --- the reply ------------------------------------------------------------ */
+
+static void
+put_signature(struct buf *b, const struct jws *jws, const struct verdict *v,
+    const struct buf *jwk)
+{
+	frame_put(b, VH_F_KID, v->kid);
+	if (jws->alg != NULL)
+		frame_put_text(b, VH_F_ALG, jws->alg->name);
+	frame_put(b, VH_F_HEADER, jws->header);
+	if (jws->unprotected.len > 0)
+		frame_put(b, VH_F_UNPROTECTED, jws->unprotected);
+	if (v->err == VH_OK)
+		frame_put(b, VH_F_JWK,
+		    slice_of(jwk->p + v->jwk_at, v->jwk_len));
+}
+
+static enum vh_err
+reply(struct front *f, const struct request *q, const struct jws_set *set,
+    const struct verdict *v, size_t first, const struct buf *jwk)
+{
+	struct reply r;
+	struct buf *b = reply_open(f, &r, &q->to);
+
+	frame_put(b, VH_F_DATA, set->payload);
+	put_signature(b, set->at[first], &v[first], jwk);
+	for (size_t i = 0; set->json && i < set->count; i++) {
+		size_t nest = frame_nest(b, VH_F_PARTY);
+
+		frame_put_u32(b, VH_F_OUTCOME, v[i].err);
+		put_signature(b, set->at[i], &v[i], jwk);
+		frame_nest_close(b, nest);
+	}
+	reply_close(f, &r);
+	return VH_OK;
 }
 
 enum vh_err
 verify_begin(struct front *f, struct request *q)
 {
-	AUTO(jws_free) struct jws *jws = NULL;
-	AUTO(jwks_free) struct jwks *set = NULL;
-	AUTO(buf_free) struct buf *jwk = buf_new(field_row(VH_F_JWK)->max);
+	AUTO(jws_set_free) struct jws_set *set = NULL;
+	AUTO(jwks_free) struct jwks *keys = NULL;
+	AUTO(buf_free)
+	struct buf *jwk = buf_new(FORM_PARTIES * field_row(VH_F_JWK)->max);
 	const struct fields *in = &q->frame.f;
+	struct verdict v[FORM_PARTIES];
 	struct selector s;
+	size_t first;
 
 	TRY(selector_parse(in, &s, f->why));
-	TRY(jws_parse(in->at[VH_F_TOKEN], &jws, f->why));
-	TRY(check(f, &s, jws));
-	struct tries t = { .f = f, .jws = jws, .jwk = jwk };
+	TRY(jws_set_parse(in->at[VH_F_TOKEN],
+	    fields_have(in, VH_F_DATA) ? &in->at[VH_F_DATA] : NULL, &set,
+	    f->why));
+	if (set->payload.len > f->settings->payload)
+		return VH_ETOOBIG;
+	if (fields_have(in, VH_F_JWKS))
+		TRY(jwks_parse(in->at[VH_F_JWKS], &keys, f->why));
 	const struct search search = { .d = front_listed(f),
 		.s = &s,
 		.asker = &q->asker,
 		.purpose = FOR_VERIFY };
+	const struct source_of_keys from = { &search, keys };
 
-	if (fields_have(in, VH_F_JWKS)) {
-		TRY(jwks_parse(in->at[VH_F_JWKS], &set, f->why));
-		TRY(verify_by_set(&t, set, &s));
-	} else {
-		TRY(verify_by_node(&t, &search));
-	}
-	return reply(f, q, &t);
+	judge(f, set, &from, jwk, v);
+	TRY(conclude(set, v, fields_u32(in, VH_F_ALL) != 0, &first, f->why));
+	return reply(f, q, set, v, first, jwk);
 }

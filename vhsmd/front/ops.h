@@ -19,6 +19,10 @@ enum vh_err decrypt_begin(struct front *f, struct request *q);
 enum vh_err decrypt_answer(struct front *f, struct pending *p,
     const struct frame *vault, bool *again);
 
+struct jwe;
+/* Appends what the reply to DECRYPT says of the token beside its plaintext. */
+void jwe_put_shown(struct buf *b, const struct jwe *jwe);
+
 enum vh_err verify_begin(struct front *f, struct request *q);
 
 enum vh_err encrypt_begin(struct front *f, struct request *q);

@@ -97,6 +97,8 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->body_at = 0;
 	p->has_body = false;
 	p->forward = NULL;
+	p->group = NULL;
+	p->detached = p->whole_token = p->zip = false;
 	p->live = true;
 	if (t->used == 0 || deadline.ns < t->soonest.ns)
 		t->soonest = deadline;
@@ -152,6 +154,12 @@ struct pending *
 pendings_first(const struct pendings *t)
 {
 	return t->live;
+}
+
+struct pending *
+pendings_last(const struct pendings *t)
+{
+	return t->live == NULL ? NULL : t->live->prev;
 }
 
 size_t

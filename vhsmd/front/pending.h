@@ -9,31 +9,31 @@
 #include "front/quota.h"
 
 #define PENDING_MAX   (1u << 20)
-#define PENDING_TRIES 8 /* keys tried for a JWE without kid */
+#define PENDING_TRIES 8 /* keys tried for one JWE */
 #define RID_SIZE      32
 
 struct batch;
 struct conn;
 struct forward;
+struct group;
+struct pending;
 
-/* Where an answer goes: to a connection, or through peer to a caller of another
- * node; nowhere when who asked is gone, or front itself asks. */
+/* Where an answer goes: to a connection, through peer to a caller of another
+ * node, or to the request that this one is a part of; nowhere when who asked is
+ * gone, or front itself asks. */
 struct origin {
 	struct conn *conn;
 	struct batch *batch; /* it came in; or NULL */
 	struct node *relay;  /* the other node */
 	uint64_t relay_id;   /* of peer's request */
+	struct pending *whole; /* front/group.h */
+	bool is_part;          /* even when whole is gone */
+	uint32_t part;
 	uint16_t op;
 	uint32_t sp_id;
 	uint64_t id;
 	char rid[RID_SIZE + 1]; /* its id in the logs of both nodes, or "" */
 };
-
-static inline bool
-origin_waits(const struct origin *to)
-{
-	return to->conn != NULL || to->relay != NULL;
-}
 
 struct pending {
 	struct origin to;
@@ -45,12 +45,17 @@ struct pending {
 	const struct alg *alg;
 	const struct dkey
 	    *tries[PENDING_TRIES]; /* DECRYPT: keys that may fit */
+	uint8_t recipient[PENDING_TRIES]; /* of the token, for each of them */
 	size_t try_count, tried;
 	struct buf *kept; /* what the answer will need again; empty at first */
+	bool detached;    /* SIGN: the token comes without its payload */
+	bool whole_token; /* DECRYPT: kept has it, else its header alone */
+	bool zip;         /* DECRYPT: what is decrypted is to be unpacked */
 	/* From here on kept has the request's own fields, for other nodes. */
 	size_t body_at;
 	bool has_body;
 	struct forward *forward; /* while other nodes are asked */
+	struct group *group;     /* of the requests that it is made of */
 	/* The table's own: */
 	uint32_t generation;
 	bool live;
@@ -58,6 +63,19 @@ struct pending {
 	struct pending *prev, *next;
 	struct pending *conn_prev, *conn_next;
 };
+
+/* The connection of who asks; NULL when it is gone, or at another node. */
+static inline struct conn *
+origin_conn(const struct origin *to)
+{
+	return to->whole != NULL ? to->whole->to.conn : to->conn;
+}
+
+static inline bool
+origin_waits(const struct origin *to)
+{
+	return origin_conn(to) != NULL || to->relay != NULL;
+}
 
 struct pendings;
 
@@ -83,6 +101,8 @@ size_t pendings_count(const struct pendings *t);
 size_t pendings_left(const struct pendings *t);
 /* Oldest first; NULL past the newest. */
 struct pending *pendings_first(const struct pendings *t);
+/* The newest, or NULL. */
+struct pending *pendings_last(const struct pendings *t);
 
 /* Bytes of memory in `kept` buffers, as of the last pending_weigh of each. */
 size_t pendings_weight(const struct pendings *t);

@@ -40,6 +40,7 @@ run(struct front *f, const struct frame *m, struct node *from)
 		.op = q.frame.op,
 		.id = q.frame.id };
 	copy_rid(q.to.rid, m->f.at[VH_F_RID]);
+	q.several = false;
 	q.frame.deadline_ms = m->deadline_ms;
 	q.asker = (struct asker){ .policy = f->policy,
 		.node = slice_text(from->name),

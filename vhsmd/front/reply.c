@@ -1,19 +1,30 @@
 #include "front/reply.h"
 
 #include "front/batch.h"
+#include "front/group.h"
+
+static struct buf *
+buf_of(struct front *f, const struct origin *to)
+{
+	if (to->whole != NULL)
+		return group_buf(to);
+	if (to->batch != NULL)
+		return batch_answers(to->batch);
+	return to->conn != NULL ? to->conn->out : link_out(f->peer.link);
+}
 
 static struct buf *
 open_with(struct front *f, struct reply *r, const struct origin *to,
     enum vh_err err)
 {
-	struct buf *b = to->batch != NULL  ? batch_answers(to->batch)
-			: to->conn != NULL ? to->conn->out
-					   : link_out(f->peer.link);
+	struct buf *b = buf_of(f, to);
 
 	r->to = to;
 	r->b = b;
-	r->outer = b->len;
-	if (to->batch != NULL) {
+	r->outer = buf_slice(b).len;
+	if (to->whole != NULL) {
+		buf_clear(b);
+	} else if (to->batch != NULL) {
 		r->nest = frame_nest(b, VH_F_ITEM);
 	} else if (to->conn != NULL) {
 		/* The size is known at the end only. */
@@ -46,6 +57,10 @@ reply_close(struct front *f, struct reply *r)
 {
 	struct buf *b = r->b;
 
+	if (r->to->whole != NULL) {
+		frame_close(b, r->frame);
+		return;
+	}
 	if (r->to->batch != NULL) {
 		frame_close(b, r->frame);
 		frame_nest_close(b, r->nest);

@@ -1,5 +1,6 @@
-/* Answers, written straight into the buffer of a connection, or of the link to
- * peer when another node's caller asked. */
+/* Answers, written straight into the buffer of a connection, of the link to
+ * peer when another node's caller asked, or of the request they are a part of.
+ */
 #ifndef FRONT_REPLY_H
 #define FRONT_REPLY_H
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "front/batch.h"
+#include "front/group.h"
 #include "front/ops.h"
 #include "front/relay.h"
 
@@ -69,7 +70,7 @@ note_end(struct front *f, const struct origin *to, enum vh_err err,
 {
 	size_t row = shared_op_row(to->op);
 
-	if (to->op == VH_OP_VSTATS)
+	if (to->op == VH_OP_VSTATS || to->is_part)
 		return;
 	if (to->relay != NULL) {
 		note_relayed(f, to, err);
@@ -112,10 +113,11 @@ check_state(const struct front *f, const struct op *op)
 static enum vh_err
 check_op(const struct request *q)
 {
-	bool local = q->to.conn != NULL;
+	const struct conn *c = origin_conn(&q->to);
+	bool local = c != NULL;
 	uint16_t op = q->frame.op;
 
-	TRY(frame_check(&q->frame, local ? q->to.conn->who : VH_WHO_CALLER));
+	TRY(frame_check(&q->frame, local ? c->who : VH_WHO_CALLER));
 	if (op >= ARRAY_LEN(ops) || ops[op].begin == NULL)
 		return VH_EOP;
 	if (q->to.batch != NULL && !ops[op].packs)
@@ -181,6 +183,16 @@ request_run(struct front *f, struct request *q, enum vh_err err)
 		reply_error(f, &q->to, err, buf_slice(f->why));
 }
 
+enum vh_err
+request_run_part(struct front *f, struct request *q, struct pending **out)
+{
+	TRY(check_op(q));
+	TRY(check_state(f, &ops[q->frame.op]));
+	TRY(ops[q->frame.op].begin(f, q));
+	*out = pendings_last(f->pendings);
+	return VH_OK;
+}
+
 void
 request_take(struct front *f, struct conn *c, struct slice message, bool cut)
 {
@@ -190,6 +202,7 @@ request_take(struct front *f, struct conn *c, struct slice message, bool cut)
 	q.to = (struct origin){ .conn = c };
 	q.frame.op = 0;
 	q.frame.id = 0;
+	q.several = false;
 	buf_clear(f->why);
 	if (sp_parse(message, &q.to.sp_id, &body) != VH_OK) {
 		conn_close(f, c, COUNT_MALFORMED, "malformed");
@@ -216,13 +229,25 @@ request_asker(const struct front *f, const struct conn *c)
 /* The place of a caller's request counts against its uid; false: it has all it
  * may have. */
 static bool
-take_share(struct front *f, struct pending *p, struct conn *c)
+take_quota(struct front *f, struct pending *p, struct conn *c)
 {
-	if (c->who == VH_WHO_CALLER) {
-		if (!quota_take(f->quotas, c->quota))
-			return false;
-		p->quota = c->quota;
-	}
+	if (c->who != VH_WHO_CALLER)
+		return true;
+	if (!quota_take(f->quotas, c->quota))
+		return false;
+	p->quota = c->quota;
+	return true;
+}
+
+static bool
+take_share(struct front *f, struct pending *p, const struct request *q)
+{
+	struct conn *c = q->to.conn;
+
+	if (c == NULL)
+		return take_quota(f, p, origin_conn(&q->to));
+	if (!q->several && !take_quota(f, p, c))
+		return false;
 	DL_APPEND2(c->pendings, p, conn_prev, conn_next);
 	c->in_flight++;
 	return true;
@@ -266,8 +291,8 @@ request_pend(struct front *f, const struct request *q)
 
 	if (p == NULL)
 		return NULL;
-	if (q->to.conn != NULL ? !take_share(f, p, q->to.conn)
-			       : !take_relayed(f, p, q->to.relay)) {
+	if (q->to.relay == NULL ? !take_share(f, p, q)
+				: !take_relayed(f, p, q->to.relay)) {
 		pending_end(f->pendings, p);
 		return NULL;
 	}
@@ -296,6 +321,8 @@ request_drop(struct front *f, struct pending *p)
 
 	if (p->forward != NULL)
 		forward_end(f, p);
+	group_free(p->group);
+	p->group = NULL;
 	if (c != NULL) {
 		DL_DELETE2(c->pendings, p, conn_prev, conn_next);
 		c->in_flight--;
@@ -327,6 +354,8 @@ request_finish(struct front *f, struct pending *p, enum vh_err err)
 		reply_error(f, &to, err, buf_slice(f->why));
 	batch_end(to.batch);
 	node_end(f->nodes, from);
+	if (to.is_part)
+		group_part_ended(f, &to, err);
 }
 
 void

@@ -14,6 +14,7 @@ struct request {
 	struct mono_ns deadline;
 	struct frame frame;
 	struct asker asker;
+	bool several; /* its parts take its share of the uid's places */
 };
 
 /* Whether a whole SP message asks for work that takes the loop long. */
@@ -56,6 +57,11 @@ void request_drop(struct front *f, struct pending *p);
 /* Ends what waits, with a reply that was made already or, for an error, with
  * that; f->why may hold a line. */
 void request_finish(struct front *f, struct pending *p, enum vh_err err);
+
+/* Begins a part of another request: to, deadline, frame and asker are set.  On
+ * VH_OK *out is its place; it ends by group_part_ended. */
+enum vh_err request_run_part(struct front *f, struct request *q,
+    struct pending **out);
 
 /* The caller of a connection. */
 struct asker request_asker(const struct front *f, const struct conn *c);

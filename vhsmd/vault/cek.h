@@ -22,8 +22,11 @@ void parcel_free(struct parcel *p);
 AUTO_FREE(struct parcel, parcel_free)
 
 /* Makes one for the holder of to, whose public numbers are pub; a->alg fits.
- * VH_EKEY when to gives no shared secret, VH_ENOMEM, VH_EINTERNAL. */
+ * given: a CEK that others get as well, in place of a new one, for an alg that
+ * wraps keys; or NULL.  VH_EKEY when to gives no shared secret, VH_EALG for a
+ * given CEK and an alg that cannot carry it, VH_ENOMEM, VH_EINTERNAL. */
 enum vh_err cek_wrap(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
-    const struct agreement *a, struct parcel **out);
+    const struct agreement *a, const struct secret *given,
+    struct parcel **out);
 
 #endif

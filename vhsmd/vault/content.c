@@ -5,9 +5,22 @@
 #include <openssl/err.h>
 #include <sodium.h>
 
+#include "wire/b64.h"
+
 #define BLOCK 16 /* AES */
 
 static const uint8_t zeros[EVP_MAX_MD_SIZE];
+
+enum vh_err
+content_put_aad(struct buf *b, struct slice protected, struct slice aad)
+{
+	buf_put(b, protected);
+	if (aad.len > 0) {
+		buf_put_u8(b, '.');
+		b64_put(b, aad);
+	}
+	return buf_end(b);
+}
 
 size_t
 content_size(const struct enc *enc, size_t n)

@@ -7,6 +7,7 @@
 
 #define CONTENT_IV_MAX  16
 #define CONTENT_TAG_MAX 32
+#define CONTENT_AAD_MAX (4u << 16) /* a header and, encoded, a field AAD */
 
 /* One message's key and parameters; cek has the size that enc says. */
 struct content {
@@ -14,6 +15,12 @@ struct content {
 	const struct secret *cek;
 	struct slice iv, aad;
 };
+
+/* Appends what a JWE authenticates beside its ciphertext (RFC 7516, 5.1, step
+ * 14): the protected header as it stands in the token, and aad, if any, encoded
+ * behind a dot.  VH_ETOOBIG, VH_ENOMEM. */
+enum vh_err content_put_aad(struct buf *b, struct slice protected,
+    struct slice aad);
 
 /* Bytes of the ciphertext of n bytes. */
 size_t content_size(const struct enc *enc, size_t n);

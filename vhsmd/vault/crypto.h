@@ -27,7 +27,8 @@ enum vh_err op_sign(struct crypto *c, const struct store *s,
  * after those checks is VH_EDECRYPT at one cost (design, invariant 6). */
 enum vh_err op_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
-/* VENCRYPT: encrypts DATA for the public key of KID or of the PUB fields.
+/* VENCRYPT: encrypts DATA for the public key of KID or of the PUB fields; AAD
+ * is authenticated with it, as VDECRYPT's is.
  * HEADER is the protected header as a JSON object, to which epk is added when
  * the algorithm makes one; answers PROTECTED, ENCRYPTED_KEY (when not empty),
  * IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG, VH_EKEY, VH_EHEADER; VH_EFIELD
@@ -39,6 +40,14 @@ enum vh_err op_encrypt(struct crypto *c, const struct store *s,
 /* SHA-256 of parts, one behind the other.  VH_EINTERNAL. */
 enum vh_err crypto_digest(struct crypto *c, const struct slice *parts,
     size_t count, uint8_t out[static 32]);
+
+/* VSEAL: encrypts DATA once for all recipients, a PARTY each with ALG_ID and
+ * KID or PUB, APU, APV.  PROTECTED is the protected header, encoded; answers a
+ * PARTY for each in their order, with ENCRYPTED_KEY and, as epk, PUB where the
+ * algorithm makes one, then IV, CIPHERTEXT, TAG.  VH_EALG also for an algorithm
+ * that wraps no key; else as VENCRYPT; VH_ETOOBIG past VH_PARTIES. */
+enum vh_err op_seal(struct crypto *c, const struct store *s,
+    const struct frame *q, struct buf *answer);
 
 /* One use of the private key and its check with the public one, for every
  * algorithm the key may run.  VH_EKEY, and why says which failed. */

@@ -6,6 +6,7 @@ op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
     struct buf *answer)
 {
 	AUTO(secret_free) struct secret *cek = NULL;
+	AUTO(buf_free) struct buf *aad = buf_new(CONTENT_AAD_MAX);
 	const struct slice *at = q->f.at;
 	struct agreement a = { .enc = enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)),
 		.apu = at[VH_F_APU],
@@ -25,7 +26,8 @@ op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 
 	TRY(buf_end(answer));
 	TRY(cek_unwrap(c, key, &a, &q->f, &cek));
-	struct content m = { a.enc, cek, at[VH_F_IV], at[VH_F_PROTECTED] };
+	TRY(content_put_aad(aad, at[VH_F_PROTECTED], at[VH_F_AAD]));
+	struct content m = { a.enc, cek, at[VH_F_IV], buf_slice(aad) };
 
 	TRY(content_open(c, &m, ciphertext, at[VH_F_TAG], to, &len));
 	buf_trim(answer, answer->len - (ciphertext.len - len));

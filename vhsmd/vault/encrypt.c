@@ -105,7 +105,7 @@ is_object(struct slice text)
 
 static enum vh_err
 put_content(struct crypto *c, struct content *m, struct slice plain,
-    size_t aad_at, struct buf *answer)
+    struct buf *answer)
 {
 	uint8_t iv[CONTENT_IV_MAX], tag[CONTENT_TAG_MAX];
 	size_t size = content_size(m->enc, plain.len);
@@ -118,7 +118,6 @@ put_content(struct crypto *c, struct content *m, struct slice plain,
 	uint8_t *to = buf_extend(answer, size);
 
 	TRY(buf_end(answer));
-	m->aad.p = answer->p + aad_at; /* the buffer may have moved */
 	TRY(content_seal(c, m, plain, to, tag));
 	frame_put(answer, VH_F_TAG, slice_of(tag, m->enc->tag));
 	return buf_end(answer);
@@ -130,24 +129,87 @@ op_encrypt(struct crypto *c, const struct store *s, const struct frame *q,
 {
 	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
 	AUTO(parcel_free) struct parcel *p = NULL;
+	AUTO(buf_free) struct buf *aad = buf_new(CONTENT_AAD_MAX);
 	const struct slice *at = q->f.at;
 	struct agreement a = { .enc = enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)),
 		.apu = at[VH_F_APU],
 		.apv = at[VH_F_APV] };
 	struct pub pub;
-	size_t aad_at;
+	size_t head_at, head_len;
 
 	TRY(recipient(s, q, &a.alg, &pkey, &pub));
 	if (a.enc == NULL)
 		return VH_EALG;
 	if (!is_object(at[VH_F_HEADER]))
 		return VH_EHEADER;
-	TRY(cek_wrap(c, pkey, &pub, &a, &p));
+	TRY(cek_wrap(c, pkey, &pub, &a, NULL, &p));
 	struct content m = { .enc = a.enc, .cek = p->cek };
 
-	TRY(put_protected(answer, at[VH_F_HEADER], &p->epk, &aad_at,
-	    &m.aad.len));
+	TRY(put_protected(answer, at[VH_F_HEADER], &p->epk, &head_at,
+	    &head_len));
+	TRY(content_put_aad(aad, slice_of(answer->p + head_at, head_len),
+	    at[VH_F_AAD]));
+	m.aad = buf_slice(aad);
 	if (p->encrypted->len > 0)
 		frame_put(answer, VH_F_ENCRYPTED_KEY, buf_slice(p->encrypted));
-	return put_content(c, &m, at[VH_F_DATA], aad_at, answer);
+	return put_content(c, &m, at[VH_F_DATA], answer);
+}
+
+/* --- several recipients ----------------------------------------------------
+ */
+
+/* Appends PARTY: how the CEK travels to the recipient that body describes. */
+static enum vh_err
+put_parcel(struct crypto *c, const struct store *s, struct slice body,
+    struct agreement *a, const struct secret *cek, struct buf *answer)
+{
+	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	AUTO(parcel_free) struct parcel *p = NULL;
+	struct frame one = { .op = VH_OP_VSEAL };
+	struct pub pub;
+
+	TRY(fields_parse(body, &one.f));
+	a->apu = one.f.at[VH_F_APU];
+	a->apv = one.f.at[VH_F_APV];
+	TRY(recipient(s, &one, &a->alg, &pkey, &pub));
+	TRY(cek_wrap(c, pkey, &pub, a, cek, &p));
+	size_t nest = frame_nest(answer, VH_F_PARTY);
+
+	frame_put(answer, VH_F_ENCRYPTED_KEY, buf_slice(p->encrypted));
+	if (p->epk.kty != 0)
+		pub_put_fields(answer, &p->epk);
+	frame_nest_close(answer, nest);
+	return buf_end(answer);
+}
+
+enum vh_err
+op_seal(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	AUTO(secret_free) struct secret *cek = NULL;
+	AUTO(buf_free) struct buf *aad = buf_new(CONTENT_AAD_MAX);
+	struct agreement a = { .enc =
+				   enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)) };
+	struct slice rest = q->f.body, value;
+	size_t count = 0;
+	unsigned tag;
+
+	if (a.enc == NULL)
+		return VH_EALG;
+	cek = secret_new(a.enc->cek);
+	if (cek == NULL)
+		return VH_ENOMEM;
+	if (RAND_priv_bytes(secret_rw(cek), (int)a.enc->cek) != 1)
+		return VH_EINTERNAL;
+	while (fields_next(&rest, &tag, &value)) {
+		if (tag != VH_F_PARTY)
+			continue;
+		if (++count > VH_PARTIES)
+			return VH_ETOOBIG;
+		TRY(put_parcel(c, s, value, &a, cek, answer));
+	}
+	TRY(content_put_aad(aad, q->f.at[VH_F_PROTECTED], q->f.at[VH_F_AAD]));
+	struct content m = { .enc = a.enc, .cek = cek, .aad = buf_slice(aad) };
+
+	return put_content(c, &m, q->f.at[VH_F_DATA], answer);
 }

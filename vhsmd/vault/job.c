@@ -14,6 +14,7 @@ static const struct {
 	{ VH_OP_VSIGN, op_sign },
 	{ VH_OP_VDECRYPT, op_decrypt },
 	{ VH_OP_VENCRYPT, op_encrypt },
+	{ VH_OP_VSEAL, op_seal },
 };
 
 /* What the node says as a node. */

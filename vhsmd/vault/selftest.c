@@ -131,7 +131,7 @@ test_decrypt(struct crypto *c, const struct key *key, const struct alg *alg,
 	struct agreement a = { .alg = alg, .enc = enc_by_id(VH_ENC_A128GCM) };
 	uint8_t kty[4] = { 0 }, crv[4] = { 0 };
 
-	TRY(cek_wrap(c, pub, &key->pub, &a, &p));
+	TRY(cek_wrap(c, pub, &key->pub, &a, NULL, &p));
 	struct fields f = fields_of(p);
 
 	kty[3] = (uint8_t)p->epk.kty;

@@ -149,6 +149,7 @@ static const struct {
 	{ VH_OP_VRECORD, LANE_NORMAL },
 	{ VH_OP_VHELLO, LANE_FAST },
 	{ VH_OP_VREVOKE, LANE_FAST },
+	{ VH_OP_VSEAL, LANE_NORMAL }, /* public keys of any kind */
 };
 
 static enum lane

@@ -34,9 +34,17 @@ parcel_new(size_t cek)
 	return TAKE(p);
 }
 
+/* Fills it anew, or with the one that is there already. */
 static enum vh_err
-draw_cek(struct parcel *p)
+draw_cek(struct parcel *p, const struct secret *given)
 {
+	if (given != NULL && secret_len(given) != secret_len(p->cek))
+		return VH_EINTERNAL;
+	if (given != NULL) {
+		memcpy(secret_rw(p->cek), secret_ro(given).p,
+		    secret_len(given));
+		return VH_OK;
+	}
 	return RAND_priv_bytes(secret_rw(p->cek), (int)secret_len(p->cek)) == 1
 		   ? VH_OK
 		   : VH_EINTERNAL;
@@ -44,7 +52,7 @@ draw_cek(struct parcel *p)
 
 static enum vh_err
 wrap_oaep(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
-    const struct agreement *a, struct parcel *p)
+    const struct agreement *a, const struct secret *given, struct parcel *p)
 {
 	AUTO(pkey_ctx_free)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, to, NULL);
@@ -53,7 +61,7 @@ wrap_oaep(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
 	size_t len = pub->n.len;
 
 	TRY(buf_end(p->encrypted));
-	TRY(draw_cek(p));
+	TRY(draw_cek(p, given));
 	if (ctx == NULL || EVP_PKEY_encrypt_init(ctx) <= 0 ||
 	    !crypto_set_oaep(ctx, c, a->alg) ||
 	    EVP_PKEY_encrypt(ctx, out, &len, cek.p, cek.len) <= 0 ||
@@ -96,18 +104,18 @@ shared_secret(EVP_PKEY *to, size_t size, struct parcel *p, struct secret **out)
 
 static enum vh_err
 wrap_agreed(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
-    const struct agreement *a, struct parcel *p)
+    const struct agreement *a, const struct secret *given, struct parcel *p)
 {
 	AUTO(secret_free) struct secret *z = NULL;
 	AUTO(secret_free) struct secret *kek = NULL;
 
 	TRY(shared_secret(to, crv_by_id(pub->crv)->size, p, &z));
 	if (a->alg->size == 0)
-		return agree_derive(c, a, z, p->cek);
+		return given != NULL ? VH_EALG : agree_derive(c, a, z, p->cek);
 	kek = secret_new(agree_size(a));
 	if (kek == NULL)
 		return VH_ENOMEM;
-	TRY(draw_cek(p));
+	TRY(draw_cek(p, given));
 	TRY(agree_derive(c, a, z, kek));
 	uint8_t *out =
 	    buf_extend(p->encrypted, secret_len(p->cek) + KEK_WRAP_MORE);
@@ -117,14 +125,15 @@ wrap_agreed(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
 }
 
 static enum vh_err (*const wrappers[])(struct crypto *, EVP_PKEY *,
-    const struct pub *, const struct agreement *, struct parcel *) = {
+    const struct pub *, const struct agreement *, const struct secret *,
+    struct parcel *) = {
 	[VH_KIND_OAEP] = wrap_oaep,
 	[VH_KIND_ECDH] = wrap_agreed,
 };
 
 enum vh_err
 cek_wrap(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
-    const struct agreement *a, struct parcel **out)
+    const struct agreement *a, const struct secret *given, struct parcel **out)
 {
 	AUTO(parcel_free) struct parcel *p = parcel_new(a->enc->cek);
 
@@ -132,7 +141,7 @@ cek_wrap(struct crypto *c, EVP_PKEY *to, const struct pub *pub,
 		return VH_ENOMEM;
 	if (a->alg->use != VH_USE_ENC)
 		return VH_EINTERNAL;
-	enum vh_err err = wrappers[a->alg->kind](c, to, pub, a, p);
+	enum vh_err err = wrappers[a->alg->kind](c, to, pub, a, given, p);
 
 	ERR_clear_error();
 	TRY(err);

@@ -86,7 +86,10 @@ static const struct {
 	{ "{\"alg\":\"ES256\",\"enc\":\"A128GCM\"}", 0, VH_EALG,
 	    "does not encrypt" },
 	/* zip, crit */
-	{ OAEP(",\"zip\":\"DEF\""), 256, VH_EHEADER, "\"zip\"" },
+	{ OAEP(",\"zip\":\"DEF\""), 256, VH_OK, NULL },
+	{ OAEP(",\"zip\":\"def\""), 256, VH_EHEADER, "\"zip\"" },
+	{ OAEP(",\"crit\":[\"b64\"],\"b64\":false"), 256, VH_EHEADER,
+	    "extension \"b64\"" },
 	{ OAEP(",\"zip\":null"), 256, VH_EHEADER, "\"zip\"" },
 	{ OAEP(",\"crit\":[]"), 256, VH_EHEADER, "\"crit\": empty" },
 	{ OAEP(",\"crit\":[\"exp\"],\"exp\":1"), 256, VH_EHEADER,
