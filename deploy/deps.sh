@@ -6,8 +6,8 @@ set -eu
 packages="gcc make pkg-config binutils clang clang-format gdb mandoc curl openssl
 libssl-dev libsodium-dev libjansson-dev libmicrohttpd-dev libyaml-dev
 libseccomp-dev uthash-dev libcriterion-dev libnng-dev libmbedtls-dev
-libclang-rt-14-dev zlib1g-dev iproute2 nftables
-python3 python3-pytest python3-jwcrypto"
+libclang-rt-14-dev zlib1g-dev zsh dpkg-dev iproute2 nftables
+python3 python3-pytest python3-jwcrypto python3-yaml"
 # Any Node.js with npm will do; Debian's is taken where there is none.
 command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
 

@@ -53,6 +53,12 @@ verb_by_name(const char *name)
 	return NULL;
 }
 
+bool
+args_takes(const struct verb *verb, enum option_id option)
+{
+	return ((verb->options | ALWAYS) >> option & 1) != 0;
+}
+
 /* Whether name is the group's first word and one more. */
 static bool
 is_in_group(const char *name, const char *group)

@@ -63,6 +63,8 @@ struct args {
 /* Verbs in table order, NULL past the end; by exact name, NULL for none. */
 const struct verb *verb_at(size_t i);
 const struct verb *verb_by_name(const char *name);
+/* Whether a verb takes an option. */
+bool args_takes(const struct verb *verb, enum option_id option);
 /* Whether it is the first word of verbs with two. */
 bool verb_is_group(const char *name);
 

@@ -20,5 +20,6 @@ int verb_cluster_issue(const struct args *a);
 int verb_cluster_revoke(const struct args *a);
 int verb_bench(const struct args *a);
 int verb_help(const struct args *a);
+int verb_completion(const struct args *a);
 
 #endif
