@@ -10,10 +10,20 @@
 /* --- the directory ----------------------------------------------------------
  */
 
+/* A key that is announced and does not sign yet is as good as published to
+ * front; other nodes that have it may sign with it. */
+static enum vh_key_state
+state_for_front(const struct ledger_key *k, bool announced)
+{
+	return announced && k->holder_count == 1 ? VH_KEY_PUBLISHED : k->state;
+}
+
 static void
-put_holders(struct buf *b, const struct ledger_key *k)
+put_holders(struct buf *b, const struct ledger_key *k, const char *but)
 {
 	for (size_t i = 0; i < k->holder_count; i++) {
+		if (but != NULL && strcmp(k->holders[i].node, but) == 0)
+			continue;
 		size_t nest = frame_nest(b, VH_F_HOLDER);
 
 		frame_put_text(b, VH_F_NODE, k->holders[i].node);
@@ -23,8 +33,9 @@ put_holders(struct buf *b, const struct ledger_key *k)
 }
 
 static void
-put_key(struct buf *b, const struct ledger_key *k)
+put_key(const struct peer *p, struct buf *b, const struct ledger_key *k)
 {
+	bool announced = announce_holds(p->announce, k->kid);
 	size_t nest = frame_nest(b, VH_F_KEY);
 
 	frame_put_text(b, VH_F_KID, k->kid);
@@ -35,9 +46,17 @@ put_key(struct buf *b, const struct ledger_key *k)
 		frame_put(b, VH_F_NAME, k->name);
 	if (k->allow.len > 0)
 		frame_put(b, VH_F_ALLOW, k->allow);
-	frame_put_u32(b, VH_F_STATE, k->state);
-	put_holders(b, k);
+	frame_put_u32(b, VH_F_STATE, state_for_front(k, announced));
+	put_holders(b, k,
+	    announced && k->holder_count > 1 ? p->settings->node : NULL);
 	frame_nest_close(b, nest);
+}
+
+/* Of what front is told: the directory, and which own keys sign. */
+static uint64_t
+version_for_front(const struct peer *p)
+{
+	return ledger_version(p->ledger) + p->publishing.changes;
 }
 
 /* One page from INDEX on; SEQ tells front when the list has changed between
@@ -52,17 +71,17 @@ give_keys(struct peer *p, const struct frame *q)
 	size_t start = frame_answer(b, q->op, q->id, VH_OK);
 
 	for (; i < count && buf_slice(b).len - begun < PAGE_BYTES; i++)
-		put_key(b, &keys[i]);
+		put_key(p, b, &keys[i]);
 	if (i < count)
 		frame_put_u32(b, VH_F_INDEX, (uint32_t)i);
-	frame_put_u64(b, VH_F_SEQ, ledger_version(p->ledger));
+	frame_put_u64(b, VH_F_SEQ, version_for_front(p));
 	frame_close(b, start);
 }
 
 void
 front_tell(struct peer *p)
 {
-	uint64_t version = ledger_version(p->ledger);
+	uint64_t version = version_for_front(p);
 
 	if (p->front == NULL || p->told == version)
 		return;

@@ -10,6 +10,7 @@
 
 #include "base/link.h"
 #include "base/settings.h"
+#include "peer/announce.h"
 #include "peer/ledger.h"
 #include "peer/limit.h"
 #include "peer/member.h"
@@ -74,8 +75,10 @@ struct publishing {
 	bool joined;
 	struct mono_ns active_at; /* the keys, when others may know them */
 	bool timed;               /* active_at is set */
-	bool activating;          /* a VACTIVATE is under way */
-	bool active;              /* all keys are */
+	bool activating;          /* a VANNOUNCE or VACTIVATE is under way */
+	bool active;              /* all keys are, or are announced */
+	struct mono_ns save_at;   /* what is announced, again */
+	uint64_t changes;         /* of what front is told of own keys */
 };
 
 /* The state file: save.c. */
@@ -85,7 +88,8 @@ struct saving {
 	bool asked;
 	uint64_t version; /* of the ledger, when it was made */
 	size_t tombstones;
-	struct mono_ns at; /* last */
+	uint64_t own_epoch, own_seq; /* of our record in it */
+	struct mono_ns at;           /* last */
 	bool again;
 };
 
@@ -117,6 +121,7 @@ struct peer {
 	uint64_t ids;
 	struct counts counts;
 	struct publishing publishing;
+	struct announce *announce;
 	struct saving saving;
 	struct pull *pulls;     /* pull.c */
 	bool pull_now;          /* somebody has a newer record */

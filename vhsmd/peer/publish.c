@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "peer/pull.h"
+#include "peer/save.h"
 
-#define RETRY_MS 200 /* after a vault that was busy */
+#define RETRY_MS      200  /* after a vault that was busy */
+#define SAVE_AGAIN_MS 1000 /* what is announced, until it is on the disk */
 
 static void
 record_in(struct peer *p, uint32_t ms)
@@ -16,6 +18,26 @@ record_in(struct peer *p, uint32_t ms)
 
 /* --- the record -------------------------------------------------------------
  */
+
+/* Whether the record shows keys active that do not sign yet. */
+static bool
+is_announced(struct peer *p, const struct verdict *v, const struct fields *f)
+{
+	struct publishing *u = &p->publishing;
+	uint64_t epoch, seq;
+	enum vh_err err =
+	    announce_shown(p->announce, p->now.mono, v->epoch, v->seq, f);
+
+	if (err != VH_OK) {
+		LOG(ERROR, "not-announced", KV_ERR(err));
+		record_in(p, RETRY_MS);
+	}
+	if (!announce_waits(p->announce, &epoch, &seq))
+		return false;
+	u->save_at = p->now.mono;
+	u->changes++;
+	return true;
+}
 
 static void
 take_own(struct peer *p, const struct frame *a)
@@ -36,6 +58,9 @@ take_own(struct peer *p, const struct frame *a)
 	    (struct member_digest){ .epoch = v.epoch, .seq = v.seq });
 	p->live_changed = true;
 	if (v.news)
+		u->active = false;
+	/* What is announced is pushed until it is taken. */
+	if (!is_announced(p, &v, &a->f) && v.news)
 		push_all(p, VH_F_RECORD, token);
 }
 
@@ -85,7 +110,7 @@ ask_record(struct peer *p)
  */
 
 static void
-activated(struct peer *p, const struct pending *w, enum vh_err err,
+announced(struct peer *p, const struct pending *w, enum vh_err err,
     const struct frame *a)
 {
 	struct publishing *u = &p->publishing;
@@ -93,23 +118,23 @@ activated(struct peer *p, const struct pending *w, enum vh_err err,
 
 	u->activating = false;
 	if (err != VH_OK) {
-		LOG(ERROR, "not-activated", KV_ERR(err));
+		LOG(ERROR, "not-announced", KV_ERR(err));
 		return; /* the next tick tries again */
 	}
 	u->active = u->active || all;
-	LOG(NOTICE, "activated", KV("all", all),
-	    KV("active", fields_u32(&a->f, VH_F_COUNT)));
+	LOG(NOTICE, "announced", KV("all", all),
+	    KV("keys", fields_u32(&a->f, VH_F_COUNT)));
 	record_in(p, 0);
 }
 
 /* One key, or (NULL) all. */
 static void
-activate(struct peer *p, const char *kid)
+announce(struct peer *p, const char *kid)
 {
 	struct buf *b;
 	size_t start;
-	struct pending *w = link_ask(p, OF_VAULT, VH_OP_VACTIVATE, PEER_WAIT_MS,
-	    activated, &b, &start);
+	struct pending *w = link_ask(p, OF_VAULT, VH_OP_VANNOUNCE, PEER_WAIT_MS,
+	    announced, &b, &start);
 
 	if (w == NULL)
 		return;
@@ -118,6 +143,112 @@ activate(struct peer *p, const char *kid)
 		frame_put_text(b, VH_F_KID, kid);
 	frame_close(b, start);
 	p->publishing.activating = true;
+}
+
+static void
+activated(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	static const struct fields none = { .present = 0 };
+	struct publishing *u = &p->publishing;
+	uint64_t epoch, seq;
+
+	(void)w;
+	u->activating = false;
+	if (err != VH_OK) {
+		LOG(ERROR, "not-activated", KV_ERR(err));
+		return; /* the next tick tries again */
+	}
+	LOG(NOTICE, "activated", KV("active", fields_u32(&a->f, VH_F_COUNT)));
+	u->changes++;
+	(void)announce_waits(p->announce, &epoch, &seq);
+	/* No kids: this takes memory for none. */
+	(void)announce_shown(p->announce, p->now.mono, epoch, seq, &none);
+}
+
+static void
+activate(struct peer *p, uint64_t epoch, uint64_t seq)
+{
+	struct buf *b;
+	size_t start;
+
+	if (link_ask(p, OF_VAULT, VH_OP_VACTIVATE, PEER_WAIT_MS, activated, &b,
+		&start) == NULL)
+		return;
+	frame_put_u64(b, VH_F_EPOCH, epoch);
+	frame_put_u64(b, VH_F_SEQ, seq);
+	frame_close(b, start);
+	p->publishing.activating = true;
+}
+
+static void
+taken(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	if (err == VH_OK)
+		announce_taken(p->announce, w->node,
+		    fields_u64(&a->f, VH_F_EPOCH), fields_u64(&a->f, VH_F_SEQ));
+}
+
+/* How many other nodes live, and how many of them have what is announced;
+ * pushes it to the others when it is time. */
+static size_t
+look_round(struct peer *p, size_t *acked)
+{
+	bool push = announce_push_is_due(p->announce, p->now.mono);
+	const struct record *r = ledger_current(p->ledger, p->settings->node);
+	struct member_node n;
+	size_t others = 0;
+
+	*acked = 0;
+	for (size_t i = 0; member_at(p->member, i, &n); i++) {
+		bool has = announce_has_taken(p->announce, n.name);
+
+		if (n.self || n.state > MEMBER_SUSPECT)
+			continue;
+		if (n.state == MEMBER_ALIVE) {
+			others++;
+			*acked += has;
+		}
+		if (push && !has && r != NULL)
+			push_record(p, &n, buf_slice(r->token), taken);
+	}
+	return others;
+}
+
+static void
+save_announced(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+
+	if (announce_is_saved(p->announce) || save_is_busy(p) ||
+	    !mono_passed(u->save_at, p->now.mono))
+		return;
+	u->save_at = mono_after_ms(p->now.mono, SAVE_AGAIN_MS);
+	save_tick(p, true);
+}
+
+/* Lets sign what the cluster knows of. */
+static void
+settle_announced(struct peer *p)
+{
+	uint64_t epoch, seq;
+	size_t acked;
+
+	if (!announce_waits(p->announce, &epoch, &seq))
+		return;
+	save_announced(p);
+	size_t others = look_round(p, &acked);
+	enum announce_state state =
+	    announce_look(p->announce, p->now.mono, others, acked);
+
+	if (state == ANNOUNCE_WAITS)
+		return;
+	if (state != ANNOUNCE_SAFE)
+		LOG(NOTICE, "announced-late",
+		    KV("because", announce_state_name(state)),
+		    KV("others", others), KV("acked", acked));
+	activate(p, epoch, seq);
 }
 
 /* Whether another node's record is here, or nobody is to be expected. */
@@ -156,7 +287,7 @@ waiting_key(const struct peer *p, bool *any)
 }
 
 static void
-activate_what_may(struct peer *p)
+announce_what_may(struct peer *p)
 {
 	struct publishing *u = &p->publishing;
 	bool any;
@@ -173,9 +304,9 @@ activate_what_may(struct peer *p)
 	}
 	if (!ledger_has_active(p->ledger) ||
 	    mono_passed(u->active_at, p->now.mono))
-		activate(p, NULL);
+		announce(p, NULL);
 	else if (k != NULL)
-		activate(p, k->kid);
+		announce(p, k->kid);
 }
 
 void
@@ -195,13 +326,16 @@ publish_tick(struct peer *p)
 {
 	struct publishing *u = &p->publishing;
 
-	/* The answer of an activation is not in the record yet. */
-	if (!u->asked && mono_passed(u->record_at, p->now.mono))
+	if (!u->asked && !u->activating &&
+	    mono_passed(u->record_at, p->now.mono))
 		ask_record(p);
 	u->joined = u->joined || has_joined(p);
-	if (u->joined && u->seq > 0 && !u->asked && !u->activating &&
-	    !u->active)
-		activate_what_may(p);
+	if (!u->joined || u->seq == 0 || u->asked || u->activating)
+		return;
+	if (!u->active)
+		announce_what_may(p);
+	if (!u->activating)
+		settle_announced(p);
 }
 
 /* --- hellos -----------------------------------------------------------------

@@ -4,7 +4,9 @@
  * once; else they are published first, and sign publish_before after others
  * could first have fetched them.  A key that is active elsewhere already (the
  * same file loaded again) does not wait.  Whether there is a cluster is known
- * when another node's record is here, or after PUBLISH_JOIN_MS without one. */
+ * when another node's record is here, or after PUBLISH_JOIN_MS without one.
+ *
+ * What is to sign is announced first: peer/announce.h. */
 #ifndef PEER_PUBLISH_H
 #define PEER_PUBLISH_H
 

@@ -332,7 +332,14 @@ push_asked(struct peer *p, uint64_t token, const char *node,
 	AUTO(buf_free) struct buf *b = buf_new(1024);
 
 	take_all(p, node, q);
-	question_close(p, token, b, question_open(p, token, b));
+	const struct record *r = ledger_current(p->ledger, node);
+	size_t start = question_open(p, token, b);
+
+	if (r != NULL) {
+		frame_put_u64(b, VH_F_EPOCH, r->epoch);
+		frame_put_u64(b, VH_F_SEQ, r->seq);
+	}
+	question_close(p, token, b, start);
 }
 
 static void
@@ -343,6 +350,18 @@ pushed(struct peer *p, const struct pending *w, enum vh_err err,
 	(void)w;
 	(void)err; /* whoever missed it pulls it */
 	(void)a;
+}
+
+void
+push_record(struct peer *p, const struct member_node *to, struct slice token,
+    pending_done *done)
+{
+	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
+	size_t start = frame_request(b, VH_OP_NPUSH, 0, PULL_MS);
+
+	frame_put(b, VH_F_RECORD, token);
+	frame_close(b, start);
+	node_ask(p, to->name, to->address, PULL_MS, b, done, 0);
 }
 
 void

@@ -16,6 +16,10 @@ void pull_asked(struct peer *p, uint64_t token, const struct frame *q);
 void push_asked(struct peer *p, uint64_t token, const char *node,
     const struct frame *q);
 
+/* Sends our record to one of them; done gets the answer, whose EPOCH and SEQ
+ * say which record of ours it has. */
+void push_record(struct peer *p, const struct member_node *to,
+    struct slice token, pending_done *done);
 /* Sends a token as field tag to all living members. */
 void push_all(struct peer *p, enum vh_tag tag, struct slice token);
 

@@ -24,13 +24,14 @@ saved(struct peer *p, const struct pending *w, enum vh_err err,
 	struct saving *s = &p->saving;
 
 	(void)w;
-	(void)a;
 	s->asked = false;
 	if (err != VH_OK) {
 		LOG(ERROR, "state-not-saved", KV_ERR(err));
 		s->again = true;
 		end(s);
 	} else if (++s->part >= s->parts) {
+		if (fields_u32(&a->f, VH_F_ON_DISK) == 1)
+			announce_saved(p->announce, s->own_epoch, s->own_seq);
 		end(s);
 	} else {
 		send_part(p);
@@ -66,8 +67,11 @@ static void
 begin(struct peer *p)
 {
 	struct saving *s = &p->saving;
+	const struct record *own = ledger_current(p->ledger, p->settings->node);
 	size_t left_out = 0;
 
+	s->own_epoch = own == NULL ? 0 : own->epoch;
+	s->own_seq = own == NULL ? 0 : own->seq;
 	s->text = buf_new(STATE_MAX);
 	s->again = false;
 	s->at = p->now.mono;

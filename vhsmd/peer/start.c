@@ -117,7 +117,9 @@ start_prepare(struct peer *p)
 	p->names = names_new();
 	p->trust = trust_new();
 	p->verifier = verifier_new();
-	if (p->names == NULL || p->trust == NULL || p->verifier == NULL)
+	p->announce = announce_new();
+	if (p->announce == NULL || p->names == NULL || p->trust == NULL ||
+	    p->verifier == NULL)
 		return VH_ENOMEM;
 	TRY(make_sessions(p));
 	TRY(certs_load(p));
@@ -272,6 +274,7 @@ peer_free(struct peer *p)
 	pull_free(p);
 	gossip_free(p);
 	buf_free(p->saving.text);
+	announce_free(p->announce);
 	net_free(p->net);
 	sessions_free(p->sessions);
 	net_tls_free(p->tls);

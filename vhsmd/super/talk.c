@@ -6,24 +6,31 @@
 
 /* Also after an error, the node goes on: it is peer's to know. */
 static enum vh_err
-take_save(struct super *s, const struct fields *f)
+take_save(struct super *s, const struct fields *f, struct buf *answer)
 {
-	return state_take(s->state, f, clock_mono());
+	struct mono_ns until;
+
+	TRY(state_take(s->state, f, clock_mono()));
+	frame_put_u32(answer, VH_F_ON_DISK, !state_waits(s->state, &until));
+	return VH_OK;
 }
 
 static enum vh_err
-take_names(struct super *s, const struct fields *f)
+take_names(struct super *s, const struct fields *f, struct buf *answer)
 {
+	(void)answer;
 	return seeds_ask(s->seeds, f->at[VH_F_NAMES]);
 }
 
 /* The file it has is full: it gets the next one.  It is not waited for. */
 static enum vh_err
-take_rotate(struct super *s, const struct fields *)
+take_rotate(struct super *s, const struct fields *f, struct buf *answer)
 {
 	AUTO(buf_free) struct buf *b = buf_new(64);
 	AUTO(fd_close) int fd = -1;
 
+	(void)f;
+	(void)answer;
 	if (s->plan->audit == NULL)
 		return VH_EFIELD;
 	TRY(audit_file_next(s->plan->audit, s->plan->config->audit.keep, &fd));
@@ -36,7 +43,8 @@ static const struct {
 	enum proc from;
 	enum vh_who who;
 	enum vh_op op;
-	enum vh_err (*take)(struct super *s, const struct fields *f);
+	enum vh_err (
+	    *take)(struct super *s, const struct fields *f, struct buf *answer);
 } asked[] = {
 	{ PROC_PEER, VH_WHO_PEER, VH_OP_PSAVE, take_save },
 	{ PROC_PEER, VH_WHO_PEER, VH_OP_PRESOLVE, take_names },
@@ -44,9 +52,14 @@ static const struct {
 };
 
 static enum vh_err
-answer(struct link *to, const struct frame *q, enum vh_err err)
+answer(struct link *to, const struct frame *q, enum vh_err err,
+    const struct buf *fields)
 {
-	frame_put_error(link_out(to), q->op, q->id, err, NULL);
+	size_t start = frame_answer(link_out(to), q->op, q->id, err);
+
+	if (err == VH_OK)
+		buf_put(link_out(to), buf_slice(fields));
+	frame_close(link_out(to), start);
 	TRY(link_flush(to));
 	/* A few bytes do not fit: it asks and asks and never listens. */
 	return link_is_blocked(to) ? VH_EBUSY : VH_OK;
@@ -55,11 +68,15 @@ answer(struct link *to, const struct frame *q, enum vh_err err)
 enum vh_err
 talk_attend(struct super *s, enum proc from, const struct frame *q)
 {
+	AUTO(buf_free) struct buf *fields = buf_new(1024);
+
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
 		if (asked[i].from != from || asked[i].op != q->op)
 			continue;
 		TRY(frame_check(q, asked[i].who));
-		return answer(s->child[from].link, q, asked[i].take(s, &q->f));
+		enum vh_err err = asked[i].take(s, &q->f, fields);
+
+		return answer(s->child[from].link, q, err, fields);
 	}
 	return VH_EFORBIDDEN;
 }

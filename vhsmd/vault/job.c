@@ -28,6 +28,7 @@ static const struct {
 	{ VH_OP_VRECORD, op_record },
 	{ VH_OP_VHELLO, op_hello },
 	{ VH_OP_VREVOKE, op_revoke },
+	{ VH_OP_VANNOUNCE, op_announce },
 	{ VH_OP_VACTIVATE, op_activate },
 };
 

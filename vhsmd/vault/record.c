@@ -18,6 +18,10 @@ struct proof {
 	const struct alg *alg; /* NULL: the key does not sign */
 	uint64_t epoch;        /* that text was made for; 0: none yet */
 	struct buf *text;      /* base64url of the signature */
+	/* The way to ACTIVE: the next record shows the key active; the first
+	 * that did (seq 0: none yet). */
+	bool announced;
+	uint64_t shown_epoch, shown_seq;
 };
 
 struct record {
@@ -115,14 +119,15 @@ put_member(struct buf *b, const char *name, const char *text)
 static void
 put_key(struct buf *b, const struct key *key, const struct proof *p)
 {
+	bool active = key->state == VH_KEY_ACTIVE || p->announced;
+
 	buf_format(b, "{\"jwk\":{\"kid\":\"%s\",\"use\":\"%s\"", key->kid,
 	    use_name(key->use));
 	put_member(b, "alg", key->pin == NULL ? NULL : key->pin->name);
 	buf_put_text(b, ",");
 	pub_put_members(b, &key->pub);
 	buf_put_text(b, "}");
-	put_member(b, "state",
-	    key->state == VH_KEY_ACTIVE ? "active" : "published");
+	put_member(b, "state", active ? "active" : "published");
 	put_member(b, "name", key->name);
 	put_member(b, "allow", key->allow);
 	if (p->alg != NULL) {
@@ -258,6 +263,24 @@ move_epoch(struct record *r, uint64_t seen)
 	return VH_OK;
 }
 
+/* What the record of stamp shows, and which of it does not sign yet. */
+static void
+note_shown(struct record *r, const struct stamp *stamp, struct buf *answer)
+{
+	for (size_t i = 0; i < r->keys; i++) {
+		struct proof *p = &r->proofs[i];
+
+		if (!p->announced)
+			continue;
+		if (p->shown_seq == 0) {
+			p->shown_epoch = stamp->epoch;
+			p->shown_seq = stamp->seq;
+		}
+		frame_put_text(answer, VH_F_ANNOUNCED,
+		    store_at(r->store, i)->kid);
+	}
+}
+
 /* Under the lock. */
 static enum vh_err
 make_record(struct record *r, struct crypto *c, uint64_t seen, struct buf *jws,
@@ -273,25 +296,35 @@ make_record(struct record *r, struct crypto *c, uint64_t seen, struct buf *jws,
 	return identity_sign(r->id, c, "vhsm-record", buf_slice(payload), jws);
 }
 
+/* As make_record, with the answer; jws is only where the record is made. */
+static enum vh_err
+answer_record(struct record *r, struct crypto *c, uint64_t seen,
+    struct buf *jws, struct buf *answer)
+{
+	struct stamp stamp;
+
+	TRY(make_record(r, c, seen, jws, &stamp));
+	frame_put(answer, VH_F_RECORD, buf_slice(jws));
+	frame_put_u64(answer, VH_F_EPOCH, stamp.epoch);
+	frame_put_u64(answer, VH_F_SEQ, stamp.seq);
+	note_shown(r, &stamp, answer);
+	return VH_OK;
+}
+
 enum vh_err
 op_record(struct record *r, struct crypto *c, const struct frame *q,
     struct buf *answer)
 {
 	AUTO(buf_free) struct buf *jws = buf_new(VH_RECORD_MAX);
-	struct stamp stamp;
 
 	/* Never wait: proofs may take another worker seconds. */
 	if (pthread_mutex_trylock(&r->lock) != 0)
 		return VH_EBUSY;
 	enum vh_err err =
-	    make_record(r, c, fields_u64(&q->f, VH_F_EPOCH), jws, &stamp);
+	    answer_record(r, c, fields_u64(&q->f, VH_F_EPOCH), jws, answer);
 
 	pthread_mutex_unlock(&r->lock);
-	TRY(err);
-	frame_put(answer, VH_F_RECORD, buf_slice(jws));
-	frame_put_u64(answer, VH_F_EPOCH, stamp.epoch);
-	frame_put_u64(answer, VH_F_SEQ, stamp.seq);
-	return VH_OK;
+	return err;
 }
 
 /* Adds who and when to a payload that is open, and signs it. */
@@ -342,24 +375,69 @@ op_revoke(struct record *r, struct crypto *c, const struct frame *q,
 	return state(r, c, "vhsm-tombstone", payload, VH_F_TOMBSTONE, answer);
 }
 
+/* --- the way to ACTIVE ------------------------------------------------------
+ */
+
 enum vh_err
-op_activate(struct record *r, struct crypto *c, const struct frame *q,
+op_announce(struct record *r, struct crypto *c, const struct frame *q,
     struct buf *answer)
 {
 	struct slice kid = q->f.at[VH_F_KID];
 	bool all = !fields_have(&q->f, VH_F_KID);
-	uint32_t active = 0;
-	struct key *key;
+	uint32_t announced = 0;
+	const struct key *key;
 
 	(void)c;
 	if (!all && store_get(r->store, kid) == NULL)
 		return VH_ENOKEY;
+	if (pthread_mutex_trylock(&r->lock) != 0)
+		return VH_EBUSY;
 	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++) {
-		if ((all || slice_is(kid, key->kid)) &&
-		    key->state == VH_KEY_PUBLISHED)
+		struct proof *p = &r->proofs[i];
+
+		if ((all || slice_is(kid, key->kid)) && !p->announced &&
+		    key->state == VH_KEY_PUBLISHED) {
+			p->announced = true;
+			p->shown_seq = 0;
+		}
+		announced += p->announced;
+	}
+	pthread_mutex_unlock(&r->lock);
+	frame_put_u32(answer, VH_F_COUNT, announced);
+	return VH_OK;
+}
+
+/* Whether a record that is not newer than (epoch, seq) showed it active. */
+static bool
+was_shown(const struct proof *p, uint64_t epoch, uint64_t seq)
+{
+	return p->announced && p->shown_seq > 0 &&
+	       (p->shown_epoch < epoch ||
+		   (p->shown_epoch == epoch && p->shown_seq <= seq));
+}
+
+enum vh_err
+op_activate(struct record *r, struct crypto *c, const struct frame *q,
+    struct buf *answer)
+{
+	uint64_t epoch = fields_u64(&q->f, VH_F_EPOCH);
+	uint64_t seq = fields_u64(&q->f, VH_F_SEQ);
+	uint32_t active = 0;
+	struct key *key;
+
+	(void)c;
+	if (pthread_mutex_trylock(&r->lock) != 0)
+		return VH_EBUSY;
+	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++) {
+		struct proof *p = &r->proofs[i];
+
+		if (was_shown(p, epoch, seq)) {
+			p->announced = false;
 			key->state = VH_KEY_ACTIVE;
+		}
 		active += key->state == VH_KEY_ACTIVE;
 	}
+	pthread_mutex_unlock(&r->lock);
 	frame_put_u32(answer, VH_F_COUNT, active);
 	return VH_OK;
 }

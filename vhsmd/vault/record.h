@@ -37,7 +37,8 @@ AUTO_FREE(struct record, record_free)
  * crypto.h do.  Any worker.
  *
  * VRECORD: a new record, signed; EPOCH is the highest epoch of this node that
- * anybody has seen: the record's is higher, or the vault's own.  VH_EBUSY while
+ * anybody has seen: the record's is higher, or the vault's own.  ANNOUNCED are
+ * the keys that it shows active and that do not sign yet.  VH_EBUSY while
  * another VRECORD is under way, and when RECORD_PROOFS_MS were not enough: what
  * was proved stays, ask again.  VH_EFIELD for an epoch out of range. */
 enum vh_err op_record(struct record *r, struct crypto *c, const struct frame *q,
@@ -50,9 +51,21 @@ enum vh_err op_hello(struct record *r, struct crypto *c, const struct frame *q,
  * not plain. */
 enum vh_err op_revoke(struct record *r, struct crypto *c, const struct frame *q,
     struct buf *answer);
-/* VACTIVATE: key KID, or every key, is ACTIVE from now on; answers COUNT, the
- * active keys.  Nothing is signed: for the intake, so that the next request
- * finds it done.  VH_ENOKEY. */
+
+/* A key becomes ACTIVE in two steps, so that no signature of it exists before
+ * the cluster can know of the key as active.
+ *
+ * VANNOUNCE: key KID, or every key that is PUBLISHED, is shown active by the
+ * next record, and does not sign yet; answers COUNT, the keys announced.
+ * VH_ENOKEY.
+ * VACTIVATE: the record (EPOCH, SEQ) is where the caller wants it to be: what
+ * it or an earlier one shows active, signs; answers COUNT, the active keys.  A
+ * key that no such record has shown stays as it is.
+ *
+ * Nothing is signed: for the intake, so that the next request finds it done.
+ * Both VH_EBUSY while a VRECORD is under way. */
+enum vh_err op_announce(struct record *r, struct crypto *c,
+    const struct frame *q, struct buf *answer);
 enum vh_err op_activate(struct record *r, struct crypto *c,
     const struct frame *q, struct buf *answer);
 

@@ -270,7 +270,7 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 		note_act(s, &q);
 	else if (q.op == VH_OP_VLIST)
 		report_list(s->load.store, &q, s->answer);
-	else if (q.op == VH_OP_VACTIVATE)
+	else if (q.op == VH_OP_VANNOUNCE || q.op == VH_OP_VACTIVATE)
 		(void)job_do(&q, s->load.crypto, &s->desk,
 		    s->answer); /* which carries the error */
 	else if (outlet_who(o) == VH_WHO_SUPER)

@@ -140,6 +140,42 @@ attend(struct super *s, enum proc from, enum vh_op op, enum vh_tag tag)
 	return talk_attend(s, from, &q);
 }
 
+/* Whether the answer to a PSAVE says that it is on the disk: the next thing
+ * this child is told after it is told so. */
+static void
+expect_on_disk(const struct fake *me)
+{
+	struct frame q;
+
+	for (int i = 0; link_wait(me->link, -1, &q) == VH_OK; i++)
+		fake_ask(me, VH_OP_PRESOLVE, 9, VH_F_NAMES,
+		    !q.answer                             ? "request"
+		    : fields_u32(&q.f, VH_F_ON_DISK) == 1 ? "on-disk"
+							  : "not-yet");
+}
+
+static void
+expect_told(struct super *s, const char *what)
+{
+	struct frame q;
+
+	cr_assert_eq(attend(s, PROC_PEER, VH_OP_PSAVE, VH_F_DATA), VH_OK);
+	cr_assert_eq(link_wait(s->child[PROC_PEER].link, 10000, &q), VH_OK);
+	cr_expect(slice_is(q.f.at[VH_F_NAMES], what), "%s", what);
+}
+
+Test(talk, peer_hears_whether_what_it_saves_is_on_the_disk)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(super_free) struct super *s = fake_super(true);
+
+	cr_assert_eq(state_new(folder, &s->state), VH_OK);
+	fake_start(s, PROC_PEER, 'P', -1, expect_on_disk);
+	expect_told(s, "on-disk");
+	/* Within STATE_PAUSE_MS of the time before. */
+	expect_told(s, "not-yet");
+}
+
 Test(talk, nobody_asks_but_peer_and_only_what_it_may)
 {
 	AUTO(temp_drop) char *folder = temp_new();

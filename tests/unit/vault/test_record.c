@@ -395,17 +395,121 @@ sign(struct node *n, size_t i, const char *data)
 }
 
 static enum vh_err
-activate(struct node *n, const char *kid, uint32_t *count)
+announce(struct node *n, const char *kid, uint32_t *count)
 {
 	struct fields f;
 
 	if (kid != NULL)
 		ask_set(n->ask, VH_F_KID, slice_text(kid));
-	enum vh_err err = run(n, op_activate, &f);
+	enum vh_err err = run(n, op_announce, &f);
 
 	*count = err == VH_OK ? fields_u32(&f, VH_F_COUNT) : 0;
 	ask_drop(n->ask, VH_F_KID);
 	return err;
+}
+
+/* The active keys once (epoch, seq) is said to be safe. */
+static uint32_t
+safe(struct node *n, uint64_t epoch, uint64_t seq)
+{
+	uint8_t numbers[2][8];
+	struct fields f;
+
+	set_seen(n, numbers[0], epoch);
+	for (size_t i = 0; i < 8; i++)
+		numbers[1][i] = (uint8_t)(seq >> (56 - 8 * i));
+	ask_set(n->ask, VH_F_SEQ, slice_of(numbers[1], 8));
+	cr_assert_eq(run(n, op_activate, &f), VH_OK);
+	ask_drop(n->ask, VH_F_EPOCH);
+	ask_drop(n->ask, VH_F_SEQ);
+	return fields_u32(&f, VH_F_COUNT);
+}
+
+/* The whole way: announced, shown, safe. */
+static enum vh_err
+activate(struct node *n, const char *kid, uint32_t *count)
+{
+	TRY(announce(n, kid, count));
+	AUTO(opened_free) struct opened *o = record_after(n, 0);
+
+	*count = safe(n, number_of(o->payload, "epoch"),
+	    number_of(o->payload, "seq"));
+	return VH_OK;
+}
+
+Test(record, a_key_does_not_sign_before_a_record_has_shown_it_active)
+{
+	AUTO(node_free) struct node *n = node_with("P-256", VH_USE_SIG);
+	uint32_t count;
+
+	AUTO(opened_free) struct opened *before = record_after(n, 0);
+	cr_expect_eq(safe(n, UINT64_MAX, UINT64_MAX), 0);
+	cr_assert_eq(announce(n, NULL, &count), VH_OK);
+	cr_expect_eq(count, 1);
+	cr_expect_eq(safe(n, UINT64_MAX, UINT64_MAX), 0);
+	cr_expect_eq(sign(n, 0, "x"), VH_EINACTIVE);
+	AUTO(opened_free) struct opened *shown = record_after(n, 0);
+
+	cr_expect_str_eq(text_of(key_at(shown, 0), "state"), "active");
+	cr_expect_eq(sign(n, 0, "x"), VH_EINACTIVE);
+	cr_expect_eq(safe(n, WALL, 1), 0);
+	cr_expect_eq(safe(n, WALL - 1, 7), 0);
+	cr_expect_eq(sign(n, 0, "x"), VH_EINACTIVE);
+	cr_expect_eq(safe(n, WALL, 2), 1);
+	cr_expect_eq(sign(n, 0, "x"), VH_OK);
+}
+
+Test(record, a_key_announced_after_a_record_waits_for_the_next)
+{
+	AUTO(node_free) struct node *n = node_new();
+	uint32_t count;
+
+	(void)rig_add(n->rig, rig_make("P-256"), VH_USE_SIG, NULL);
+	(void)rig_add(n->rig, rig_make("P-256"), VH_USE_SIG, NULL);
+	cr_assert_eq(begin(n, NULL), VH_OK);
+	cr_assert_eq(announce(n, kid_at(n, 0), &count), VH_OK);
+	AUTO(opened_free) struct opened *first = record_after(n, 0);
+
+	cr_assert_eq(announce(n, kid_at(n, 1), &count), VH_OK);
+	cr_expect_eq(count, 2);
+	AUTO(opened_free) struct opened *second = record_after(n, 0);
+
+	cr_expect_eq(safe(n, WALL, 1), 1);
+	cr_expect_eq(sign(n, 0, "x"), VH_OK);
+	cr_expect_eq(sign(n, 1, "x"), VH_EINACTIVE);
+	cr_expect_eq(safe(n, WALL, 2), 2);
+	cr_expect_eq(sign(n, 1, "x"), VH_OK);
+}
+
+Test(record, what_an_earlier_epoch_has_shown_is_shown)
+{
+	AUTO(node_free) struct node *n = node_with("P-256", VH_USE_SIG);
+	uint32_t count;
+
+	cr_assert_eq(announce(n, NULL, &count), VH_OK);
+	AUTO(opened_free) struct opened *first = record_after(n, 0);
+	AUTO(opened_free) struct opened *moved = record_after(n, WALL + 5);
+
+	cr_expect_eq(number_of(moved->payload, "epoch"), WALL + 6);
+	cr_expect_str_eq(text_of(key_at(moved, 0), "state"), "active");
+	cr_expect_eq(safe(n, WALL + 6, 1), 1);
+	cr_expect_eq(sign(n, 0, "x"), VH_OK);
+}
+
+Test(record, the_answer_names_the_keys_that_do_not_sign_yet)
+{
+	AUTO(node_free) struct node *n = node_with("P-256", VH_USE_SIG);
+	struct fields f;
+	uint32_t count;
+
+	cr_assert_eq(run(n, op_record, &f), VH_OK);
+	cr_expect_not(fields_have(&f, VH_F_ANNOUNCED));
+	cr_assert_eq(announce(n, NULL, &count), VH_OK);
+	cr_assert_eq(run(n, op_record, &f), VH_OK);
+	cr_expect(slice_is(f.at[VH_F_ANNOUNCED], kid_at(n, 0)));
+	cr_expect_eq(safe(n, WALL, 2), 1);
+	cr_assert_eq(run(n, op_record, &f), VH_OK);
+	cr_expect_not(fields_have(&f, VH_F_ANNOUNCED));
 }
 
 Test(record, a_key_signs_once_it_is_active)

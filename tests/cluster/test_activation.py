@@ -1,0 +1,68 @@
+"""No key signs before the cluster knows of it as active."""
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from cluster.fleet import Fleet
+from cluster.test_continuity import SPEC, relaunch, settled, verifies
+from cluster.test_three import wait
+from support.wire import Wire
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+@pytest.fixture(scope="module")
+def fleet():
+    with Fleet(3, SPEC) as made:
+        made.start()
+        settled(made, 6)
+        yield made
+
+
+def first_signature(node):
+    """The first token that a key of this very life of the node makes, and the
+    node is gone the moment it is there."""
+    own = {key["kid"] for key in json.loads(node.ask("keys", "--name", f"sig-{node.name}"))["keys"]}
+    pids = list(node.pids().values())
+    until = time.monotonic() + 30
+    with Wire(node.url) as wire:
+        while time.monotonic() < until:
+            error, answer = wire.ask("SIGN", NAME=f"sig-{node.name}".encode(), DATA=node.name.encode())
+            if error == "OK" and answer["KID"].decode() in own:
+                for pid in pids:
+                    os.kill(pid, signal.SIGKILL)
+                return answer["TOKEN"]
+            assert error in ("OK", "EINACTIVE", "ENOKEY"), error
+    raise AssertionError("it never signed")
+
+
+def test_the_first_signature_of_a_node_that_dies_right_then_verifies(fleet):
+    a, b, c = fleet.nodes
+    for _ in range(5):
+        c.kill()
+        relaunch(c)
+        wait(lambda: c.cli("keys", "--name", "sig-c").returncode == 0, 10, "c has keys")
+        token = first_signature(c)
+        c.kill()
+        wait(lambda: all(n.states()["c"] == "dead" for n in (a, b)), 15, "the crash is known")
+        assert verifies(a, {"c": token}) and verifies(b, {"c": token})
+        # Also for a relying party that asks later.
+        time.sleep(1)
+        assert verifies(a, {"c": token}) and verifies(b, {"c": token})
+
+
+def test_a_node_alone_signs_after_its_disk_has_it(fleet):
+    a = fleet.nodes[0]
+    for node in fleet.nodes:
+        node.kill()
+    a.launch()
+    a.wait_for("ready", count=len(a.events("ready")) + 1)
+    token = first_signature(a)
+    a.kill()
+    for node in fleet.nodes:
+        relaunch(node)
+    wait(lambda: all(verifies(n, {"a": token}) for n in fleet.nodes), 30,
+         "the token of the node that was alone verifies everywhere")
