@@ -283,7 +283,7 @@ lint:
 bench: all $(BUILD)/test/echo
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
-man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5
+man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5 libvhsm.3
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/vhsmd \
 	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
