@@ -46,6 +46,26 @@ put_curves(struct buf *b, enum vh_kty kty)
 }
 
 static enum vh_err
+check_oct(const struct reading *r, const struct node *n, uint32_t bits)
+{
+	const struct node *crv = node_get(n, "crv");
+
+	if (crv != NULL)
+		return refuse(r, crv->key_at,
+		    "crv: found %s, expected no crv for oct", shown(crv).text);
+	if (bits == 0)
+		return refuse(r, n->at,
+		    "no bits in generate, expected a number from %d to %d",
+		    VH_OCT_BITS_MIN, VH_OCT_BITS_MAX);
+	if (bits > VH_OCT_BITS_MAX || bits % 8 != 0)
+		return refuse(r, node_get(n, "bits")->at,
+		    "bits: found \"%u\", expected a multiple of 8 from %d to "
+		    "%d for oct",
+		    bits, VH_OCT_BITS_MIN, VH_OCT_BITS_MAX);
+	return VH_OK;
+}
+
+static enum vh_err
 check_rsa(const struct reading *r, const struct node *n, uint32_t bits)
 {
 	const struct node *crv = node_get(n, "crv");
@@ -58,6 +78,10 @@ check_rsa(const struct reading *r, const struct node *n, uint32_t bits)
 	if (bits == 0)
 		return refuse(r, n->at,
 		    "no bits in generate, expected a number from %d to %d",
+		    VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
+	if (bits < VH_RSA_BITS_MIN)
+		return refuse(r, node_get(n, "bits")->at,
+		    "bits: found \"%u\", expected a number from %d to %d", bits,
 		    VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
 	if (bits % KEYSPEC_RSA_BITS_STEP != 0)
 		return refuse(r, node_get(n, "bits")->at,
@@ -76,6 +100,8 @@ keyspec_check_generate(const struct reading *r, const struct node *n, void *of)
 
 	if (g->kty == VH_KTY_RSA)
 		return check_rsa(r, n, g->bits);
+	if (g->kty == VH_KTY_OCT)
+		return check_oct(r, n, g->bits);
 	if (bits != NULL)
 		return refuse(r, bits->key_at,
 		    "bits: found %s, expected no bits for %s", shown(bits).text,
@@ -93,15 +119,42 @@ keyspec_check_generate(const struct reading *r, const struct node *n, void *of)
 	return VH_OK;
 }
 
+/* Whether such a key will run alg. */
+static bool
+fits(const struct keyspec_generate *g, const struct alg *alg, enum vh_use use)
+{
+	return alg_fits(alg, g->kty, g->crv, use) &&
+	       (g->kty != VH_KTY_OCT || alg_takes_secret(alg, g->bits / 8));
+}
+
 /* Whether any algorithm runs on such a key with such a use: what rules out
- * Ed25519 for enc and X25519 for sig. */
+ * Ed25519 for enc, X25519 for sig, and 128 bits for HMAC. */
 static bool
 any_alg_fits(const struct keyspec_generate *g, enum vh_use use)
 {
 	for (size_t i = 0; alg_at(i) != NULL; i++)
-		if (alg_fits(alg_at(i), g->kty, g->crv, use))
+		if (fits(g, alg_at(i), use))
 			return true;
 	return false;
+}
+
+static enum vh_err
+refuse_use(const struct reading *r, const struct node *n,
+    const struct keyspec_key *key)
+{
+	const struct node *use = node_get(n, "use");
+	const struct node *bits = node_get(node_get(n, "generate"), "bits");
+	bool signs = key->use == VH_USE_SIG;
+
+	if (key->generate.kty == VH_KTY_OCT)
+		return refuse(r, bits->at,
+		    "bits: found %s, expected %s for oct and use %s",
+		    shown(bits).text,
+		    signs ? "256 to 4096" : "128, 192, 256, 384 or 512",
+		    use_name(key->use));
+	return refuse(r, use->at, "use: found %s, expected %s for %s",
+	    shown(use).text, use_name(signs ? VH_USE_ENC : VH_USE_SIG),
+	    crv_by_id(key->generate.crv)->name);
 }
 
 static enum vh_err
@@ -113,10 +166,10 @@ refuse_alg(const struct reading *r, const struct node *n,
 	size_t count = 0, index = 0;
 
 	for (size_t i = 0; alg_at(i) != NULL; i++)
-		if (alg_fits(alg_at(i), g->kty, g->crv, key->use))
+		if (fits(g, alg_at(i), key->use))
 			count++;
 	for (size_t i = 0; alg_at(i) != NULL; i++)
-		if (alg_fits(alg_at(i), g->kty, g->crv, key->use))
+		if (fits(g, alg_at(i), key->use))
 			put_item(fitting, index++, count, alg_at(i)->name);
 	struct slice text = buf_slice(fitting);
 
@@ -145,12 +198,8 @@ check_generating(const struct reading *r, const struct node *n,
 		    "no use in an entry of keys that "
 		    "generates, expected sig or enc");
 	if (!any_alg_fits(g, key->use))
-		return refuse(r, use->at, "use: found %s, expected %s for %s",
-		    shown(use).text,
-		    use_name(key->use == VH_USE_SIG ? VH_USE_ENC : VH_USE_SIG),
-		    crv_by_id(g->crv)->name);
-	if (alg != NULL &&
-	    !alg_fits(alg_by_id(key->alg), g->kty, g->crv, key->use))
+		return refuse_use(r, n, key);
+	if (alg != NULL && !fits(g, alg_by_id(key->alg), key->use))
 		return refuse_alg(r, alg, key);
 	key->delete = false;
 	return VH_OK;

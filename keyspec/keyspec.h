@@ -18,8 +18,8 @@ struct keyspec_defaults {
 
 struct keyspec_generate {
 	enum vh_kty kty; /* 0: this entry loads */
-	enum vh_crv crv; /* 0 for RSA */
-	uint32_t bits;   /* 0 but for RSA */
+	enum vh_crv crv; /* 0 for RSA, oct */
+	uint32_t bits;   /* RSA, oct; else 0 */
 };
 
 /* One of the first three, unless the entry generates. */

@@ -61,14 +61,6 @@ static const struct {
 #include "keyspec/schema.def"
 };
 
-static const struct {
-	enum value_type type;
-	const char *text;
-} later[] = {
-#define VH_LATER_VALUE(type, text) { VALUE_##type, text },
-#include "keyspec/schema.def"
-};
-
 /* The next row of a scope, from NULL on; NULL after the last. */
 static const struct row *
 next_row(enum scope scope, const struct row *row)
@@ -151,18 +143,6 @@ put_expected(struct buf *b, const struct row *row)
 		buf_put_text(b, type->expect);
 }
 
-static bool
-is_later(const struct row *row, const struct node *n)
-{
-	if (n->kind != NODE_SCALAR)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(later); i++)
-		if (later[i].type == row->type &&
-		    strcmp(later[i].text, n->text) == 0)
-			return true;
-	return false;
-}
-
 enum vh_err
 refuse_value(const struct reading *r, const struct row *row,
     const struct node *n)
@@ -172,8 +152,7 @@ refuse_value(const struct reading *r, const struct row *row,
 	put_expected(expected, row);
 	struct slice text = buf_slice(expected);
 
-	return refuse(r, n->at, "%s: %s%s, expected %.*s", row->key,
-	    is_later(row, n) ? "not supported by this version: " : "found ",
+	return refuse(r, n->at, "%s: found %s, expected %.*s", row->key,
 	    shown(n).text, (int)text.len, (const char *)text.p);
 }
 

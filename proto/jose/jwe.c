@@ -80,10 +80,34 @@ read_agreement(const json_t *json, struct jwe *jwe, struct buf *why)
 	return read_party(json, "apv", jwe, &jwe->apv, why);
 }
 
+/* RFC 7518, 4.7.1: exactly so many bytes of the header's base64url. */
+static enum vh_err
+read_exact(const json_t *json, const char *name, size_t size, struct jwe *jwe,
+    struct slice *out, struct buf *why)
+{
+	struct slice text;
+	size_t start = jwe->bytes->len;
+
+	if (!json_get_text(json, name, b64_size(size), &text) ||
+	    text.len != b64_size(size) || b64_decode(text, jwe->bytes) != VH_OK)
+		return why_name(why, VH_EHEADER, "header member ",
+		    slice_text(name), " missing or malformed");
+	*out = slice_of(jwe->bytes->p + start, jwe->bytes->len - start);
+	return VH_OK;
+}
+
+static enum vh_err
+read_wrapping(const json_t *json, struct jwe *jwe, struct buf *why)
+{
+	TRY(read_exact(json, "iv", VH_GCMKW_IV, jwe, &jwe->key_iv, why));
+	return read_exact(json, "tag", VH_GCMKW_TAG, jwe, &jwe->key_tag, why);
+}
+
 bool
 jwe_is_direct(const struct alg *alg)
 {
-	return alg->kind == VH_KIND_ECDH && alg->size == 0;
+	return alg->kind == VH_KIND_DIR ||
+	       (alg->kind == VH_KIND_ECDH && alg->size == 0);
 }
 
 /* RFC 7516, 4.1.3. */
@@ -106,6 +130,8 @@ understand(struct header *header, struct jwe *jwe, struct buf *why)
 {
 	TRY(header_understand(header, VH_USE_ENC, jwe->bytes, why));
 	jwe->alg = header->alg;
+	if (jwe->alg->kind == VH_KIND_GCMKW)
+		return read_wrapping(header->json, jwe, why);
 	if (jwe->alg->kind != VH_KIND_ECDH)
 		return VH_OK;
 	return read_agreement(header->json, jwe, why);
@@ -167,7 +193,8 @@ jwe_read(const struct jwe_parts *parts, size_t more, bool soft,
 	if (parts->encrypted_key.len > b64_size(JWE_KEY_MAX))
 		return why_say(why, VH_ETOKEN, "encrypted key too long");
 	/* All the room at once: slices point into it.  What the header encodes
-	 * a second time (epk, apu, apv) is bounded, and so is the key. */
+	 * a second time (epk, apu, apv, iv, tag) is bounded, and so is the key.
+	 */
 	size_t room = header_room(head) + JWE_NUMBERS + JWE_KEY_MAX + more;
 
 	jwe->bytes = buf_new(room);

@@ -8,24 +8,25 @@
 #include "wire/b64.h"
 
 #define JWE_KEY_MAX 1024 /* bytes of the encrypted key: RSA-8192 */
-#define JWE_NUMBERS 4096 /* room for epk, apu and apv, decoded */
+#define JWE_NUMBERS 4096 /* room for epk, apu, apv, iv and tag, decoded */
 
 /* A token taken apart, as one recipient sees it; immutable. */
 struct jwe {
 	const struct alg *alg; /* NULL when err is not VH_OK */
 	const struct enc *enc;
-	enum vh_err err; /* of jwe_json.h: nobody here can open this one */
-	bool zip;        /* what is encrypted is compressed */
-	struct slice kid;           /* empty when the header has none */
-	struct slice header;        /* protected: JSON text, as the sender wrote it */
+	enum vh_err err;     /* of jwe_json.h: nobody here can open this one */
+	bool zip;            /* what is encrypted is compressed */
+	struct slice kid;    /* empty when the header has none */
+	struct slice header; /* protected: JSON text, as the sender wrote it */
 	struct slice unprotected;   /* JSON text of what is not, or empty */
 	struct slice protected;     /* base64url; borrowed, or in bytes */
 	struct slice aad;           /* decoded; or empty */
-	struct slice encrypted_key; /* empty for ECDH-ES */
+	struct slice encrypted_key; /* empty for ECDH-ES, dir */
 	struct slice iv, ciphertext, tag;
-	struct pub epk;        /* ECDH: EC or X25519; else kty is 0 */
-	struct slice apu, apv; /* ECDH, decoded; or empty */
-	struct buf *bytes;     /* holds the others */
+	struct pub epk;               /* ECDH: EC or X25519; else kty is 0 */
+	struct slice apu, apv;        /* ECDH, decoded; or empty */
+	struct slice key_iv, key_tag; /* AxGCMKW, decoded; or empty */
+	struct buf *bytes;            /* holds the others */
 };
 
 void jwe_free(struct jwe *jwe);
@@ -34,9 +35,10 @@ AUTO_FREE(struct jwe, jwe_free)
 /* Takes token apart; *out is the caller's, NULL on failure, and needs token to
  * stay.  VH_ETOKEN (also for a wrong size of IV or tag, an encrypted key where
  * there is none to be, or none where there must be), VH_ETOOBIG, VH_EJSON;
- * VH_EALG for an alg or enc that is no row of alg.def; VH_EHEADER for crit, a zip
- * that is not DEF and ill-typed members, a missing epk, one with private members, or one whose
- * curve no ECDH row takes. */
+ * VH_EALG for an alg or enc that is no row of alg.def; VH_EHEADER for crit, a
+ * zip that is not DEF and ill-typed members, a missing or wrong iv or tag of
+ * AxGCMKW, a missing epk, one with private members, or one whose curve no ECDH
+ * row takes. */
 enum vh_err jwe_parse(struct slice token, struct jwe **out, struct buf *why);
 
 /* The protected header before the vault adds epk: header_put with enc set. */

@@ -79,6 +79,9 @@ read_kind(const json_t *object, const struct verdict *v, struct pub *pub)
 	pub->kty = kty_by_name(text);
 	if (pub->kty == 0)
 		return refuse(v, true, "JWK: value of ", "kty", " not known");
+	if (pub->kty == VH_KTY_OCT)
+		return refuse(v, true, "JWK: ", "kty",
+		    " oct: no symmetric key is taken from outside");
 	if (pub->kty == VH_KTY_RSA)
 		return VH_OK;
 	TRY(need_text(object, "crv", 64, v, &text));
@@ -317,6 +320,8 @@ jwk_fits(const struct jwk *jwk, const struct alg *alg)
 	if (jwk->alg_unknown || (jwk->alg != NULL && jwk->alg != alg))
 		return false;
 	if (jwk->use != 0 && jwk->use != alg->use)
+		return false;
+	if (alg_needs_pin(alg) && jwk->alg != alg)
 		return false;
 	return alg_fits(alg, jwk->pub.kty, jwk->pub.crv, alg->use);
 }

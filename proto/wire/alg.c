@@ -107,6 +107,29 @@ alg_fits(const struct alg *alg, enum vh_kty kty, enum vh_crv crv,
 }
 
 bool
+alg_takes_secret(const struct alg *alg, size_t bytes)
+{
+	if (bytes < VH_OCT_BITS_MIN / 8 || bytes > VH_OCT_BITS_MAX / 8)
+		return false;
+	if (alg->kind == VH_KIND_HMAC)
+		return bytes >= alg->size;
+	if (alg->kind == VH_KIND_KW || alg->kind == VH_KIND_GCMKW)
+		return bytes == alg->size;
+	if (alg->kind != VH_KIND_DIR)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(encs); i++)
+		if (encs[i].cek == bytes)
+			return true;
+	return false;
+}
+
+bool
+alg_needs_pin(const struct alg *alg)
+{
+	return alg->kind == VH_KIND_RSA15;
+}
+
+bool
 alg_signs(const struct alg *alg, size_t size)
 {
 	if (alg->use != VH_USE_SIG || size == 0)

@@ -34,14 +34,25 @@ enum vh_kind {
 	VH_KIND_PSS,
 	VH_KIND_ECDSA,
 	VH_KIND_EDDSA,
-	VH_KIND_OAEP,
+	VH_KIND_HMAC,
+	VH_KIND_OAEP, /* from here on: encryption */
 	VH_KIND_ECDH,
+	VH_KIND_RSA15,
+	VH_KIND_KW,
+	VH_KIND_GCMKW,
+	VH_KIND_DIR,
 };
 
 /* RFC 7518, 3.3 and 4.3 ask for 2048 bits; the upper bound is a limit of ours
  * on work per request. */
 #define VH_RSA_BITS_MIN 2048
 #define VH_RSA_BITS_MAX 8192
+/* Of a symmetric key; the upper bound is a limit of ours. */
+#define VH_OCT_BITS_MIN 128
+#define VH_OCT_BITS_MAX 4096
+/* RFC 7518, 4.7.1 */
+#define VH_GCMKW_IV  12
+#define VH_GCMKW_TAG 16
 
 struct crv {
 	enum vh_crv id;
@@ -94,6 +105,12 @@ enum vh_use use_by_name(struct slice name);
 /* Whether a key of this kty, crv (0 for RSA) and use may run alg. */
 bool alg_fits(const struct alg *alg, enum vh_kty kty, enum vh_crv crv,
     enum vh_use use);
+/* Whether a symmetric key of that many bytes may run alg, which is one for such
+ * keys: at least as long as the hash (RFC 7518, 3.2), exactly as long as the
+ * cipher's key, for dir as that of some enc. */
+bool alg_takes_secret(const struct alg *alg, size_t bytes);
+/* Whether a key runs alg only if it is pinned to it. */
+bool alg_needs_pin(const struct alg *alg);
 /* Whether a signature with alg, by some key, can have that many bytes. */
 bool alg_signs(const struct alg *alg, size_t size);
 

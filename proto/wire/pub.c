@@ -28,6 +28,13 @@ pub_signature_size(const struct pub *pub, const struct alg *alg)
 	return crv == NULL ? pub->n.len : crv->sig;
 }
 
+bool
+pub_fits(const struct pub *pub, const struct alg *alg, enum vh_use use)
+{
+	return alg_fits(alg, pub->kty, pub->crv, use) &&
+	       (pub->kty != VH_KTY_OCT || alg_takes_secret(alg, pub->secret));
+}
+
 static bool
 is_odd(struct slice number)
 {
@@ -119,6 +126,8 @@ pub_put_fields(struct buf *b, const struct pub *pub)
 {
 	frame_put_u32(b, VH_F_KTY_ID, pub->kty);
 	frame_put_u32(b, VH_F_CRV_ID, pub->crv);
+	if (pub->kty == VH_KTY_OCT)
+		frame_put_u32(b, VH_F_BITS, (uint32_t)pub->secret * 8);
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
 		struct slice s;
 

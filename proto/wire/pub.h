@@ -13,7 +13,14 @@ struct pub {
 	enum vh_crv crv;   /* 0 for RSA */
 	struct slice n, e; /* RSA: no leading zero bytes */
 	struct slice x, y; /* EC: both of the curve's size; OKP: x */
+	/* oct: bytes of the key, which is all there is to be known of it.  No
+	 * function below takes such a key unless it says so. */
+	size_t secret;
 };
+
+/* Whether the key, an oct one too, is fit for use with alg.  An alg that needs
+ * a pin fits: whether there is one is the caller's to see. */
+bool pub_fits(const struct pub *pub, const struct alg *alg, enum vh_use use);
 
 /* VH_EKEY unless kty and crv agree, every number has its exact size, an RSA
  * modulus is odd and within VH_RSA_BITS_MIN..MAX, its e is odd and
@@ -24,7 +31,7 @@ enum vh_err pub_check(const struct pub *pub);
 /* Bits of an RSA modulus, 0 for other keys. */
 size_t pub_bits(const struct pub *pub);
 
-/* Bytes of a signature by the key with alg, which must fit it. */
+/* Bytes of a signature by the key, an oct one too, with alg, which must fit. */
 size_t pub_signature_size(const struct pub *pub, const struct alg *alg);
 
 /* Appends the JWK members of the key without braces, in RFC 7638 order:
@@ -35,7 +42,8 @@ void pub_put_members(struct buf *b, const struct pub *pub);
 enum vh_err pub_thumbprint(const struct pub *pub,
     char kid[static VH_KID_SIZE + 1]);
 
-/* The fields KTY_ID, CRV_ID, PUB_X, PUB_Y, PUB_N, PUB_E of a frame. */
+/* The fields KTY_ID, CRV_ID, PUB_X, PUB_Y, PUB_N, PUB_E of a frame; of an oct
+ * key KTY_ID, CRV_ID and BITS. */
 void pub_put_fields(struct buf *b, const struct pub *pub);
 /* VH_EKEY unless pub_check accepts it. */
 enum vh_err pub_of_fields(const struct fields *f, struct pub *out);

@@ -117,7 +117,8 @@ verify_signature(struct verifier *v, EVP_PKEY *key, const struct alg *alg,
 	size_t size =
 	    alg->size > 0 ? alg->size : (size_t)EVP_PKEY_get_size(key);
 
-	if (signature.len != size)
+	/* A public key is no HMAC key. */
+	if (signature.len != size || alg->kty == VH_KTY_OCT)
 		return VH_EVERIFY;
 	if (alg->kind == VH_KIND_ECDSA) {
 		size = der_of(signature, der);

@@ -5,6 +5,7 @@
 
 #include "jose/jwk.h"
 #include "jose/jws.h"
+#include "wire/b64.h"
 
 /* What numbers, JWK and headers of one key come to: the numbers, their
  * base64url, and what is around it. */
@@ -116,6 +117,23 @@ copy_number(struct buf *b, struct slice number)
 	return slice_of(b->p + at, number.len);
 }
 
+/* Of a symmetric key all that is known is its size; its kid is random.  Nobody
+ * else's is any affair of this node. */
+static enum vh_err
+read_secret(const struct directory *d, struct dkey *key, const struct fields *f)
+{
+	struct slice kid = f->at[VH_F_KID];
+	uint32_t bits = fields_u32(f, VH_F_BITS);
+	AUTO(buf_free) struct buf *random = buf_new(64);
+
+	if (d->nodes != NULL || kid.len != VH_KID_SIZE || bits % 8 != 0 ||
+	    b64_decode(kid, random) != VH_OK)
+		return VH_EKEY;
+	memcpy(key->kid, kid.p, kid.len);
+	key->pub = (struct pub){ .kty = VH_KTY_OCT, .secret = bits / 8 };
+	return VH_OK;
+}
+
 /* Copies the numbers; bytes has room for all that will ever be put there, so
  * that slices into it stay. */
 static enum vh_err
@@ -147,8 +165,8 @@ read_terms(struct dkey *key, const struct fields *f)
 	if (use_name(key->use) == NULL)
 		return VH_EKEY;
 	key->pin = alg_by_id(pin);
-	if (pin != 0 && (key->pin == NULL || !alg_fits(key->pin, key->pub.kty,
-						 key->pub.crv, key->use)))
+	if (pin != 0 &&
+	    (key->pin == NULL || !pub_fits(&key->pub, key->pin, key->use)))
 		return VH_EALG;
 	TRY(copy_text(f, VH_F_NAME, &key->name));
 	return copy_text(f, VH_F_ALLOW, &key->allow);
@@ -172,8 +190,9 @@ list_algs(struct dkey *key)
 	const struct alg *alg;
 
 	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++) {
-		if ((key->pin != NULL && key->pin != alg) ||
-		    !alg_fits(alg, key->pub.kty, key->pub.crv, key->use))
+		if ((key->pin != alg &&
+			(key->pin != NULL || alg_needs_pin(alg))) ||
+		    !pub_fits(&key->pub, alg, key->use))
 			continue;
 		if (key->alg_count == DKEY_ALGS)
 			return VH_EINTERNAL;
@@ -194,7 +213,7 @@ make_pkey(const struct directory *d, struct dkey *key)
 	    d->before == NULL ? NULL
 			      : directory_get(d->before, slice_text(key->kid));
 
-	if (key->use != VH_USE_SIG)
+	if (key->use != VH_USE_SIG || key->pub.kty == VH_KTY_OCT)
 		return VH_OK;
 	if (old == NULL || old->pkey == NULL)
 		return pkey_of_pub(&key->pub, &key->pkey);
@@ -212,6 +231,21 @@ bytes_size(const struct fields *f)
 				 f->at[VH_F_PUB_X].len + f->at[VH_F_PUB_Y].len);
 }
 
+/* What a caller who may use it sees of a symmetric key. */
+static void
+put_secret(struct buf *b, const struct dkey *key)
+{
+	buf_format(b, "{\"kty\":\"oct\",\"kid\":\"%s\",\"use\":\"%s\"",
+	    key->kid, use_name(key->use));
+	if (key->pin != NULL)
+		buf_format(b, ",\"alg\":\"%s\"", key->pin->name);
+	if (key->name != NULL) {
+		buf_put_text(b, ",\"name\":");
+		json_put_text(b, slice_text(key->name));
+	}
+	buf_put_text(b, "}");
+}
+
 static enum vh_err
 make_key(const struct directory *d, struct dkey *key, const struct fields *f)
 {
@@ -220,12 +254,17 @@ make_key(const struct directory *d, struct dkey *key, const struct fields *f)
 	key->bytes = buf_new(size);
 	if (!buf_reserve(key->bytes, size))
 		return VH_ENOMEM;
-	TRY(read_numbers(key, f));
+	bool oct = fields_u32(f, VH_F_KTY_ID) == VH_KTY_OCT;
+
+	TRY(oct ? read_secret(d, key, f) : read_numbers(key, f));
 	TRY(read_terms(key, f));
 	size_t at = key->bytes->len;
 
-	jwk_put(key->bytes, &key->pub, slice_text(key->kid), key->use,
-	    key->pin);
+	if (oct)
+		put_secret(key->bytes, key);
+	else
+		jwk_put(key->bytes, &key->pub, slice_text(key->kid), key->use,
+		    key->pin);
 	key->jwk = slice_of(key->bytes->p + at, key->bytes->len - at);
 	TRY(list_algs(key));
 	TRY(make_pkey(d, key));
@@ -364,6 +403,9 @@ directory_learn(struct directory *d, const struct directory *cluster)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		struct dkey *own = &d->list[i]->key;
+
+		if (own->pub.kty == VH_KTY_OCT)
+			continue; /* the cluster knows nothing of it */
 		const struct dkey *key =
 		    directory_get(cluster, slice_text(own->kid));
 
@@ -446,7 +488,8 @@ directory_put_jwks(struct buf *b, const struct directory *d)
 
 	buf_put_text(b, "{\"keys\":[");
 	for (size_t i = 0; i < d->count; i++) {
-		if (!dkey_serves(&d->list[i]->key, FOR_LIST))
+		if (!dkey_serves(&d->list[i]->key, FOR_LIST) ||
+		    d->list[i]->key.pub.kty == VH_KTY_OCT)
 			continue;
 		buf_put_text(b, comma);
 		buf_put(b, d->list[i]->key.jwk);

@@ -31,10 +31,11 @@ struct dkey {
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
 	struct pub pub;        /* points into bytes */
-	struct slice jwk;      /* its public JWK, in bytes */
+	struct slice
+	    jwk; /* its public JWK, in bytes; of an oct key, without k */
 	struct dkey_alg algs[DKEY_ALGS]; /* that it fits, in table order */
 	size_t alg_count;
-	EVP_PKEY *pkey; /* for verification; NULL for use enc */
+	EVP_PKEY *pkey; /* for verification; NULL for use enc and kty oct */
 	struct buf *bytes;
 };
 
@@ -55,8 +56,9 @@ void directory_free(struct directory *d); /* gives one reference back */
 AUTO_FREE(struct directory, directory_free)
 
 /* Adds the key in the body of a KEY field, which is copied.  VH_EPARSE,
- * VH_EFIELD; VH_EKEY when its kid is not its thumbprint, its numbers are
- * unsound or its use is none; VH_EALG for a pin that is no algorithm of it;
+ * VH_EFIELD; VH_EKEY when it is a symmetric one and not the node's own, its kid
+ * is not its thumbprint or, of a symmetric one, has not that form, its numbers
+ * are unsound or its use is none; VH_EALG for a pin that is no algorithm of it;
  * VH_EDUPLICATE, VH_ETOOBIG, VH_ENOMEM. */
 enum vh_err directory_add(struct directory *d, struct slice fields);
 
@@ -85,7 +87,8 @@ enum purpose { FOR_SIGN, FOR_VERIFY, FOR_ENCRYPT, FOR_DECRYPT, FOR_LIST };
 /* Whether a key's use and state allow that, wherever its private part is. */
 bool dkey_serves(const struct dkey *key, enum purpose purpose);
 
-/* Appends the JWK Set of all keys that serve FOR_LIST: what is published. */
+/* Appends the JWK Set of all keys that serve FOR_LIST, but for symmetric ones:
+ * what is published. */
 void directory_put_jwks(struct buf *b, const struct directory *d);
 
 #endif

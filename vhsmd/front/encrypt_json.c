@@ -177,6 +177,14 @@ put_made(struct buf *b, const struct fields *made)
 {
 	struct pub epk;
 
+	if (fields_have(made, VH_F_KEY_TAG)) {
+		buf_put_text(b, "\"iv\":\"");
+		b64_put(b, made->at[VH_F_KEY_IV]);
+		buf_put_text(b, "\",\"tag\":\"");
+		b64_put(b, made->at[VH_F_KEY_TAG]);
+		buf_put_text(b, "\"");
+		return buf_end(b);
+	}
 	if (!fields_have(made, VH_F_KTY_ID))
 		return VH_OK;
 	TRY(pub_of_fields(made, &epk));
@@ -191,8 +199,8 @@ static enum vh_err
 put_header(struct buf *b, const struct fields *kept, const struct fields *made)
 {
 	AUTO(buf_free) struct buf *members = buf_new(VH_HEADER_MAX);
-	const struct header_wish wish = {
-		.alg = alg_by_name(kept->at[VH_F_ALG]),
+	const struct header_wish wish = { .alg =
+					      alg_by_name(kept->at[VH_F_ALG]),
 		.kid = kept->at[VH_F_KID],
 		.apu = kept->at[VH_F_APU],
 		.apv = kept->at[VH_F_APV],
@@ -260,8 +268,7 @@ encrypt_reply_json(struct front *f, struct pending *p,
 		TRY(put_recipients(headers, kept, made, to, &count));
 	const struct fields *head =
 	    fields_have(made, VH_F_PROTECTED) ? made : kept;
-	const struct jwe_made message = {
-		.protected = head->at[VH_F_PROTECTED],
+	const struct jwe_made message = { .protected = head->at[VH_F_PROTECTED],
 		.unprotected = kept->at[VH_F_UNPROTECTED],
 		.aad = kept->at[VH_F_AAD],
 		.iv = made->at[VH_F_IV],

@@ -22,6 +22,9 @@ can_fit(const struct dkey *key, const struct jwe *jwe)
 {
 	if (key->pub.kty == VH_KTY_RSA)
 		return jwe->encrypted_key.len == key->pub.n.len;
+	if (key->pub.kty == VH_KTY_OCT)
+		return jwe->alg->kind != VH_KIND_DIR ||
+		       key->pub.secret == jwe->enc->cek;
 	return key->pub.kty == jwe->epk.kty && key->pub.crv == jwe->epk.crv;
 }
 
@@ -134,6 +137,10 @@ ask_vault(struct front *f, struct pending *p, const struct jwe *jwe)
 	frame_put(b, VH_F_CIPHERTEXT, jwe->ciphertext);
 	if (jwe->epk.kty != 0)
 		pub_put_fields(b, &jwe->epk);
+	if (jwe->key_iv.len > 0) {
+		frame_put(b, VH_F_KEY_IV, jwe->key_iv);
+		frame_put(b, VH_F_KEY_TAG, jwe->key_tag);
+	}
 	if (jwe->apu.len > 0)
 		frame_put(b, VH_F_APU, jwe->apu);
 	if (jwe->apv.len > 0)
@@ -163,8 +170,8 @@ keep(struct front *f, struct pending *p, const struct jwe_set *set,
 {
 	p->whole_token = set->json || p->try_count > 1;
 	p->zip = set->at[0]->zip;
-	buf_put(p->kept, p->whole_token ? q->frame.f.at[VH_F_TOKEN]
-					: set->at[0]->header);
+	buf_put(p->kept,
+	    p->whole_token ? q->frame.f.at[VH_F_TOKEN] : set->at[0]->header);
 	p->body_at = p->kept->len;
 	if (p->try_count == 1 && forward_may(f, q) && is_shared(f, p->tries[0]))
 		forward_keep(p, q);

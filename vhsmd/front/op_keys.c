@@ -13,16 +13,32 @@ fits_list(const struct dkey *key, const struct selector *s)
 	return s->alg_count == 0;
 }
 
+/* Appends those that search finds; hidden: symmetric ones alone. */
+static void
+put_keys(struct buf *b, const struct search *search, bool hidden,
+    const char **comma)
+{
+	const struct dkey *key;
+	size_t i = 0;
+
+	while ((key = search_next(search, NULL, &i)) != NULL) {
+		if (!fits_list(key, search->s) ||
+		    (hidden && key->pub.kty != VH_KTY_OCT))
+			continue;
+		buf_put_text(b, *comma);
+		buf_put(b, key->jwk);
+		*comma = ",";
+	}
+}
+
 enum vh_err
 keys_begin(struct front *f, struct request *q)
 {
-	const struct dkey *key;
 	struct selector s;
-	const struct search search = { .d = front_listed(f),
+	struct search search = { .d = front_listed(f),
 		.s = &s,
 		.asker = &q->asker,
 		.purpose = FOR_LIST };
-	size_t i = 0;
 	struct reply r;
 	const char *comma = "";
 
@@ -34,12 +50,11 @@ keys_begin(struct front *f, struct request *q)
 	size_t start = b->len;
 
 	buf_put_text(b, "{\"keys\":[");
-	while ((key = search_next(&search, NULL, &i)) != NULL) {
-		if (!fits_list(key, &s))
-			continue;
-		buf_put_text(b, comma);
-		buf_put(b, key->jwk);
-		comma = ",";
+	put_keys(b, &search, false, &comma);
+	/* What the cluster's directory never has. */
+	if (search.d != f->directory) {
+		search.d = f->directory;
+		put_keys(b, &search, true, &comma);
 	}
 	buf_put_text(b, "]}");
 	size_t end = b->len;

@@ -6,8 +6,8 @@
  * one valid one is enough unless the caller wants all. */
 #include "front/ops.h"
 #include "front/select.h"
+#include "front/verify_mac.h"
 #include "jose/jwk.h"
-#include "jose/jws_json.h"
 
 #define VERIFY_TRIES     8
 #define VERIFY_TRIES_ALL 32 /* for all signatures of a message */
@@ -30,19 +30,12 @@ struct source_of_keys {
 	const struct jwks *set; /* NULL: the node's */
 };
 
-/* What came of one signature. */
-struct verdict {
-	enum vh_err err;
-	struct slice kid;
-	size_t jwk_at, jwk_len;
-};
-
 static bool
 try_pkey(struct tries *t, EVP_PKEY *pkey)
 {
 	t->count++;
-	return verify_signature(t->f->verifier, pkey, t->jws->alg,
-		   t->input, t->jws->signature) == VH_OK;
+	return verify_signature(t->f->verifier, pkey, t->jws->alg, t->input,
+		   t->jws->signature) == VH_OK;
 }
 
 static enum vh_err
@@ -83,8 +76,7 @@ verify_by_node(struct tries *t, const struct search *q)
 			return no_key(t, q->s);
 		return try_dkey(t, key) ? VH_OK : VH_EVERIFY;
 	}
-	while (
-	    t->count < t->most && (key = search_next(q, alg, &i)) != NULL)
+	while (t->count < t->most && (key = search_next(q, alg, &i)) != NULL)
 		if (try_dkey(t, key))
 			return VH_OK;
 	return t->count == 0 ? no_key(t, q->s) : VH_EVERIFY;
@@ -167,6 +159,9 @@ judge_one(struct tries *t, const struct source_of_keys *from)
 	const struct selector *s = from->node->s;
 
 	TRY(check_alg(t->f, s, t->jws));
+	/* One of several is not asked of the vault. */
+	if (t->jws->alg->kty == VH_KTY_OCT)
+		return VH_EALG;
 	/* Out of tries: nobody can say. */
 	if (t->most == 0)
 		return VH_ETOOBIG;
@@ -259,12 +254,13 @@ put_signature(struct buf *b, const struct jws *jws, const struct verdict *v,
 		    slice_of(jwk->p + v->jwk_at, v->jwk_len));
 }
 
-static enum vh_err
-reply(struct front *f, const struct request *q, const struct jws_set *set,
-    const struct verdict *v, size_t first, const struct buf *jwk)
+enum vh_err
+verify_reply(struct front *f, const struct origin *to,
+    const struct jws_set *set, const struct verdict *v, size_t first,
+    const struct buf *jwk)
 {
 	struct reply r;
-	struct buf *b = reply_open(f, &r, &q->to);
+	struct buf *b = reply_open(f, &r, to);
 
 	frame_put(b, VH_F_DATA, set->payload);
 	put_signature(b, set->at[first], &v[first], jwk);
@@ -297,6 +293,10 @@ verify_begin(struct front *f, struct request *q)
 	    f->why));
 	if (set->payload.len > f->settings->payload)
 		return VH_ETOOBIG;
+	if (set->count == 1 && set->at[0]->alg->kty == VH_KTY_OCT) {
+		TRY(check_alg(f, &s, set->at[0]));
+		return verify_mac(f, q, &s, set);
+	}
 	if (fields_have(in, VH_F_JWKS))
 		TRY(jwks_parse(in->at[VH_F_JWKS], &keys, f->why));
 	const struct search search = { .d = front_listed(f),
@@ -307,5 +307,5 @@ verify_begin(struct front *f, struct request *q)
 
 	judge(f, set, &from, jwk, v);
 	TRY(conclude(set, v, fields_u32(in, VH_F_ALL) != 0, &first, f->why));
-	return reply(f, q, set, v, first, jwk);
+	return verify_reply(f, &q->to, set, v, first, jwk);
 }

@@ -24,6 +24,8 @@ struct jwe;
 void jwe_put_shown(struct buf *b, const struct jwe *jwe);
 
 enum vh_err verify_begin(struct front *f, struct request *q);
+enum vh_err verify_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
 
 enum vh_err encrypt_begin(struct front *f, struct request *q);
 enum vh_err encrypt_answer(struct front *f, struct pending *p,

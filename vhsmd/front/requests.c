@@ -31,8 +31,9 @@ static const struct op {
 	    true },
 	[VH_OP_DECRYPT] = { decrypt_begin, decrypt_answer, true, true, false,
 	    true, true },
-	[VH_OP_VERIFY] = { verify_begin, NULL, false, false, true, false,
-	    false },
+	/* Pends for a symmetric key only. */
+	[VH_OP_VERIFY] = { verify_begin, verify_answer, false, false, true,
+	    false, false },
 	[VH_OP_ENCRYPT] = { encrypt_begin, encrypt_answer, true, true, false,
 	    false, true },
 	[VH_OP_KEYS] = { keys_begin, NULL, false, false, false, false, false },
@@ -170,13 +171,14 @@ request_run(struct front *f, struct request *q, enum vh_err err)
 {
 	const struct op *op = NULL;
 
+	q->pended = false;
 	if (err == VH_OK)
 		err = check(f, q);
 	if (err == VH_OK) {
 		op = &ops[q->frame.op];
 		err = op->costly ? run_costly(f, op, q) : op->begin(f, q);
 	}
-	if (err == VH_OK && op->pends)
+	if (err == VH_OK && (op->pends || q->pended))
 		return;
 	note_end(f, &q->to, err, f->now);
 	if (err != VH_OK)
@@ -284,7 +286,7 @@ note_who(struct pending *p, const struct request *q)
 }
 
 struct pending *
-request_pend(struct front *f, const struct request *q)
+request_pend(struct front *f, struct request *q)
 {
 	struct pending *p =
 	    pending_begin(f->pendings, &q->to, f->now, q->deadline);
@@ -297,6 +299,7 @@ request_pend(struct front *f, const struct request *q)
 		return NULL;
 	}
 	note_who(p, q);
+	q->pended = true;
 	f->work += ops[q->to.op].work;
 	f->drains += q->to.op == VH_OP_DRAIN;
 	batch_hold(p->to.batch);

@@ -15,6 +15,7 @@ struct request {
 	struct frame frame;
 	struct asker asker;
 	bool several; /* its parts take its share of the uid's places */
+	bool pended;  /* has a place in the table: answered later */
 };
 
 /* Whether a whole SP message asks for work that takes the loop long. */
@@ -50,7 +51,7 @@ void requests_drain(struct front *f, bool draining);
 
 /* A place in the table for a request that passed request_take's checks.  NULL
  * when there is none: VH_EBUSY. */
-struct pending *request_pend(struct front *f, const struct request *q);
+struct pending *request_pend(struct front *f, struct request *q);
 /* Gives the place up: for a handler that fails after request_pend. */
 void request_drop(struct front *f, struct pending *p);
 

@@ -82,8 +82,19 @@ select_matches(const struct search *q, const struct dkey *key)
 	    (s->crv != 0 && s->crv != key->pub.crv) ||
 	    (s->use != 0 && s->use != key->use))
 		return false;
+	if (key->pub.kty == VH_KTY_OCT && q->asker->caller == NULL)
+		return false;
 	return policy_allows(q->asker, slice_text(key->allow),
 	    q->holds == NULL && key->here);
+}
+
+/* RFC 7518, 4.5: the key is the CEK itself. */
+static bool
+is_as_long(const struct search *q, const struct dkey *key,
+    const struct alg *alg)
+{
+	return alg == NULL || alg->kind != VH_KIND_DIR || q->enc == NULL ||
+	       key->pub.secret == q->enc->cek;
 }
 
 static bool
@@ -91,7 +102,7 @@ takes(const struct search *q, const struct dkey *key, const struct alg *alg)
 {
 	return dkey_serves(key, q->purpose) &&
 	       (alg == NULL || dkey_alg(key, alg) != NULL) &&
-	       select_matches(q, key) &&
+	       is_as_long(q, key, alg) && select_matches(q, key) &&
 	       (q->holds == NULL || q->holds(q->context, key));
 }
 

@@ -36,13 +36,16 @@ struct search {
 	const struct selector *s;
 	const struct asker *asker;
 	enum purpose purpose;
+	const struct enc
+	    *enc; /* that a key for dir must be as long as; or NULL */
 	/* For the use of another node's key: whether there is a holder to ask.
 	 * NULL: the key is to be used here. */
 	bool (*holds)(const void *context, const struct dkey *key);
 	const void *context;
 };
 
-/* Whether a key holds every criterion but alg, and the asker may use it. */
+/* Whether a key holds every criterion but alg, and the asker may use it.  A
+ * symmetric key is for callers of this node alone. */
 bool select_matches(const struct search *q, const struct dkey *key);
 
 /* One of the keys that serve the purpose and hold all criteria: the first

@@ -35,12 +35,13 @@ has_any_holder(const void *context, const struct dkey *key)
 /* A key of the node, else one that another node can decrypt with. */
 static enum vh_err
 choose_key(struct front *f, const struct asker *asker, const struct selector *s,
-    struct target *to)
+    const struct enc *enc, struct target *to)
 {
 	struct search search = { .d = f->directory,
 		.s = s,
 		.asker = asker,
-		.purpose = FOR_ENCRYPT };
+		.purpose = FOR_ENCRYPT,
+		.enc = enc };
 	struct choice c;
 	enum vh_err err = select_key(&search, front_random(f), &c, f->why);
 
@@ -70,7 +71,7 @@ target_choose(struct front *f, const struct asker *asker,
 	TRY(selector_parse(in, &s, f->why));
 	if (fields_have(in, VH_F_JWK))
 		return choose_jwk(&s, in->at[VH_F_JWK], to, f->why);
-	return choose_key(f, asker, &s, to);
+	return choose_key(f, asker, &s, enc_by_name(in->at[VH_F_ENC]), to);
 }
 
 void

@@ -1,7 +1,8 @@
 /* Measured with OpenSSL 3.0: libcrypto itself takes 0.5 MiB; an RSA-2048 key 4
  * KiB and 13 KiB more for each worker that has used it, growing with the
- * modulus; an EC or OKP key 3 KiB and 1 KiB.  What was measured is doubled: an
- * arena that runs full fails requests, and memory is cheap. */
+ * modulus; an EC or OKP key 3 KiB and 1 KiB; a symmetric one 1 KiB and 3 KiB.
+ * What was measured is doubled: an arena that runs full fails requests, and
+ * memory is cheap. */
 #include "super/arena_size.h"
 
 #define KIB           UINT64_C(1024)
@@ -29,6 +30,8 @@ arena_size_key(enum vh_kty kty, uint32_t bits, size_t workers)
 {
 	uint64_t measured = (3 + workers) * KIB;
 
+	if (kty == VH_KTY_OCT)
+		measured = (1 + 3 * workers) * KIB;
 	if (kty == VH_KTY_RSA)
 		measured = (4 + 13 * workers) * KIB * bits / VH_RSA_BITS_MIN;
 	return 2 * measured;

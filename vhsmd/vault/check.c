@@ -80,6 +80,7 @@ check_kind(enum vh_kty kty, enum vh_crv crv)
 		{ VH_KTY_EC, VH_CRV_SECP256K1, "an EC secp256k1 key" },
 		{ VH_KTY_OKP, VH_CRV_ED448, "an Ed448 key" },
 		{ VH_KTY_OKP, VH_CRV_X448, "an X448 key" },
+		{ VH_KTY_OCT, 0, "a symmetric key" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)

@@ -12,7 +12,8 @@ struct crypto {
 	size_t index;              /* of the worker */
 	EVP_MD *md[ALG_IDS];       /* of the row's digest, by alg id */
 	EVP_MD_CTX *hash[ALG_IDS]; /* initialised with it */
-	EVP_CIPHER *wrap[ALG_IDS]; /* AES key wrap of ECDH-ES+AxKW rows */
+	EVP_CIPHER *wrap[ALG_IDS]; /* AES of rows that wrap a key with one */
+	EVP_MAC *hmac;
 	EVP_CIPHER *cipher[ENC_IDS];
 	EVP_MAC_CTX *mac[ENC_IDS];  /* HMAC of CBC-HMAC rows */
 	EVP_CIPHER_CTX *cipher_ctx; /* reset after each use */
@@ -29,7 +30,9 @@ enum vh_err crypto_key(const struct store *s, const struct frame *q,
     enum vh_use use, struct key **key, const struct alg **alg);
 
 /* This worker's contexts for key and alg, made at their first use: slot->md is
- * set for EdDSA, slot->pkey for all else, ready for the private operation.
+ * set for EdDSA, slot->mac for HMAC, slot->pkey for other signatures, RSA and
+ * ECDH, ready for the private operation.  What else a symmetric key does needs
+ * none.
  * VH_EINTERNAL, VH_ENOMEM. */
 enum vh_err crypto_slot(struct crypto *c, const struct key *key,
     const struct alg *alg, const struct key_slot **out);

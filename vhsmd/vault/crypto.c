@@ -29,39 +29,42 @@ static bool
 fetch_wrap(struct crypto *c, const struct alg *alg)
 {
 	char name[32];
+	bool gcm = alg->kind == VH_KIND_GCMKW;
 
-	if (alg->kind != VH_KIND_ECDH || alg->size == 0)
+	if (alg->use != VH_USE_ENC || alg->size == 0)
 		return true;
-	(void)snprintf(name, sizeof name, "AES-%zu-WRAP", alg->size * 8);
+	(void)snprintf(name, sizeof name, "AES-%zu-%s", alg->size * 8,
+	    gcm ? "GCM" : "WRAP");
 	c->wrap[alg->id] = EVP_CIPHER_fetch(NULL, name, NULL);
 	return c->wrap[alg->id] != NULL;
 }
 
-static void
-free_mac(EVP_MAC *mac)
+/* An HMAC with a digest, without a key; NULL on failure. */
+static EVP_MAC_CTX *
+hmac_with(EVP_MAC *hmac, const char *name)
 {
-	EVP_MAC_free(mac);
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+	/* libcrypto takes the name as char * and does not write to it. */
+	OSSL_PARAM digest[] = {
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST,
+		    (void *)(uintptr_t)name, strlen(name)),
+		OSSL_PARAM_END,
+	};
+
+	if (mac != NULL && EVP_MAC_CTX_set_params(mac, digest) == 1)
+		return mac;
+	EVP_MAC_CTX_free(mac);
+	return NULL;
 }
-AUTO_FREE(EVP_MAC, free_mac)
 
 static bool
 fetch_content(struct crypto *c, const struct enc *enc)
 {
-	AUTO(free_mac) EVP_MAC *hmac = NULL;
-
 	c->cipher[enc->id] = EVP_CIPHER_fetch(NULL, enc->lib, NULL);
 	if (c->cipher[enc->id] == NULL || enc->mac == NULL)
 		return c->cipher[enc->id] != NULL;
-	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	c->mac[enc->id] = EVP_MAC_CTX_new(hmac);
-	/* libcrypto takes the name as char * and does not write to it. */
-	OSSL_PARAM digest[] = {
-		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST,
-		    (void *)(uintptr_t)enc->mac, strlen(enc->mac)),
-		OSSL_PARAM_END,
-	};
-	return c->mac[enc->id] != NULL &&
-	       EVP_MAC_CTX_set_params(c->mac[enc->id], digest) == 1;
+	c->mac[enc->id] = hmac_with(c->hmac, enc->mac);
+	return c->mac[enc->id] != NULL;
 }
 
 static void
@@ -94,6 +97,9 @@ fetch_all(struct crypto *c)
 	const struct alg *alg;
 	const struct enc *enc;
 
+	c->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (c->hmac == NULL)
+		return false;
 	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++)
 		if (!fetch_digest(c, alg) || !fetch_wrap(c, alg))
 			return false;
@@ -137,6 +143,7 @@ crypto_free(struct crypto *c)
 		EVP_MAC_CTX_free(c->mac[i]);
 		EVP_CIPHER_free(c->cipher[i]);
 	}
+	EVP_MAC_free(c->hmac);
 	EVP_CIPHER_CTX_free(c->cipher_ctx);
 	EVP_KDF_CTX_free(c->concat);
 	EVP_MD_free(c->sha256);
@@ -152,8 +159,8 @@ crypto_digest(struct crypto *c, const struct slice *parts, size_t count,
 	bool good = EVP_DigestInit_ex2(c->digest, c->sha256, NULL) == 1;
 
 	for (size_t i = 0; good && i < count; i++)
-		good = EVP_DigestUpdate(c->digest, parts[i].p, parts[i].len) ==
-		       1;
+		good =
+		    EVP_DigestUpdate(c->digest, parts[i].p, parts[i].len) == 1;
 	good = good && EVP_DigestFinal_ex(c->digest, out, &len) == 1;
 	return good ? VH_OK : VH_EINTERNAL;
 }
@@ -232,6 +239,17 @@ ready_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
 	return EVP_PKEY_decrypt_init(ctx) > 0 && crypto_set_oaep(ctx, c, alg);
 }
 
+/* Unpadded: libcrypto's own way tells by its timing what it found, and this
+ * libcrypto has no implicit rejection (unwrap.c). */
+static bool
+ready_rsa15(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
+{
+	(void)c;
+	(void)alg;
+	return EVP_PKEY_decrypt_init(ctx) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0;
+}
+
 static bool
 ready_ecdh(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
 {
@@ -247,6 +265,7 @@ static bool (*const ready[])(EVP_PKEY_CTX *, const struct crypto *,
 	[VH_KIND_ECDSA] = ready_ecdsa,
 	[VH_KIND_OAEP] = ready_oaep,
 	[VH_KIND_ECDH] = ready_ecdh,
+	[VH_KIND_RSA15] = ready_rsa15,
 };
 
 static bool
@@ -259,6 +278,13 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 		       EVP_DigestSignInit_ex(slot->md, NULL, NULL, NULL, NULL,
 			   key->pkey, NULL) == 1;
 	}
+	if (alg->kind == VH_KIND_HMAC) {
+		struct slice oct = secret_ro(key->oct);
+
+		slot->mac = hmac_with(c->hmac, alg->digest);
+		return slot->mac != NULL &&
+		       EVP_MAC_init(slot->mac, oct.p, oct.len, NULL) == 1;
+	}
 	slot->pkey = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 	return slot->pkey != NULL && ready[alg->kind](slot->pkey, c, alg);
 }
@@ -268,6 +294,7 @@ crypto_slot_clear(struct key_slot *slot)
 {
 	EVP_MD_CTX_free(slot->md);
 	EVP_PKEY_CTX_free(slot->pkey);
+	EVP_MAC_CTX_free(slot->mac);
 	*slot = (struct key_slot){ 0 };
 }
 

@@ -22,18 +22,23 @@ AUTO_FREE(struct crypto, crypto_free)
  * VH_EINACTIVE; VH_EFIELD for data that begins as proofs do (sign.h). */
 enum vh_err op_sign(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
+/* VVERIFY: whether SIGNATURE is that of DATA by the symmetric key KID with
+ * ALG_ID; answers nothing.  VH_ENOKEY, VH_EALG (also for any other key, whose
+ * public part is everybody's); VH_EVERIFY. */
+enum vh_err op_verify(struct crypto *c, const struct store *s,
+    const struct frame *q, struct buf *answer);
 /* VDECRYPT: unwraps the CEK with key KID, opens the ciphertext, answers DATA.
  * VH_ENOKEY, VH_EALG, VH_ETOOBIG; everything that is wrong with the message
  * after those checks is VH_EDECRYPT at one cost (design, invariant 6). */
 enum vh_err op_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
-/* VENCRYPT: encrypts DATA for the public key of KID or of the PUB fields; AAD
- * is authenticated with it, as VDECRYPT's is.
- * HEADER is the protected header as a JSON object, to which epk is added when
- * the algorithm makes one; answers PROTECTED, ENCRYPTED_KEY (when not empty),
- * IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG, VH_EKEY, VH_EHEADER; VH_EFIELD
- * unless exactly one of KID and PUB is there; VH_ETOOBIG for a header that does
- * not fit its field. */
+/* VENCRYPT: encrypts DATA for the key of KID or the public one of the PUB
+ * fields; AAD is authenticated with it, as VDECRYPT's is.
+ * HEADER is the protected header as a JSON object, to which epk, or iv
+ * and tag, are added when the algorithm makes them; answers PROTECTED,
+ * ENCRYPTED_KEY (when not empty), IV, CIPHERTEXT, TAG.  VH_ENOKEY, VH_EALG,
+ * VH_EKEY, VH_EHEADER; VH_EFIELD unless exactly one of KID and PUB is there;
+ * VH_ETOOBIG for a header that does not fit its field. */
 enum vh_err op_encrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 

@@ -8,41 +8,44 @@
 /* --- whom it is for --------------------------------------------------------
  */
 
+/* A public key; a symmetric one from outside is none (pub_of_fields). */
 static enum vh_err
 stranger(const struct frame *q, const struct alg **alg, EVP_PKEY **made,
-    struct pub *pub)
+    struct addressee *to)
 {
 	TRY(crypto_alg(q, VH_USE_ENC, alg));
-	TRY(pub_of_fields(&q->f, pub));
-	if (!alg_fits(*alg, pub->kty, pub->crv, VH_USE_ENC))
+	TRY(pub_of_fields(&q->f, &to->pub));
+	if (!alg_fits(*alg, to->pub.kty, to->pub.crv, VH_USE_ENC))
 		return VH_EALG;
-	return pkey_of_pub(pub, made);
-}
-
-static enum vh_err
-own_key(const struct store *s, const struct frame *q, const struct alg **alg,
-    EVP_PKEY **pkey, struct pub *pub)
-{
-	struct key *key;
-
-	TRY(crypto_key(s, q, VH_USE_ENC, &key, alg));
-	if (EVP_PKEY_up_ref(key->pkey) != 1)
-		return VH_EINTERNAL;
-	*pkey = key->pkey;
-	*pub = key->pub;
+	TRY(pkey_of_pub(&to->pub, made));
+	to->pkey = *made;
 	return VH_OK;
 }
 
 static enum vh_err
+own_key(const struct store *s, const struct frame *q, const struct alg **alg,
+    EVP_PKEY **held, struct addressee *to)
+{
+	struct key *key;
+
+	TRY(crypto_key(s, q, VH_USE_ENC, &key, alg));
+	if (key->pkey != NULL && EVP_PKEY_up_ref(key->pkey) != 1)
+		return VH_EINTERNAL;
+	*held = key->pkey;
+	*to = (struct addressee){ key->pkey, key->pub, key->oct };
+	return VH_OK;
+}
+
+/* held: what to points to, where that is the caller's to free. */
+static enum vh_err
 recipient(const struct store *s, const struct frame *q, const struct alg **alg,
-    EVP_PKEY **pkey, struct pub *pub)
+    EVP_PKEY **held, struct addressee *to)
 {
 	bool own = fields_have(&q->f, VH_F_KID);
 
 	if (own == fields_have(&q->f, VH_F_KTY_ID))
 		return VH_EFIELD;
-	return own ? own_key(s, q, alg, pkey, pub)
-		   : stranger(q, alg, pkey, pub);
+	return own ? own_key(s, q, alg, held, to) : stranger(q, alg, held, to);
 }
 
 /* --- the protected header --------------------------------------------------
@@ -57,11 +60,27 @@ is_blank(struct slice text)
 	return true;
 }
 
-/* The header as front wrote it, with epk as its last member. */
 static void
-put_header(struct buf *b, struct slice header, const struct pub *epk)
+put_made(struct buf *b, const struct parcel *p)
 {
-	if (epk->kty == 0) {
+	if (p->epk.kty != 0) {
+		buf_put_text(b, "\"epk\":{");
+		pub_put_members(b, &p->epk);
+		buf_put_text(b, "}");
+		return;
+	}
+	buf_put_text(b, "\"iv\":\"");
+	b64_put(b, slice_of(p->iv, sizeof p->iv));
+	buf_put_text(b, "\",\"tag\":\"");
+	b64_put(b, slice_of(p->tag, sizeof p->tag));
+	buf_put_text(b, "\"");
+}
+
+/* The header as front wrote it, with what was made here as its last members. */
+static void
+put_header(struct buf *b, struct slice header, const struct parcel *p)
+{
+	if (p->epk.kty == 0 && !p->has_tag) {
 		buf_put(b, header);
 		return;
 	}
@@ -72,19 +91,18 @@ put_header(struct buf *b, struct slice header, const struct pub *epk)
 		buf_put(b, inside);
 		buf_put_text(b, ",");
 	}
-	buf_put_text(b, "\"epk\":{");
-	pub_put_members(b, epk);
-	buf_put_text(b, "}}");
+	put_made(b, p);
+	buf_put_text(b, "}");
 }
 
 /* Appends PROTECTED; *at is where its bytes begin, *len how many they are. */
 static enum vh_err
-put_protected(struct buf *answer, struct slice header, const struct pub *epk,
+put_protected(struct buf *answer, struct slice header, const struct parcel *p,
     size_t *at, size_t *len)
 {
 	AUTO(buf_free) struct buf *json = buf_new(VH_HEADER_MAX);
 
-	put_header(json, header, epk);
+	put_header(json, header, p);
 	TRY(buf_end(json));
 	*len = b64_size(json->len);
 	if (*len > VH_HEADER_MAX)
@@ -127,26 +145,25 @@ enum vh_err
 op_encrypt(struct crypto *c, const struct store *s, const struct frame *q,
     struct buf *answer)
 {
-	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	AUTO(pkey_free) EVP_PKEY *held = NULL;
 	AUTO(parcel_free) struct parcel *p = NULL;
 	AUTO(buf_free) struct buf *aad = buf_new(CONTENT_AAD_MAX);
 	const struct slice *at = q->f.at;
 	struct agreement a = { .enc = enc_by_id(fields_u32(&q->f, VH_F_ENC_ID)),
 		.apu = at[VH_F_APU],
 		.apv = at[VH_F_APV] };
-	struct pub pub;
+	struct addressee to = { .oct = NULL };
 	size_t head_at, head_len;
 
-	TRY(recipient(s, q, &a.alg, &pkey, &pub));
+	TRY(recipient(s, q, &a.alg, &held, &to));
 	if (a.enc == NULL)
 		return VH_EALG;
 	if (!is_object(at[VH_F_HEADER]))
 		return VH_EHEADER;
-	TRY(cek_wrap(c, pkey, &pub, &a, NULL, &p));
+	TRY(cek_wrap(c, &to, &a, NULL, &p));
 	struct content m = { .enc = a.enc, .cek = p->cek };
 
-	TRY(put_protected(answer, at[VH_F_HEADER], &p->epk, &head_at,
-	    &head_len));
+	TRY(put_protected(answer, at[VH_F_HEADER], p, &head_at, &head_len));
 	TRY(content_put_aad(aad, slice_of(answer->p + head_at, head_len),
 	    at[VH_F_AAD]));
 	m.aad = buf_slice(aad);
@@ -163,21 +180,26 @@ static enum vh_err
 put_parcel(struct crypto *c, const struct store *s, struct slice body,
     struct agreement *a, const struct secret *cek, struct buf *answer)
 {
-	AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+	AUTO(pkey_free) EVP_PKEY *held = NULL;
 	AUTO(parcel_free) struct parcel *p = NULL;
 	struct frame one = { .op = VH_OP_VSEAL };
-	struct pub pub;
+	struct addressee to = { .oct = NULL };
 
 	TRY(fields_parse(body, &one.f));
 	a->apu = one.f.at[VH_F_APU];
 	a->apv = one.f.at[VH_F_APV];
-	TRY(recipient(s, &one, &a->alg, &pkey, &pub));
-	TRY(cek_wrap(c, pkey, &pub, a, cek, &p));
+	TRY(recipient(s, &one, &a->alg, &held, &to));
+	TRY(cek_wrap(c, &to, a, cek, &p));
 	size_t nest = frame_nest(answer, VH_F_PARTY);
 
 	frame_put(answer, VH_F_ENCRYPTED_KEY, buf_slice(p->encrypted));
 	if (p->epk.kty != 0)
 		pub_put_fields(answer, &p->epk);
+	if (p->has_tag) {
+		frame_put(answer, VH_F_KEY_IV, slice_of(p->iv, sizeof p->iv));
+		frame_put(answer, VH_F_KEY_TAG,
+		    slice_of(p->tag, sizeof p->tag));
+	}
 	frame_nest_close(answer, nest);
 	return buf_end(answer);
 }

@@ -75,6 +75,7 @@ static const struct member {
 	{ VH_KTY_EC, "d", TO_PART, offsetof(struct parts, d) },
 	{ VH_KTY_OKP, "x", TO_POINT, 0 },
 	{ VH_KTY_OKP, "d", TO_PART, offsetof(struct parts, d) },
+	{ VH_KTY_OCT, "k", TO_PART, offsetof(struct parts, d) },
 };
 
 /* Where the decoded numbers of one key lie, one after the other. */
@@ -102,8 +103,8 @@ decode(const struct member *m, const struct crv *crv, struct slice text,
 		return REFUSE(why, VH_EKEY,
 		    "member \"%s\" has %zu bytes, expected %zu for curve %s",
 		    m->name, len, crv->size, crv->name);
-	/* RFC 7518, 2: Base64urlUInt */
-	if (crv == NULL && to[0] == 0)
+	/* RFC 7518, 2: Base64urlUInt; k is no number */
+	if (m->kty == VH_KTY_RSA && to[0] == 0)
 		return REFUSE(why, VH_EKEY,
 		    "member \"%s\" starts with a zero byte, expected as few "
 		    "bytes as it takes",
@@ -124,9 +125,10 @@ take_member(const json_t *jwk, const struct member *m, struct room *room,
 		return REFUSE(why, VH_EKEY,
 		    "member \"%s\" missing: %s as a JWK needs %s", m->name,
 		    check_kind(out->kty, out->crv),
-		    out->kty == VH_KTY_RSA  ? "n, e, d, p, q, dp, dq and qi"
-		    : out->kty == VH_KTY_EC ? "x, y and d"
-					    : "x and d");
+		    out->kty == VH_KTY_RSA   ? "n, e, d, p, q, dp, dq and qi"
+		    : out->kty == VH_KTY_EC  ? "x, y and d"
+		    : out->kty == VH_KTY_OCT ? "k"
+					     : "x and d");
 	TRY(decode(m, crv_by_id(out->crv), text, room, &number, why));
 	if (m->to == TO_PART) {
 		memcpy((char *)out + m->at, &number, sizeof number);
@@ -150,9 +152,9 @@ take_kind(const json_t *jwk, struct parts *out, struct buf *why)
 	out->kty = kty_by_name(kty);
 	if (out->kty == 0)
 		return REFUSE(why, VH_EKEY,
-		    "kty \"%s\" not supported, expected RSA, EC or OKP",
+		    "kty \"%s\" not supported, expected RSA, EC, OKP or oct",
 		    shown_of(kty).text);
-	if (out->kty == VH_KTY_RSA)
+	if (out->kty == VH_KTY_RSA || out->kty == VH_KTY_OCT)
 		return VH_OK;
 	TRY(jwk_text(jwk, "crv", &name, why));
 	const struct crv *crv = crv_by_name(name);
@@ -187,7 +189,7 @@ take_numbers(const json_t *jwk, struct secret *bytes, struct parts *out,
 {
 	struct room room = { secret_rw(bytes), 0, secret_len(bytes) };
 
-	if (json_object_get(jwk, "d") == NULL)
+	if (out->kty != VH_KTY_OCT && json_object_get(jwk, "d") == NULL)
 		return REFUSE(why, VH_EKEY,
 		    "public key only, private key expected");
 	if (out->kty == VH_KTY_RSA && json_object_get(jwk, "oth") != NULL)

@@ -143,6 +143,10 @@ jwk_terms(const json_t *jwk, const struct key_terms *spec,
 		return REFUSE(why, VH_EALG,
 		    "the JWK has alg \"%s\", the key spec says \"%s\"",
 		    pin->name, spec->pin->name);
+	if (pin != NULL && alg_needs_pin(pin) && spec->pin == NULL)
+		return REFUSE(why, VH_EALG,
+		    "the JWK has alg \"%s\", which the key spec must say too",
+		    pin->name);
 	*out = *spec;
 	if (spec->use == 0)
 		out->use = use;

@@ -231,7 +231,36 @@ refuse_duplicate(const struct key *old, const struct key *key, struct buf *why)
 	return REFUSE(why, VH_EDUPLICATE,
 	    "key %s is there already, with %s, expected the same terms or one "
 	    "copy",
-	    key->kid, what);
+	    old->kid, what);
+}
+
+static enum vh_err
+make_oct(const struct import *in, struct slice bytes,
+    const struct key_terms *terms, struct key **out)
+{
+	struct secret *oct = secret_new(bytes.len);
+
+	if (oct == NULL)
+		return REFUSE(in->why, VH_ENOMEM, "the secret arena is full");
+	memcpy(secret_rw(oct), bytes.p, bytes.len);
+	return key_new_oct(oct, terms, in->workers, out, in->why);
+}
+
+/* The same key in the store: by its kid or, where that is random, by itself. */
+static const struct key *
+find_same(const struct store *s, const struct key *key)
+{
+	const struct key *old;
+
+	if (key->oct == NULL)
+		return store_get(s, slice_text(key->kid));
+	for (size_t i = 0; (old = store_at(s, i)) != NULL; i++)
+		if (old->oct != NULL &&
+		    secret_len(old->oct) == secret_len(key->oct) &&
+		    sodium_memcmp(secret_ro(old->oct).p, secret_ro(key->oct).p,
+			secret_len(key->oct)) == 0)
+			return old;
+	return NULL;
 }
 
 enum vh_err
@@ -241,12 +270,18 @@ import_add(const struct import *in, const struct parts *parts,
 	AUTO(key_free) struct key *key = NULL;
 	EVP_PKEY *pkey;
 
-	TRY(parts_to_pkey(parts, &pkey, in->why));
-	TRY(key_new(pkey, terms, in->workers, &key, in->why));
-	const struct key *old = store_get(in->to, slice_text(key->kid));
+	if (parts->kty == VH_KTY_OCT) {
+		TRY(make_oct(in, parts->d, terms, &key));
+	} else {
+		TRY(parts_to_pkey(parts, &pkey, in->why));
+		TRY(key_new(pkey, terms, in->workers, &key, in->why));
+	}
+	const struct key *old = find_same(in->to, key);
 
 	if (old != NULL && !key_same_terms(old, key))
 		return refuse_duplicate(old, key, in->why);
+	if (old != NULL)
+		return VH_OK;
 	return store_add(in->to, TAKE(key));
 }
 

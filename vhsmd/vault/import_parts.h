@@ -11,7 +11,7 @@ struct parts {
 	enum vh_kty kty;
 	enum vh_crv crv;                     /* 0 for RSA */
 	struct slice n, e, p, q, dp, dq, qi; /* RSA */
-	struct slice d;                      /* all; OKP: the raw private key */
+	struct slice d;     /* all; OKP: the raw private key; oct: the key */
 	struct slice point; /* EC: as SEC1, 2.3.3 has it; OKP: the raw public
 			     * key; empty when the file has only d */
 };

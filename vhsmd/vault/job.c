@@ -15,6 +15,7 @@ static const struct {
 	{ VH_OP_VDECRYPT, op_decrypt },
 	{ VH_OP_VENCRYPT, op_encrypt },
 	{ VH_OP_VSEAL, op_seal },
+	{ VH_OP_VVERIFY, op_verify },
 };
 
 /* What the node says as a node. */
@@ -49,6 +50,8 @@ static const struct audited {
 	{ VH_OP_VDECRYPT, "decrypt", "front", false, false,
 	    { VH_F_ENCRYPTED_KEY, VH_F_IV, VH_F_CIPHERTEXT, VH_F_TAG } },
 	{ VH_OP_VENCRYPT, "encrypt", "front", true, false, { 0 } },
+	{ VH_OP_VVERIFY, "verify", "front", false, false,
+	    { VH_F_DATA, VH_F_SIGNATURE } },
 	{ VH_OP_VRECORD, "record", "peer", false, false, { 0 } },
 	{ VH_OP_VHELLO, "hello", "peer", false, false, { 0 } },
 	{ VH_OP_VREVOKE, "revoke", "front", false, true, { 0 } },
@@ -99,8 +102,7 @@ audited_row(const struct frame *q)
 {
 	for (size_t i = 0; i < ARRAY_LEN(audited); i++)
 		if (audited[i].op == q->op)
-			return audited[i].named &&
-				       !fields_have(&q->f, VH_F_KID)
+			return audited[i].named && !fields_have(&q->f, VH_F_KID)
 				   ? NULL
 				   : &audited[i];
 	return NULL;
@@ -138,8 +140,7 @@ static enum vh_err
 operate_audited(const struct frame *q, struct crypto *crypto,
     const struct desk *desk, struct buf *out)
 {
-	const struct audited *row =
-	    desk->audit == NULL ? NULL : audited_row(q);
+	const struct audited *row = desk->audit == NULL ? NULL : audited_row(q);
 
 	if (row == NULL)
 		return operate(q, crypto, desk, out);

@@ -1,5 +1,7 @@
 #include "vault/key.h"
 
+#include <openssl/rand.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/pkey.h"
@@ -17,9 +19,11 @@ key_free(struct key *key)
 	for (size_t i = 0; i < key->workers * KEY_SLOTS; i++) {
 		EVP_PKEY_CTX_free(key->slots[i].pkey);
 		EVP_MD_CTX_free(key->slots[i].md);
+		EVP_MAC_CTX_free(key->slots[i].mac);
 	}
 	free(key->slots);
 	EVP_PKEY_free(key->pkey);
+	secret_free(key->oct);
 	buf_free(key->numbers);
 	free(key->name);
 	free(key->allow);
@@ -30,7 +34,7 @@ static bool
 some_alg_fits(const struct pub *pub, enum vh_use use)
 {
 	for (size_t i = 0; alg_at(i) != NULL; i++)
-		if (alg_fits(alg_at(i), pub->kty, pub->crv, use))
+		if (pub_fits(pub, alg_at(i), use))
 			return true;
 	return false;
 }
@@ -54,9 +58,13 @@ check_terms(const struct pub *pub, const struct key_terms *terms,
 		return REFUSE(why, VH_EALG,
 		    "alg \"%s\" does not fit use \"%s\"", terms->pin->name,
 		    use);
-	if (!alg_fits(terms->pin, pub->kty, pub->crv, terms->use))
-		return REFUSE(why, VH_EALG, "alg \"%s\" does not fit %s",
-		    terms->pin->name, kind);
+	if (!pub_fits(pub, terms->pin, terms->use))
+		return pub->kty == VH_KTY_OCT
+			   ? REFUSE(why, VH_EALG,
+				 "alg \"%s\" does not fit %s of %zu bits",
+				 terms->pin->name, kind, pub->secret * 8)
+			   : REFUSE(why, VH_EALG, "alg \"%s\" does not fit %s",
+				 terms->pin->name, kind);
 	return VH_OK;
 }
 
@@ -116,13 +124,61 @@ key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
 	return VH_OK;
 }
 
+/* What the sizes of the table's rows come to. */
+static enum vh_err
+check_oct(const struct pub *pub, const struct key_terms *terms, struct buf *why)
+{
+	if (use_name(terms->use) == NULL || some_alg_fits(pub, terms->use))
+		return VH_OK;
+	return REFUSE(why, VH_EKEY,
+	    "a symmetric key of %zu bits, expected %s for use %s",
+	    pub->secret * 8,
+	    terms->use == VH_USE_SIG ? "256 to 4096"
+				     : "128, 192, 256, 384 or 512",
+	    use_name(terms->use));
+}
+
+static enum vh_err
+draw_kid(char kid[static VH_KID_SIZE + 1])
+{
+	uint8_t random[32];
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return VH_EINTERNAL;
+	(void)sodium_bin2base64(kid, VH_KID_SIZE + 1, random, sizeof random,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	return VH_OK;
+}
+
+enum vh_err
+key_new_oct(struct secret *oct, const struct key_terms *terms, size_t workers,
+    struct key **out, struct buf *why)
+{
+	AUTO(secret_free) struct secret *mine = oct;
+	AUTO(key_free) struct key *key = calloc(1, sizeof *key);
+
+	*out = NULL;
+	if (key == NULL)
+		return VH_ENOMEM;
+	key->oct = TAKE(mine);
+	key->pub =
+	    (struct pub){ .kty = VH_KTY_OCT, .secret = secret_len(key->oct) };
+	TRY(check_oct(&key->pub, terms, why));
+	TRY(check_terms(&key->pub, terms, why));
+	TRY(draw_kid(key->kid));
+	TRY(set_terms(key, terms, workers));
+	key->lane = lane_of_pub(&key->pub);
+	key->state = VH_KEY_ACTIVE;
+	*out = TAKE(key);
+	return VH_OK;
+}
+
 enum vh_err
 key_check_alg(const struct key *key, const struct alg *alg)
 {
-	if (key->pin != NULL && key->pin != alg)
+	if (key->pin != alg && (key->pin != NULL || alg_needs_pin(alg)))
 		return VH_EALG;
-	return alg_fits(alg, key->pub.kty, key->pub.crv, key->use) ? VH_OK
-								   : VH_EALG;
+	return pub_fits(&key->pub, alg, key->use) ? VH_OK : VH_EALG;
 }
 
 bool
@@ -138,8 +194,8 @@ lane_of_pub(const struct pub *pub)
 {
 	if (pub->kty == VH_KTY_RSA)
 		return pub_bits(pub) <= NORMAL_BITS ? LANE_NORMAL : LANE_HEAVY;
-	return pub->crv == VH_CRV_P256 || pub->crv == VH_CRV_ED25519 ||
-		       pub->crv == VH_CRV_X25519
+	return pub->kty == VH_KTY_OCT || pub->crv == VH_CRV_P256 ||
+		       pub->crv == VH_CRV_ED25519 || pub->crv == VH_CRV_X25519
 		   ? LANE_FAST
 		   : LANE_NORMAL;
 }

@@ -1,9 +1,11 @@
-/* One private key: a live EVP object and what it may be used for. */
+/* One private or symmetric key: a live EVP object or its bytes, and what it may
+ * be used for. */
 #ifndef VAULT_KEY_H
 #define VAULT_KEY_H
 
 #include <openssl/evp.h>
 
+#include "vault/arena.h"
 #include "wire/pub.h"
 
 /* Cost classes of private-key work (RSA-4096 never delays ES256). */
@@ -16,6 +18,7 @@ struct key_slot {
 	const struct alg *alg;
 	EVP_PKEY_CTX *pkey;
 	EVP_MD_CTX *md;
+	EVP_MAC_CTX *mac;
 };
 
 /* What a key spec says of a key; zero, NULL or empty where it is silent. */
@@ -37,6 +40,7 @@ struct key {
 	enum lane lane;
 	_Atomic enum vh_key_state state; /* any thread reads and sets it */
 	EVP_PKEY *pkey;         /* lives in the arena, as all of libcrypto */
+	struct secret *oct;     /* of kty oct, in pkey's place; else NULL */
 	struct key_slot *slots; /* [worker * KEY_SLOTS + i] */
 	size_t workers;
 };
@@ -50,10 +54,14 @@ struct key {
  * and what was expected.  Only on a worker thread. */
 enum vh_err key_new(EVP_PKEY *pkey, const struct key_terms *terms,
     size_t workers, struct key **out, struct buf *why);
+/* The same of a symmetric key, which gets a random kid: a thumbprint would help
+ * who guesses.  Takes over oct, also on failure. */
+enum vh_err key_new_oct(struct secret *oct, const struct key_terms *terms,
+    size_t workers, struct key **out, struct buf *why);
 void key_free(struct key *key);
 AUTO_FREE(struct key, key_free)
 
-/* VH_EALG unless alg fits the key's type, curve, use and pin. */
+/* VH_EALG unless alg fits the key's type, curve, size, use and pin. */
 enum vh_err key_check_alg(const struct key *key, const struct alg *alg);
 
 /* Whether two keys of one kid carry the same terms. */

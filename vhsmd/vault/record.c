@@ -54,11 +54,18 @@ record_free(struct record *r)
 /* --- proofs ----------------------------------------------------------------
  */
 
+/* A symmetric key is no other node's affair. */
+static bool
+is_listed(const struct key *key)
+{
+	return key->pub.kty != VH_KTY_OCT;
+}
+
 /* The pin, or the table's first row that fits. */
 static const struct alg *
 proof_alg(const struct key *key)
 {
-	if (key->use != VH_USE_SIG)
+	if (key->use != VH_USE_SIG || !is_listed(key))
 		return NULL;
 	for (size_t i = 0; alg_at(i) != NULL; i++)
 		if (key_check_alg(key, alg_at(i)) == VH_OK)
@@ -148,10 +155,16 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 	    r->id->node, stamp->epoch, stamp->seq, stamp->iat, r->id->address);
 	put_member(b, "version", r->id->version);
 	buf_format(b, ",\"keep_after\":%" PRIu64 ",\"keys\":[", r->id->keep_ms);
+	const char *comma = "";
+
 	for (size_t i = 0; i < r->keys; i++) {
-		if (i > 0)
-			buf_put_text(b, ",");
-		put_key(b, store_at(r->store, i), &r->proofs[i]);
+		const struct key *key = store_at(r->store, i);
+
+		if (!is_listed(key))
+			continue;
+		buf_put_text(b, comma);
+		put_key(b, key, &r->proofs[i]);
+		comma = ",";
 	}
 	buf_put_text(b, "]}");
 }
@@ -217,7 +230,7 @@ make_proofs(struct record *r)
 		r->proofs[i].text = buf_new(b64_size(SIGNATURE_MAX));
 		if (r->proofs[i].text == NULL)
 			return VH_ENOMEM;
-		if (key->use == VH_USE_SIG)
+		if (key->use == VH_USE_SIG && is_listed(key))
 			key->state = VH_KEY_PUBLISHED;
 	}
 	return VH_OK;

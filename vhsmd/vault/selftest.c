@@ -69,6 +69,20 @@ verify(EVP_PKEY *pub, const struct alg *alg, struct slice signature)
 		   sizeof message) == 1;
 }
 
+/* By another way of libcrypto's than the one that signs. */
+static bool
+verify_mac(const struct key *key, const struct alg *alg, struct slice signature)
+{
+	struct slice oct = secret_ro(key->oct);
+	uint8_t made[EVP_MAX_MD_SIZE];
+	size_t len = 0;
+
+	return EVP_Q_mac(NULL, "HMAC", NULL, alg->digest, NULL, oct.p, oct.len,
+		   message, sizeof message, made, sizeof made, &len) != NULL &&
+	       len == signature.len &&
+	       sodium_memcmp(made, signature.p, len) == 0;
+}
+
 static enum vh_err
 test_sign(struct crypto *c, const struct key *key, const struct alg *alg,
     EVP_PKEY *pub)
@@ -79,6 +93,8 @@ test_sign(struct crypto *c, const struct key *key, const struct alg *alg,
 	if (signature.len > sizeof fixed)
 		return VH_EKEY;
 	TRY(sign_bytes(c, key, alg, slice_of(message, sizeof message), fixed));
+	if (alg->kind == VH_KIND_HMAC)
+		return verify_mac(key, alg, signature) ? VH_OK : VH_EKEY;
 	if (alg->kind == VH_KIND_ECDSA) {
 		size_t len;
 
@@ -97,6 +113,10 @@ fields_of(const struct parcel *p)
 	struct fields f = { .present = 0 };
 
 	f.at[VH_F_ENCRYPTED_KEY] = buf_slice(p->encrypted);
+	if (p->has_tag) {
+		f.at[VH_F_KEY_IV] = slice_of(p->iv, sizeof p->iv);
+		f.at[VH_F_KEY_TAG] = slice_of(p->tag, sizeof p->tag);
+	}
 	f.at[VH_F_PUB_X] = p->epk.x;
 	f.at[VH_F_PUB_Y] = p->epk.y;
 	return f;
@@ -122,16 +142,27 @@ test_content(struct crypto *c, const struct enc *enc, const struct secret *here,
 	return slice_eq(slice_of(opened, len), plain) ? VH_OK : VH_EKEY;
 }
 
+/* The first one that the key can be the CEK of, for dir; else any. */
+static const struct enc *
+enc_for(const struct key *key, const struct alg *alg)
+{
+	for (size_t i = 0; alg->kind == VH_KIND_DIR && enc_at(i) != NULL; i++)
+		if (enc_at(i)->cek == key->pub.secret)
+			return enc_at(i);
+	return enc_by_id(VH_ENC_A128GCM);
+}
+
 static enum vh_err
 test_decrypt(struct crypto *c, const struct key *key, const struct alg *alg,
     EVP_PKEY *pub)
 {
 	AUTO(parcel_free) struct parcel *p = NULL;
 	AUTO(secret_free) struct secret *cek = NULL;
-	struct agreement a = { .alg = alg, .enc = enc_by_id(VH_ENC_A128GCM) };
+	struct agreement a = { .alg = alg, .enc = enc_for(key, alg) };
+	const struct addressee to = { pub, key->pub, key->oct };
 	uint8_t kty[4] = { 0 }, crv[4] = { 0 };
 
-	TRY(cek_wrap(c, pub, &key->pub, &a, NULL, &p));
+	TRY(cek_wrap(c, &to, &a, NULL, &p));
 	struct fields f = fields_of(p);
 
 	kty[3] = (uint8_t)p->epk.kty;
@@ -151,7 +182,8 @@ crypto_selftest(struct crypto *c, const struct key *key, struct buf *why)
 	const struct alg *alg;
 	size_t tested = 0;
 
-	TRY(pkey_of_pub(&key->pub, &pub));
+	if (key->oct == NULL)
+		TRY(pkey_of_pub(&key->pub, &pub));
 	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++) {
 		if (key_check_alg(key, alg) != VH_OK)
 			continue;

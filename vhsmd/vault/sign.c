@@ -2,6 +2,7 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <sodium.h>
 
 #define DER_MAX 160 /* an ECDSA signature on P-521 has at most 139 bytes */
 
@@ -65,6 +66,18 @@ sign_rsa(const struct key_slot *slot, struct slice digest, uint8_t *out,
 	       len == size;
 }
 
+/* RFC 7518, 3.2.  The context goes back to where its key was set. */
+static bool
+sign_hmac(const struct key_slot *slot, struct slice data, uint8_t *out,
+    size_t size)
+{
+	size_t len = 0;
+
+	return EVP_MAC_init(slot->mac, NULL, 0, NULL) == 1 &&
+	       EVP_MAC_update(slot->mac, data.p, data.len) == 1 &&
+	       EVP_MAC_final(slot->mac, out, &len, size) == 1 && len == size;
+}
+
 static const struct {
 	bool (*sign)(const struct key_slot *, struct slice, uint8_t *, size_t);
 	bool hashes; /* wants the digest of the data, not the data */
@@ -73,6 +86,7 @@ static const struct {
 	[VH_KIND_PSS] = { sign_rsa, true },
 	[VH_KIND_ECDSA] = { sign_ecdsa, true },
 	[VH_KIND_EDDSA] = { sign_eddsa, false },
+	[VH_KIND_HMAC] = { sign_hmac, false },
 };
 
 /* The context was initialised with the row's digest once and for all. */
@@ -156,4 +170,25 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 
 	TRY(buf_end(answer));
 	return sign_bytes(c, key, alg, q->f.at[VH_F_DATA], to);
+}
+
+enum vh_err
+op_verify(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	uint8_t made[EVP_MAX_MD_SIZE];
+	struct slice given = q->f.at[VH_F_SIGNATURE];
+	const struct alg *alg;
+	struct key *key;
+
+	(void)answer; /* VH_OK says it all */
+	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
+	if (alg->kind != VH_KIND_HMAC || alg->size > sizeof made)
+		return VH_EALG;
+	TRY(sign_bytes(c, key, alg, q->f.at[VH_F_DATA], made));
+	bool same = given.len == alg->size &&
+		    sodium_memcmp(made, given.p, alg->size) == 0;
+
+	sodium_memzero(made, sizeof made);
+	return same ? VH_OK : VH_EVERIFY;
 }

@@ -176,10 +176,10 @@ Test(select, what_does_not_exist_is_named)
 {
 	struct bench b = bench_new(key_directory());
 
-	refuse(&b, (struct ask){ .alg = "HS256,none" }, VH_EALG,
-	    "alg not known: \"HS256,none\"");
-	refuse(&b, (struct ask){ .kty = "oct" }, VH_EFIELD,
-	    "kty not known: \"oct\"");
+	refuse(&b, (struct ask){ .alg = "HS1,none" }, VH_EALG,
+	    "alg not known: \"HS1,none\"");
+	refuse(&b, (struct ask){ .kty = "OCT" }, VH_EFIELD,
+	    "kty not known: \"OCT\"");
 	refuse(&b, (struct ask){ .crv = "P-192" }, VH_EFIELD,
 	    "crv not known: \"P-192\"");
 	refuse(&b, (struct ask){ .use = "both" }, VH_EFIELD,

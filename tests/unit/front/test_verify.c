@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "base/pkey.h"
 
@@ -12,7 +13,8 @@ make_key(const struct alg *alg)
 {
 	if (alg->kty == VH_KTY_RSA)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	const struct crv *crv = crv_by_id(alg->crv);
+	const struct crv *crv =
+	    crv_by_id(alg->crv == 0 ? VH_CRV_ED25519 : alg->crv);
 
 	return alg->kty == VH_KTY_EC
 		   ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", crv->lib)
@@ -94,8 +96,26 @@ Test(verify, every_signature_row_accepts_its_own_and_nothing_else)
 	const struct alg *alg;
 
 	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++)
-		if (alg->use == VH_USE_SIG)
+		if (alg->use == VH_USE_SIG && alg->kty != VH_KTY_OCT)
 			try_row(v, alg);
+}
+
+Test(verify, a_public_key_is_no_hmac_key)
+{
+	AUTO(verifier_free) struct verifier *v = verifier_new();
+	EVP_PKEY *key = make_key(alg_by_id(VH_ALG_ES256));
+	uint8_t *der = NULL, mac[64];
+	int len = i2d_PUBKEY(key, &der);
+	size_t size = 0;
+
+	cr_assert_gt(len, 0);
+	cr_assert_not_null(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, der,
+	    (size_t)len, INPUT.p, INPUT.len, mac, sizeof mac, &size));
+	cr_expect_eq(verify_signature(v, key, alg_by_id(VH_ALG_HS256), INPUT,
+			 slice_of(mac, size)),
+	    VH_EVERIFY);
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
 }
 
 Test(verify, a_salt_of_another_length_is_refused)
@@ -139,7 +159,7 @@ Test(verify, zeros_are_no_signature)
 {
 	AUTO(verifier_free) struct verifier *v = verifier_new();
 	static const uint32_t rows[] = { VH_ALG_ES256, VH_ALG_ES384,
-		VH_ALG_ES512, VH_ALG_EDDSA };
+		VH_ALG_ES512, VH_ALG_ES256K, VH_ALG_EDDSA };
 	static const uint8_t zeros[132];
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -147,7 +167,8 @@ Test(verify, zeros_are_no_signature)
 		EVP_PKEY *key = make_key(alg);
 
 		cr_expect_eq(verify_signature(v, key, alg, INPUT,
-				 slice_of(zeros, alg->size)),
+				 slice_of(zeros,
+				     alg->size > 0 ? alg->size : 64)),
 		    VH_EVERIFY);
 		EVP_PKEY_free(key);
 	}

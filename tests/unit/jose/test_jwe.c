@@ -77,9 +77,26 @@ static const struct {
 	{ "{\"alg\":\"RSA-OAEP\",\"enc\":1}", 256, VH_EHEADER, "\"enc\"" },
 	{ "{\"alg\":\"RSA-OAEP\",\"enc\":\"A128CBC\"}", 256, VH_EALG,
 	    "\"A128CBC\" not known" },
-	{ "{\"alg\":\"dir\",\"enc\":\"A128GCM\"}", 0, VH_EALG, "\"dir\"" },
-	{ "{\"alg\":\"A128KW\",\"enc\":\"A128GCM\"}", 24, VH_EALG, "A128KW" },
-	{ "{\"alg\":\"RSA1_5\",\"enc\":\"A128GCM\"}", 256, VH_EALG, "RSA1_5" },
+	{ "{\"alg\":\"A128KW\",\"enc\":\"A128GCM\"}", 24, VH_OK, NULL },
+	{ "{\"alg\":\"RSA1_5\",\"enc\":\"A128GCM\"}", 256, VH_OK, NULL },
+	{ "{\"alg\":\"dir\",\"enc\":\"A128GCM\"}", 0, VH_OK, NULL },
+	{ "{\"alg\":\"dir\",\"enc\":\"A128GCM\"}", 24, VH_ETOKEN,
+	    "encrypted key where" },
+	{ "{\"alg\":\"A256KW\",\"enc\":\"A128GCM\"}", 0, VH_ETOKEN,
+	    "encrypted key missing" },
+	{ "{\"alg\":\"A128GCMKW\",\"enc\":\"A128GCM\",\"iv\":"
+	  "\"AAAAAAAAAAAAAAAA\""
+	  ",\"tag\":\"AAAAAAAAAAAAAAAAAAAAAA\"}",
+	    16, VH_OK, NULL },
+	{ "{\"alg\":\"A128GCMKW\",\"enc\":\"A128GCM\",\"tag\":"
+	  "\"AAAAAAAAAAAAAAAAAAAAAA\"}",
+	    16, VH_EHEADER, "\"iv\" missing or malformed" },
+	{ "{\"alg\":\"A128GCMKW\",\"enc\":\"A128GCM\",\"iv\":"
+	  "\"AAAAAAAAAAAAAAAA\"}",
+	    16, VH_EHEADER, "\"tag\" missing or malformed" },
+	{ "{\"alg\":\"A128GCMKW\",\"enc\":\"A128GCM\",\"iv\":\"AAAA\",\"tag\":"
+	  "\"AAAAAAAAAAAAAAAAAAAAAA\"}",
+	    16, VH_EHEADER, "\"iv\" missing or malformed" },
 	{ "{\"alg\":\"PBES2-HS256+A128KW\",\"enc\":\"A128GCM\","
 	  "\"p2s\":\"AAAAAAAAAAA\",\"p2c\":1000}",
 	    24, VH_EALG, "PBES2" },

@@ -86,7 +86,7 @@ static const struct {
 	{ "{}", VH_EKEY, "\"kty\" missing" },
 	{ "{\"kty\":1}", VH_EKEY, "\"kty\" malformed" },
 	{ "{\"kty\":\"\"}", VH_EKEY, "\"kty\" malformed" },
-	{ "{\"kty\":\"oct\"}", VH_EKEY, "\"kty\" not known" },
+	{ "{\"kty\":\"oct\"}", VH_EKEY, "no symmetric key is taken" },
 	{ "{\"kty\":\"ec\"}", VH_EKEY, "\"kty\" not known" },
 	{ "{\"kty\":\"EC\"," EC_X "," EC_Y "}", VH_EKEY, "\"crv\" missing" },
 	{ "{\"kty\":\"EC\",\"crv\":\"P-257\"," EC_X "," EC_Y "}", VH_EKEY,
@@ -205,9 +205,17 @@ Test(jwk, type_use_and_alg_decide_what_it_may_run)
 	cr_expect_not(fits("{" X "}", VH_ALG_EDDSA));
 }
 
+Test(jwk, rsa1_5_fits_a_key_that_is_pinned_to_it_alone)
+{
+	cr_expect_not(fits("{" RSA "}", VH_ALG_RSA1_5));
+	cr_expect_not(fits("{" RSA ",\"use\":\"enc\"}", VH_ALG_RSA1_5));
+	cr_expect(fits("{" RSA ",\"alg\":\"RSA1_5\"}", VH_ALG_RSA1_5));
+	cr_expect_not(fits("{" RSA ",\"alg\":\"RSA1_5\"}", VH_ALG_RSA_OAEP));
+}
+
 Test(jwk, a_pin_to_an_unknown_algorithm_fits_nothing)
 {
-	const char *text = "{" RSA ",\"alg\":\"RSA1_5\"}";
+	const char *text = "{" RSA ",\"alg\":\"RSA1_6\"}";
 	AUTO(jwk_free) struct jwk *jwk = NULL;
 
 	cr_assert_eq(jwk_parse(slice_text(text), &jwk, NULL), VH_OK);

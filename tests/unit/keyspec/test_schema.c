@@ -154,41 +154,6 @@ Test(schema, every_key_has_a_golden_file)
 		    "%s", keys[i].key);
 }
 
-static const char *const later[] = {
-#define VH_LATER_VALUE(type, text) text,
-#include "keyspec/schema.def"
-};
-
-Test(schema, values_of_later_versions_are_named_as_such)
-{
-	static const char *const texts[] = {
-		"version: 1\nkeys: [{generate: {kty: %s}, use: sig}]\n",
-		"version: 1\nkeys: [{generate: {crv: %s}, use: sig}]\n",
-		"version: 1\nkeys: [{load: {file: a}, alg: %s}]\n",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
-		size_t said = 0;
-
-		for (size_t j = 0; j < ARRAY_LEN(texts); j++) {
-			AUTO(buf_free) struct buf *why = buf_new(WHY_ROOM);
-			AUTO(buf_free) struct buf *text = buf_new(1024);
-			const char *at = strstr(texts[j], "%s");
-
-			buf_put(text,
-			    slice_of(texts[j], (size_t)(at - texts[j])));
-			buf_put_text(text, later[i]);
-			buf_put_text(text, at + 2);
-			cr_expect_eq(normal_form(TEXT_KEYSPEC, "f",
-					 buf_slice(text), NULL, why),
-			    VH_ECONFIG);
-			said += holds(why, "not supported by this version: \"",
-			    later[i], "\"");
-		}
-		cr_expect_eq(said, 1, "%s", later[i]);
-	}
-}
-
 Test(schema, every_key_is_in_a_man_page)
 {
 	AUTO(buf_free) struct buf *all = tree_file("deploy/man/keyspec.5");
@@ -200,6 +165,4 @@ Test(schema, every_key_is_in_a_man_page)
 			      holds(all, "Cm ", keys[i].key, "\n") ||
 			      holds(all, "Ss ", keys[i].key, "\n"),
 		    "%s", keys[i].key);
-	for (size_t i = 0; i < ARRAY_LEN(later); i++)
-		cr_expect(holds(all, "Cm ", later[i], ""), "%s", later[i]);
 }

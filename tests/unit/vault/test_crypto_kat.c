@@ -78,7 +78,7 @@ struct key *
 kat_key(struct rig *r, const json_t *row, enum vh_use use)
 {
 	static const char *const members[] = { "kty", "crv", "n", "e", "d", "p",
-		"q", "dp", "dq", "qi", "x", "y" };
+		"q", "dp", "dq", "qi", "x", "y", "k" };
 	AUTO(kat_free) json_t *only = json_object();
 	const json_t *from = json_object_get(row, "key");
 
@@ -87,7 +87,10 @@ kat_key(struct rig *r, const json_t *row, enum vh_use use)
 			(void)json_object_set(only, members[i],
 			    json_object_get(from, members[i]));
 	char *text = json_dumps(only, 0);
-	struct key *key = rig_import(r, slice_text(text), use);
+	const struct alg *alg =
+	    json_object_get(row, "alg") == NULL ? NULL : kat_alg(row);
+	struct key *key = rig_import(r, slice_text(text), use,
+	    alg != NULL && alg_needs_pin(alg) ? alg : NULL);
 
 	free(text);
 	return key;
@@ -115,6 +118,8 @@ kat_ask_params(struct ask *a, const json_t *header, struct buf *keep)
 	cr_assert(buf_reserve(keep, 4096));
 	set_bytes(a, VH_F_APU, header, "apu", keep);
 	set_bytes(a, VH_F_APV, header, "apv", keep);
+	set_bytes(a, VH_F_KEY_IV, header, "iv", keep);
+	set_bytes(a, VH_F_KEY_TAG, header, "tag", keep);
 	if (epk == NULL)
 		return;
 	ask_u32(a, VH_F_KTY_ID, kty_by_name(kat_text(epk, "kty")));

@@ -27,8 +27,8 @@ const struct alg *kat_alg(const json_t *row);
 const struct enc *kat_enc(const json_t *row);
 /* The private key of row's member "key", in the store. */
 struct key *kat_key(struct rig *r, const json_t *row, enum vh_use use);
-/* Sets epk (PUB), apu and apv from a JSON object of header parameters; the
- * bytes go to keep, which must have room: they are borrowed from it. */
+/* Sets epk (PUB), apu, apv, iv and tag from a JSON object of header parameters;
+ * the bytes go to keep, which must have room: they are borrowed from it. */
 void kat_ask_params(struct ask *a, const json_t *header, struct buf *keep);
 /* The same from a protected header in base64url. */
 void kat_ask_header(struct ask *a, struct slice protected, struct buf *keep);

@@ -91,10 +91,22 @@ rig_add(struct rig *r, EVP_PKEY *pkey, enum vh_use use, const struct alg *pin)
 }
 
 struct key *
-rig_import(struct rig *r, struct slice jwk, enum vh_use use)
+rig_add_oct(struct rig *r, size_t bits, enum vh_use use, const struct alg *pin)
+{
+	struct key_terms terms = { .use = use, .pin = pin };
+
+	cr_assert_eq(generate_key(VH_KTY_OCT, 0, bits, &terms, 1, r->store,
+			 NULL),
+	    VH_OK);
+	return store_at(r->store, store_count(r->store) - 1);
+}
+
+struct key *
+rig_import(struct rig *r, struct slice jwk, enum vh_use use,
+    const struct alg *pin)
 {
 	AUTO(buf_free) struct buf *why = buf_new(512);
-	struct key_terms terms = { .use = use };
+	struct key_terms terms = { .use = use, .pin = pin };
 	int ends[2]; /* a pipe holds any JWK */
 
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);

@@ -29,7 +29,11 @@ EVP_PKEY *rig_make(const char *kind);
 struct key *rig_add(struct rig *r, EVP_PKEY *pkey, enum vh_use use,
     const struct alg *pin);
 /* The same from a private JWK that the store does not have yet. */
-struct key *rig_import(struct rig *r, struct slice jwk, enum vh_use use);
+struct key *rig_import(struct rig *r, struct slice jwk, enum vh_use use,
+    const struct alg *pin);
+/* A new symmetric key of the store. */
+struct key *rig_add_oct(struct rig *r, size_t bits, enum vh_use use,
+    const struct alg *pin);
 
 /* A request; values are borrowed, numbers are kept here. */
 struct ask {

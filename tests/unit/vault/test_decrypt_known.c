@@ -42,7 +42,12 @@ Test(decrypt_known, opens_the_messages_of_the_cookbook)
 		"aes-keywrap_with_aes-gcm.json",
 		"jwe/5_5.key_agreement_using_ecdh-es_with_aes-cbc-hmac-"
 		"sha2.json",
-		"curve25519/ecdh-es.json"
+		"curve25519/ecdh-es.json",
+		"jwe/5_1.key_encryption_using_rsa_v15_and_aes-hmac-sha2.json",
+		"jwe/5_6.direct_encryption_using_aes-gcm.json",
+		"jwe/5_7.key_wrap_using_aes-gcm_keywrap_with_aes-cbc-hmac-"
+		"sha2.json",
+		"jwe/5_8.key_wrap_using_aes-keywrap_with_aes-gcm.json"
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

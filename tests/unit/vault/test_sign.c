@@ -23,9 +23,14 @@ static void
 check_known(struct rig *r, const struct key *key, const struct alg *alg,
     struct slice data, struct slice known)
 {
-	bool fixed = alg->kind == VH_KIND_PKCS1 || alg->kind == VH_KIND_EDDSA;
+	bool fixed = alg->kind == VH_KIND_PKCS1 || alg->kind == VH_KIND_EDDSA ||
+		     alg->kind == VH_KIND_HMAC;
 	struct slice ours = signature_of(r, key, alg, data);
 
+	if (alg->kind == VH_KIND_HMAC) {
+		cr_expect(slice_eq(ours, known), "%s", alg->name);
+		return;
+	}
 	cr_expect(rig_verify(key->pkey, alg, data, known), "%s", alg->name);
 	cr_expect(rig_verify(key->pkey, alg, data, ours), "%s", alg->name);
 	cr_expect_eq(slice_eq(ours, known), fixed, "%s", alg->name);
@@ -52,7 +57,8 @@ Test(sign, gives_the_signatures_of_the_cookbook)
 {
 	static const char *const files[] = { "jws/4_1.rsa_v15_signature.json",
 		"jws/4_2.rsa-pss_signature.json",
-		"jws/4_3.ecdsa_signature.json", "curve25519/jws.json" };
+		"jws/4_3.ecdsa_signature.json", "curve25519/jws.json",
+		"jws/4_4.hmac-sha2_integrity_protection.json" };
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		AUTO(rig_free) struct rig *r = rig_new();

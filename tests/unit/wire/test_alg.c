@@ -22,8 +22,8 @@ Test(alg, ids_and_names_are_unique_and_found)
 	}
 }
 
-static const char *const unknown[] = { "", "none", "None", "HS256", "RSA1_5",
-	"dir", "A128KW", "PBES2-HS256+A128KW", "es256", "ES256 ", "ES25",
+static const char *const unknown[] = { "", "none", "None", "HS1", "RSA-1_5",
+	"DIR", "A128CTR", "PBES2-HS256+A128KW", "es256", "ES256 ", "ES25",
 	"ES256k" };
 
 Test(alg, unknown_names_have_no_row)
@@ -36,7 +36,7 @@ Test(alg, unknown_names_have_no_row)
 	cr_expect_null(alg_by_id(UINT32_MAX));
 	cr_expect_null(enc_by_id(0));
 	cr_expect_null(crv_by_id(0));
-	cr_expect_eq(kty_by_name(slice_text("oct")), 0);
+	cr_expect_eq(kty_by_name(slice_text("OCT")), 0);
 	cr_expect_eq(kty_by_name(slice_text("")), 0);
 	cr_expect_eq(use_by_name(slice_text("tls")), 0);
 	cr_expect_null(kty_name((enum vh_kty)77));
@@ -58,6 +58,17 @@ static const struct {
 	{ "ES512", "P-521" },
 	{ "EdDSA", "Ed25519,Ed448" },
 	{ "ES256K", "secp256k1" },
+	{ "HS256", "oct" },
+	{ "HS384", "oct" },
+	{ "HS512", "oct" },
+	{ "RSA1_5", "RSA" },
+	{ "A128KW", "oct" },
+	{ "A192KW", "oct" },
+	{ "A256KW", "oct" },
+	{ "A128GCMKW", "oct" },
+	{ "A192GCMKW", "oct" },
+	{ "A256GCMKW", "oct" },
+	{ "dir", "oct" },
 	{ "RSA-OAEP", "RSA" },
 	{ "RSA-OAEP-256", "RSA" },
 	{ "RSA-OAEP-384", "RSA" },
@@ -97,6 +108,8 @@ Test(alg, each_takes_its_keys_and_no_others)
 
 		cr_expect_eq(alg_fits(a, VH_KTY_RSA, 0, a->use),
 		    lists(takes[i].keys, "RSA"));
+		cr_expect_eq(alg_fits(a, VH_KTY_OCT, 0, a->use),
+		    lists(takes[i].keys, "oct"));
 		for (size_t j = 0; crv_at(j) != NULL; j++) {
 			const struct crv *c = crv_at(j);
 
@@ -149,4 +162,38 @@ Test(alg, a_signature_has_a_size_that_some_key_gives)
 		cr_expect_eq(alg_signs(rsa, n), n >= 256 && n <= 1024);
 		cr_expect_not(alg_signs(alg_by_id(VH_ALG_ECDH_ES), n));
 	}
+}
+
+/* RFC 7518, 3.2, 4.4, 4.5, 4.7. */
+Test(alg, a_secret_fits_by_its_size)
+{
+	static const struct {
+		const char *alg;
+		size_t from, to;
+	} rows[] = { { "HS256", 32, 512 }, { "HS384", 48, 512 },
+		{ "HS512", 64, 512 }, { "A128KW", 16, 16 },
+		{ "A192KW", 24, 24 }, { "A256KW", 32, 32 },
+		{ "A128GCMKW", 16, 16 }, { "A192GCMKW", 24, 24 },
+		{ "A256GCMKW", 32, 32 }, { "ES256", 1, 0 }, { "RSA1_5", 1, 0 },
+		{ "ECDH-ES+A128KW", 1, 0 } };
+	const struct alg *dir = alg_by_id(VH_ALG_DIR);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct alg *a = alg_by_name(slice_text(rows[i].alg));
+
+		for (size_t n = 0; n <= 600; n++)
+			cr_expect_eq(alg_takes_secret(a, n),
+			    n >= rows[i].from && n <= rows[i].to, "%s %zu",
+			    a->name, n);
+	}
+	for (size_t n = 0; n <= 600; n++)
+		cr_expect_eq(alg_takes_secret(dir, n),
+		    n == 16 || n == 24 || n == 32 || n == 48 || n == 64);
+}
+
+Test(alg, rsa1_5_alone_needs_a_pin)
+{
+	for (size_t i = 0; alg_at(i) != NULL; i++)
+		cr_expect_eq(alg_needs_pin(alg_at(i)),
+		    alg_at(i)->id == VH_ALG_RSA1_5);
 }
