@@ -108,15 +108,15 @@ struct vhsm_sign_options {
 	const char *header; /* JSON object of further protected parameters */
 	const char *typ;
 	enum vhsm_format format;
-	const char *unprotected; /* JSON object; not in a compact token */
-	int detached;            /* leave the payload out of the token */
-	int unencoded;           /* b64 false, RFC 7797 */
+	const char *unprotected;       /* JSON object; not in a compact token */
+	int detached;                  /* leave the payload out of the token */
+	int unencoded;                 /* b64 false, RFC 7797 */
 	const struct vhsm_party *more; /* further signers: VHSM_GENERAL */
 	size_t more_count;
 };
 
 struct vhsm_verify_options {
-	const char *jwks; /* where keys are taken from; NULL: the daemon's */
+	const char *jwks;    /* where keys are taken from; NULL: the daemon's */
 	const void *payload; /* of a detached token; NULL: it is in there */
 	size_t payload_len;
 	int all; /* every signature has to be valid, not just one */
@@ -132,8 +132,9 @@ struct vhsm_encrypt_options {
 	const void *apv;
 	size_t apv_len;
 	enum vhsm_format format;
-	const char *unprotected; /* JSON object; not in a compact token, as aad */
-	const void *aad; /* authenticated and not encrypted; NULL: none */
+	const char
+	    *unprotected; /* JSON object; not in a compact token, as aad */
+	const void *aad;  /* authenticated and not encrypted; NULL: none */
 	size_t aad_len;
 	const char *zip;               /* "DEF": compress; NULL: do not */
 	const struct vhsm_party *more; /* further recipients: VHSM_GENERAL */
@@ -155,8 +156,8 @@ struct vhsm_request {
 	size_t apu_len;
 	const void *apv;
 	size_t apv_len;
-	const char *jwks; /* VERIFY: JWK Set to take the key from */
-	int off;          /* DRAIN: take it back */
+	const char *jwks;        /* VERIFY: JWK Set to take the key from */
+	int off;                 /* DRAIN: take it back */
 	enum vhsm_format format; /* SIGN, ENCRYPT; so are the next three */
 	const char *unprotected;
 	const struct vhsm_party *more;
@@ -193,15 +194,15 @@ struct vhsm_answer {
 	size_t token_len;
 	const char *kid; /* of the key that was used */
 	const char *alg;
-	const char *jwk;    /* its public key */
-	const char *header; /* protected header of the token, JSON */
-	const char *jwks;   /* KEYS: JWK Set */
-	const char *json;   /* STATUS, CLUSTER, DRAIN, REVOKE: a report */
+	const char *jwk;         /* its public key */
+	const char *header;      /* protected header of the token, JSON */
+	const char *jwks;        /* KEYS: JWK Set */
+	const char *json;        /* STATUS, CLUSTER, DRAIN, REVOKE: a report */
 	const char *unprotected; /* what the token's headers say unprotected */
 	const uint8_t *aad;      /* DECRYPT: what was authenticated as well */
 	size_t aad_len;
-	/* VERIFY of a JSON token: of each signature.  SIGN, ENCRYPT with several
-	 * parties: of each key. */
+	/* VERIFY of a JSON token: of each signature.  SIGN, ENCRYPT with
+	 * several parties: of each key. */
 	const struct vhsm_signature *signatures;
 	size_t signature_count;
 };

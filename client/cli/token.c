@@ -155,9 +155,9 @@ verb_encrypt(const struct args *a)
 {
 	if (a->key.alg == NULL || a->enc == NULL)
 		return fail_usage(a, "--alg and --enc are needed");
-	return run_form(a,
-	    &(struct vhsm_request){
-		.op = VHSM_ENCRYPT, .key = a->key, .enc = a->enc });
+	return run_form(a, &(struct vhsm_request){ .op = VHSM_ENCRYPT,
+			       .key = a->key,
+			       .enc = a->enc });
 }
 
 int

@@ -147,8 +147,8 @@ block_of_frame(const struct frame *f)
 	struct slice rest = f->f.body;
 	struct fields party;
 
-	for (size_t i = 0;
-	     i < VHSM_PARTIES_MAX && next_party(&rest, &party); i++)
+	for (size_t i = 0; i < VHSM_PARTIES_MAX && next_party(&rest, &party);
+	     i++)
 		size += size_of(&party, party_texts, ARRAY_LEN(party_texts));
 	struct block *b = block_new(size);
 

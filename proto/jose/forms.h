@@ -15,8 +15,8 @@ enum vh_err form_by_name(struct slice name, enum form *out, struct buf *why);
 
 /* Members of a message, borrowed from it; *out is empty or NULL when absent,
  * VH_ETOKEN when of another type.  A text that is there must not be empty. */
-enum vh_err form_text(const json_t *object, const char *name,
-    struct slice *out, struct buf *why);
+enum vh_err form_text(const json_t *object, const char *name, struct slice *out,
+    struct buf *why);
 enum vh_err form_object(const json_t *object, const char *name,
     const json_t **out, struct buf *why);
 

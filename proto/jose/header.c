@@ -74,8 +74,8 @@ check_crit(const json_t *json, enum vh_use use, struct buf *why)
 		return refuse_crit(why, "empty");
 	for (size_t i = 0; i < json_array_size(crit); i++) {
 		name = json_array_get(crit, i);
-		struct slice text = slice_of(json_string_value(name),
-		    json_string_length(name));
+		struct slice text =
+		    slice_of(json_string_value(name), json_string_length(name));
 
 		if (!json_is_string(name))
 			return refuse_crit(why, "not an array of names");

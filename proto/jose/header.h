@@ -22,11 +22,12 @@ struct header_wish {
 };
 
 /* Appends the header as compact JSON: alg, enc, zip, kid, typ, apu, apv, b64
- * and crit, then extra exactly as it was written.  VH_EHEADER for members of extra that are not the
- * caller's to set (alg, kid, crit, b64, enc, zip and, in a JWE, epk, apu, apv,
- * iv, tag, p2s, p2c), typ in both places, control characters or bad UTF-8 in
- * kid or typ, apu or apv without ECDH; VH_EJSON; VH_ETOOBIG past VH_HEADER_MAX
- * once encoded, in a JWE with an epk.  On failure out may hold a part. */
+ * and crit, then extra exactly as it was written.  VH_EHEADER for members of
+ * extra that are not the caller's to set (alg, kid, crit, b64, enc, zip and, in
+ * a JWE, epk, apu, apv, iv, tag, p2s, p2c), typ in both places, control
+ * characters or bad UTF-8 in kid or typ, apu or apv without ECDH; VH_EJSON;
+ * VH_ETOOBIG past VH_HEADER_MAX once encoded, in a JWE with an epk.  On failure
+ * out may hold a part. */
 enum vh_err header_put(const struct header_wish *wish, struct buf *out,
     struct buf *why);
 
@@ -65,11 +66,12 @@ struct header_parts {
 /* A header as read. */
 struct header {
 	const struct alg *alg;
-	struct slice kid;      /* in bytes; empty when there is none */
-	struct slice text;     /* the protected JSON, in bytes; may be empty */
-	bool unencoded;        /* JWS: b64 is false, and crit says so */
-	const char *misplaced; /* a member that stands unprotected and must not */
-	json_t *json;          /* all members; the caller's */
+	struct slice kid;  /* in bytes; empty when there is none */
+	struct slice text; /* the protected JSON, in bytes; may be empty */
+	bool unencoded;    /* JWS: b64 is false, and crit says so */
+	const char
+	    *misplaced; /* a member that stands unprotected and must not */
+	json_t *json;   /* all members; the caller's */
 };
 
 /* Room that header_read needs in bytes for an encoded header part. */

@@ -57,10 +57,10 @@ header_check_unprotected(struct slice unprotected, bool jwe, struct slice typ,
 	if (extra.len == 0)
 		return VH_OK;
 	TRY(json_read_object(extra, VH_HEADER_MAX, &all, why));
-	json_object_foreach(json, name, value)
-	if (json_object_get(all, name) != NULL)
-		return why_name(why, VH_EHEADER, "header member ",
-		    slice_text(name), " stands in two places");
+	json_object_foreach(json, name,
+	    value) if (json_object_get(all, name) != NULL) return why_name(why,
+	    VH_EHEADER, "header member ", slice_text(name),
+	    " stands in two places");
 	return VH_OK;
 }
 

@@ -35,9 +35,8 @@ decode(struct jwe_set *set, const json_t *message, const struct member *m,
     struct jwe_parts *parts, struct buf *why)
 {
 	const json_t *value = json_object_get(message, m->name);
-	struct slice text =
-			 slice_of(json_string_value(value),
-			     json_string_length(value)),
+	struct slice text = slice_of(json_string_value(value),
+			 json_string_length(value)),
 		     bytes;
 
 	if (value == NULL && !m->needed)

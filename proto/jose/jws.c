@@ -151,8 +151,7 @@ jws_parse_detached(struct slice token, struct slice payload, struct jws **out,
 		jws_put_input(jws->bytes, part[HEADER], payload);
 	}
 	TRY(buf_end(jws->bytes));
-	jws->input =
-	    slice_of(jws->bytes->p + start, jws->bytes->len - start);
+	jws->input = slice_of(jws->bytes->p + start, jws->bytes->len - start);
 	*out = TAKE(jws);
 	return VH_OK;
 }

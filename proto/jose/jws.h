@@ -9,11 +9,11 @@
 
 /* One signature and what it is over; immutable. */
 struct jws {
-	const struct alg *alg; /* NULL when err is not VH_OK */
-	enum vh_err err;       /* of jws_json.h: nobody here can verify it */
-	bool unencoded;        /* b64 is false */
-	struct slice kid;      /* empty when the header has none */
-	struct slice header;   /* JSON text, as the signer wrote it */
+	const struct alg *alg;    /* NULL when err is not VH_OK */
+	enum vh_err err;          /* of jws_json.h: nobody here can verify it */
+	bool unencoded;           /* b64 is false */
+	struct slice kid;         /* empty when the header has none */
+	struct slice header;      /* JSON text, as the signer wrote it */
 	struct slice unprotected; /* JSON text of that header, or empty */
 	struct slice protected;   /* base64url; borrowed, or in bytes */
 	struct slice payload, signature;

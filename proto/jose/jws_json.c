@@ -53,8 +53,7 @@ add(struct jws_set *set, const json_t *object, bool soft, struct buf *why)
 	if (parts.header.protected.len == 0 && parts.header.own == NULL)
 		return why_say(why, VH_ETOKEN, "signature without a header");
 	if (parts.signature.len == 0)
-		return why_say(why, VH_ETOKEN,
-		    "member \"signature\" missing");
+		return why_say(why, VH_ETOKEN, "member \"signature\" missing");
 	TRY(measure(parts.header.own, &room, why));
 	room += parts.header.protected.len;
 	TRY(jws_read(&parts, room, soft, &set->at[set->count], why));
@@ -251,8 +250,8 @@ jws_put_json(struct buf *b, enum form form, const struct slice *payload,
 		buf_put_text(b, "}");
 		return;
 	}
-	buf_put_text(b, payload == NULL ? "\"signatures\":["
-					: ",\"signatures\":[");
+	buf_put_text(b,
+	    payload == NULL ? "\"signatures\":[" : ",\"signatures\":[");
 	for (size_t i = 0; i < count; i++) {
 		buf_put_text(b, i == 0 ? "{" : ",{");
 		put_signature(b, buf_slice(b).len - 1, &made[i]);

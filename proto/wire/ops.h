@@ -10,7 +10,7 @@
 #define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
 #define VH_TAGS       128
 #define VH_ITEMS_MAX  64 /* requests of a BATCH */
-#define VH_NODE_MAX   64           /* bytes of a node name */
+#define VH_NODE_MAX   64 /* bytes of a node name */
 #define VH_PARTIES    16 /* signers or recipients of one token */
 
 enum vh_tag {

@@ -67,7 +67,8 @@ reply_signed(struct front *f, const struct pending *p, const struct want *want,
 			      : jws_parse(token, &jws, NULL);
 
 	if (err != VH_OK || !slice_is(jws->kid, key->kid) ||
-	    jws->unencoded != (fields_u32(in, VH_F_UNENCODED) != 0) || dkey_alg(key, jws->alg) == NULL ||
+	    jws->unencoded != (fields_u32(in, VH_F_UNENCODED) != 0) ||
+	    dkey_alg(key, jws->alg) == NULL ||
 	    !selector_takes(&want->s, jws->alg) ||
 	    !slice_eq(jws->payload, data))
 		return VH_EPARSE;

@@ -136,6 +136,5 @@ group_part_ended(struct front *f, const struct origin *part, enum vh_err err)
 	if (g->left > 0)
 		return;
 	buf_clear(f->why);
-	request_finish(f, p,
-	    origin_waits(&p->to) ? g->done(f, p) : VH_ELOST);
+	request_finish(f, p, origin_waits(&p->to) ? g->done(f, p) : VH_ELOST);
 }

@@ -1,8 +1,8 @@
 /* ENCRYPT: a JWE for keys of the node or its cluster, or for public JWKs in the
  * request.  The headers are made here, all that needs randomness or a symmetric
- * key in the vault: VENCRYPT for one recipient, whose header is protected, VSEAL
- * for several, of whom each has a header of its own.  What the reply needs of
- * the request is kept as fields. */
+ * key in the vault: VENCRYPT for one recipient, whose header is protected,
+ * VSEAL for several, of whom each has a header of its own.  What the reply
+ * needs of the request is kept as fields. */
 #include "front/encrypt_json.h"
 #include "front/ops.h"
 #include "front/vaultlink.h"
@@ -23,8 +23,8 @@ read_enc(struct slice name, const struct enc **out, struct buf *why)
 static enum vh_err
 check_form(const struct fields *in, enum form form, struct buf *why)
 {
-	if (form == FORM_COMPACT && (fields_have(in, VH_F_UNPROTECTED) ||
-					fields_have(in, VH_F_AAD)))
+	if (form == FORM_COMPACT &&
+	    (fields_have(in, VH_F_UNPROTECTED) || fields_have(in, VH_F_AAD)))
 		return why_say(why, VH_EFIELD,
 		    "unprotected headers and aad need format flattened or "
 		    "general");

@@ -23,9 +23,9 @@ struct pending;
  * gone, or front itself asks. */
 struct origin {
 	struct conn *conn;
-	struct batch *batch; /* it came in; or NULL */
-	struct node *relay;  /* the other node */
-	uint64_t relay_id;   /* of peer's request */
+	struct batch *batch;   /* it came in; or NULL */
+	struct node *relay;    /* the other node */
+	uint64_t relay_id;     /* of peer's request */
 	struct pending *whole; /* front/group.h */
 	bool is_part;          /* even when whole is gone */
 	uint32_t part;
@@ -38,13 +38,13 @@ struct origin {
 struct pending {
 	struct origin to;
 	char who[POLICY_WHO_MAX + 1]; /* for the audit trail */
-	struct quota *quota; /* NULL: not counted */
+	struct quota *quota;          /* NULL: not counted */
 	struct mono_ns started, deadline;
 	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */
 	const struct dkey *key;
 	const struct alg *alg;
 	const struct dkey
-	    *tries[PENDING_TRIES]; /* DECRYPT: keys that may fit */
+	    *tries[PENDING_TRIES];        /* DECRYPT: keys that may fit */
 	uint8_t recipient[PENDING_TRIES]; /* of the token, for each of them */
 	size_t try_count, tried;
 	struct buf *kept; /* what the answer will need again; empty at first */

@@ -17,8 +17,7 @@ sign_json_wants(const struct fields *in)
 {
 	return (fields_have(in, VH_F_FORMAT) &&
 		   !slice_is(in->at[VH_F_FORMAT], "compact")) ||
-	       fields_have(in, VH_F_PARTY) ||
-	       fields_have(in, VH_F_UNPROTECTED);
+	       fields_have(in, VH_F_PARTY) || fields_have(in, VH_F_UNPROTECTED);
 }
 
 static enum vh_err

@@ -13,7 +13,7 @@
 #include "vault/load.h"
 #include "vault/report.h"
 
-#define STOP_MS    1500 /* for the end of the audit trail */
+#define STOP_MS    1500        /* for the end of the audit trail */
 #define ROOM       (64u << 10) /* of a frame beside its payload */
 #define ANSWER_MAX (8u << 20)
 #define GATHER     (1u << 20) /* bytes of answers that leave together */
@@ -146,8 +146,7 @@ static const struct {
 	enum vh_op op;
 	enum lane lane;
 } op_lanes[] = {
-	{ VH_OP_VRECORD, LANE_NORMAL },
-	{ VH_OP_VHELLO, LANE_FAST },
+	{ VH_OP_VRECORD, LANE_NORMAL }, { VH_OP_VHELLO, LANE_FAST },
 	{ VH_OP_VREVOKE, LANE_FAST },
 	{ VH_OP_VSEAL, LANE_NORMAL }, /* public keys of any kind */
 };
