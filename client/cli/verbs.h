@@ -18,6 +18,7 @@ int verb_cluster_csr(const struct args *a);
 int verb_cluster_sign(const struct args *a);
 int verb_cluster_issue(const struct args *a);
 int verb_cluster_revoke(const struct args *a);
+int verb_audit_verify(const struct args *a);
 int verb_bench(const struct args *a);
 int verb_help(const struct args *a);
 int verb_completion(const struct args *a);

@@ -8,7 +8,8 @@
 #define CHAIN      ",\"chain\":\""
 #define END        "\"}"
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------
+ */
 
 /* Writes into room that was reserved before. */
 struct pen {
@@ -105,9 +106,8 @@ put_time(struct pen *to, uint64_t ms)
 {
 	uint64_t s = ms / 1000, day = s / 86400 + 719468;
 	uint64_t era = day / 146097, of_era = day % 146097;
-	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 -
-			    of_era / 146096) /
-			365;
+	uint64_t year =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
 	uint64_t month = (5 * of_year + 2) / 153;
 	uint64_t first = (153 * month + 2) / 5;
@@ -141,7 +141,8 @@ put_text(struct pen *to, const char *name, size_t name_len, struct slice text)
 }
 
 #define PUT_TEXT(to, name, text)                                               \
-	put_text((to), ",\"" name "\":\"", sizeof ",\"" name "\":\"" - 1, (text))
+	put_text((to), ",\"" name "\":\"", sizeof ",\"" name "\":\"" - 1,      \
+	    (text))
 
 static void
 put_body(struct pen *to, const struct audit_chain *c,
@@ -235,7 +236,8 @@ audit_hash_text(const uint8_t hash[static AUDIT_HASH],
 	*to.p = '\0';
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------
+ */
 
 /* A line taken apart; body borrowed. */
 struct line {
@@ -279,8 +281,7 @@ cut_hash(struct slice *rest, uint8_t out[static AUDIT_HASH])
 		&len) != VH_OK ||
 	    len != AUDIT_HASH)
 		return false;
-	*rest =
-	    slice_of(rest->p + AUDIT_HASH_B64, rest->len - AUDIT_HASH_B64);
+	*rest = slice_of(rest->p + AUDIT_HASH_B64, rest->len - AUDIT_HASH_B64);
 	return true;
 }
 
@@ -352,8 +353,8 @@ audit_resume(struct slice tail, bool whole, struct audit_chain *c,
 	if (!parse(text, &last))
 		return VH_EVERIFY;
 	if (!last.anchor) {
-		bool cut_off = !last_line(&lines, &text) ||
-			       (lines.len == 0 && !whole);
+		bool cut_off =
+		    !last_line(&lines, &text) || (lines.len == 0 && !whole);
 
 		if (cut_off || !parse(text, &before) ||
 		    before.seq + 1 != last.seq)
@@ -470,9 +471,9 @@ audit_fault_text(enum audit_fault fault)
 		[AUDIT_TORN] = "is torn, and no line after it says so",
 		[AUDIT_BAD] = "is no line of an audit trail, and none after it "
 			      "says that it was torn",
-		[AUDIT_MISSING] = "comes too early: lines before it are missing",
-		[AUDIT_ORDER] =
-		    "comes too late: its number was there already",
+		[AUDIT_MISSING] =
+		    "comes too early: lines before it are missing",
+		[AUDIT_ORDER] = "comes too late: its number was there already",
 		[AUDIT_ANCHOR] =
 		    "does not go on from what came before it, or lines before "
 		    "it were cut off",

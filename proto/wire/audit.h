@@ -41,7 +41,8 @@ struct audit_entry {
 };
 
 /* Appends one line and moves the chain.  Nothing is allocated where b has room
- * for AUDIT_LINE_MAX; VH_ETOOBIG for a longer one: chain and b are as before. */
+ * for AUDIT_LINE_MAX; VH_ETOOBIG for a longer one: chain and b are as before.
+ */
 enum vh_err audit_put(struct buf *b, struct audit_chain *c,
     const struct audit_entry *e);
 
@@ -58,8 +59,8 @@ enum vh_err audit_resume(struct slice tail, bool whole, struct audit_chain *c,
 /* What can be wrong with a line. */
 enum audit_fault {
 	AUDIT_SOUND,
-	AUDIT_TORN,    /* no line of ours; sound if the next one is its repair */
-	AUDIT_BAD,     /* the torn one before was not repaired */
+	AUDIT_TORN, /* no line of ours; sound if the next one is its repair */
+	AUDIT_BAD,  /* the torn one before was not repaired */
 	AUDIT_MISSING, /* lines before it are gone */
 	AUDIT_ORDER,   /* its number is one that was there already */
 	AUDIT_ANCHOR,  /* it says another hash before it, or should say one */

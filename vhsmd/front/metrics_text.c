@@ -229,6 +229,35 @@ put_vault(struct buf *b, const struct vault_stats *v)
 }
 
 static void
+put_counter(struct buf *b, const char *name, const char *help, uint64_t value)
+{
+	put_family(b, name, "counter", help);
+	put_sample(b, name, value);
+}
+
+static void
+put_audit(struct buf *b, const struct vault_audit *a)
+{
+	if (!a->there)
+		return;
+	put_counter(b, "vhsmd_audit_lines_total", "Lines of the audit trail.",
+	    a->lines);
+	put_counter(b, "vhsmd_audit_lost_total",
+	    "Uses of keys that the audit trail has no line of.", a->lost);
+	put_counter(b, "vhsmd_audit_refused_total",
+	    "Operations refused because they could not be audited.",
+	    a->refused);
+	put_gauge(b, "vhsmd_audit_blocked",
+	    "1 while the audit trail cannot be written.", a->blocked);
+	put_gauge(b, "vhsmd_audit_file_bytes",
+	    "Size of the audit trail's file.", a->size);
+	if (a->checked)
+		put_gauge(b, "vhsmd_audit_checkpoint_age_seconds",
+		    "Seconds since the last signed checkpoint.",
+		    a->checked_ms / 1000);
+}
+
+static void
 put_algs(struct buf *b, const struct vault_stats *v)
 {
 	put_family(b, "vhsmd_operations_total", "counter",
@@ -315,4 +344,5 @@ metrics_text_put(struct buf *b, const struct http_site *site,
 	put_vault(b, v);
 	put_algs(b, v);
 	put_lanes(b, v);
+	put_audit(b, &v->audit);
 }

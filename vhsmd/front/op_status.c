@@ -81,6 +81,8 @@ report(const struct front *f)
 	    (json_int_t)f->conns.count, "in_flight", (json_int_t)f->work,
 	    "lanes", stats_lanes_json(f->stats), "algorithms",
 	    stats_algs_json(f->stats), "cluster", cluster_json(f));
+	/* Steals the reference, and fails for NULL. */
+	(void)json_object_set_new(json, "audit", stats_audit_json(f->stats));
 	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

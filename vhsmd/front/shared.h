@@ -52,6 +52,16 @@ struct vault_row {
 	struct histogram wait, exec;
 };
 
+/* The audit trail, as the vault tells it. */
+struct vault_audit {
+	bool there; /* false: none is configured */
+	bool blocked, goes_on, summary, signs;
+	uint64_t lines, lost, refused, size, seq;
+	uint64_t checked_ms; /* since the last checkpoint */
+	bool checked;        /* there was one */
+	char chain[44];      /* base64url of the last line's hash */
+};
+
 #define VAULT_LANES 8
 #define VAULT_ALGS  64
 
@@ -60,6 +70,7 @@ struct vault_stats {
 	char protection[33];    /* "memfd_secret", "mlock", "none" */
 	uint64_t arena, unused; /* bytes */
 	uint32_t keys;
+	struct vault_audit audit;
 	size_t lane_count, alg_count;
 	struct vault_row lanes[VAULT_LANES], algs[VAULT_ALGS];
 };

@@ -1,6 +1,7 @@
 #include "front/stats.h"
 
 #include "wire/alg.h"
+#include "wire/audit.h"
 
 static enum vh_err
 parse_histogram(const struct fields *f, enum vh_tag tag, struct histogram *out)
@@ -41,6 +42,34 @@ parse_row(struct slice body, struct vault_row *row, bool *is_alg)
 	return parse_histogram(&f, VH_F_EXEC, &row->exec);
 }
 
+static enum vh_err
+parse_audit(struct slice body, struct vault_audit *out)
+{
+	struct fields f;
+
+	*out = (struct vault_audit){ .there = body.len > 0 };
+	if (!out->there)
+		return VH_OK;
+	TRY(fields_parse(body, &f));
+	uint32_t flags = fields_u32(&f, VH_F_FLAGS);
+
+	out->blocked = (flags & VH_AUDIT_BLOCKED) != 0;
+	out->goes_on = (flags & VH_AUDIT_CONTINUE) != 0;
+	out->summary = (flags & VH_AUDIT_SUMMARY) != 0;
+	out->signs = (flags & VH_AUDIT_SIGNS) != 0;
+	out->lines = fields_u64(&f, VH_F_OKS);
+	out->lost = fields_u64(&f, VH_F_FAILS);
+	out->refused = fields_u64(&f, VH_F_BUSY);
+	out->size = fields_u64(&f, VH_F_SIZE);
+	out->seq = fields_u64(&f, VH_F_SEQ);
+	out->checked = fields_have(&f, VH_F_SEEN_MS);
+	out->checked_ms = fields_u64(&f, VH_F_SEEN_MS);
+	if (f.at[VH_F_DIGEST].len != AUDIT_HASH)
+		return VH_EPARSE;
+	audit_hash_text(f.at[VH_F_DIGEST].p, out->chain);
+	return VH_OK;
+}
+
 enum vh_err
 stats_parse(const struct fields *f, struct vault_stats *out)
 {
@@ -54,6 +83,7 @@ stats_parse(const struct fields *f, struct vault_stats *out)
 	out->arena = fields_u64(f, VH_F_ARENA);
 	out->unused = fields_u64(f, VH_F_FREE);
 	out->keys = fields_u32(f, VH_F_COUNT);
+	TRY(parse_audit(f->at[VH_F_AUDIT], &out->audit));
 	out->lane_count = out->alg_count = 0;
 	while (fields_next(&rest, &tag, &value)) {
 		if (tag != VH_F_STATS)
@@ -108,4 +138,22 @@ stats_algs_json(const struct vault_stats *stats)
 			"exec_p99_us", number(histogram_quantile_us(x, 0.99))));
 	}
 	return algs;
+}
+
+json_t *
+stats_audit_json(const struct vault_stats *stats)
+{
+	const struct vault_audit *a = &stats->audit;
+
+	if (!a->there)
+		return json_null();
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:b, "
+			 "s:o}",
+	    "detail", a->summary ? "summary" : "each", "when_blocked",
+	    a->goes_on ? "continue" : "refuse", "blocked", a->blocked, "lines",
+	    number(a->lines), "lost", number(a->lost), "refused",
+	    number(a->refused), "file_bytes", number(a->size), "seq",
+	    number(a->seq), "chain", a->chain, "signed", a->signs,
+	    "checkpoint_ms_ago",
+	    a->checked ? number(a->checked_ms) : json_null());
 }

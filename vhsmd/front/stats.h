@@ -14,5 +14,7 @@ enum vh_err stats_parse(const struct fields *f, struct vault_stats *out);
 /* "lanes": [...] and "algorithms": {...}; the caller's, NULL: no memory. */
 json_t *stats_lanes_json(const struct vault_stats *stats);
 json_t *stats_algs_json(const struct vault_stats *stats);
+/* "audit": {...}, or null without a trail. */
+json_t *stats_audit_json(const struct vault_stats *stats);
 
 #endif

@@ -102,12 +102,12 @@ audit_file_before(const char *file, int *fd)
 	struct stat st;
 
 	*fd = -1;
-	if (now >= 0 && (fstat(now, &st) != 0 || !S_ISREG(st.st_mode) ||
-			    has_line(now)))
+	if (now >= 0 &&
+	    (fstat(now, &st) != 0 || !S_ISREG(st.st_mode) || has_line(now)))
 		return;
 	if (number(name, file, 1))
-		*fd = open(name,
-		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		*fd =
+		    open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
 enum vh_err

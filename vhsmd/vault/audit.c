@@ -164,8 +164,8 @@ audit_file(struct audit *a, const struct fields *f, int fd, uint64_t *seq,
 		err = VH_EBUSY;
 	else
 		a->next_fd = fd;
-	*seq = a->on && a->view.chain.seq > 0 ? a->view.chain.seq
-					      : a->before.seq;
+	*seq =
+	    a->on && a->view.chain.seq > 0 ? a->view.chain.seq : a->before.seq;
 	pthread_cond_signal(&a->wake);
 	pthread_mutex_unlock(&a->lock);
 	if (err != VH_OK)
@@ -197,8 +197,8 @@ audit_admit(struct audit *a)
 	if (a->blocked)
 		return refuse_use(a);
 	pthread_mutex_lock(&a->lock);
-	bool full = a->queue->len >
-		    AUDIT_QUEUE_MAX - AUDIT_QUEUE_MAX / FULL_SHARE;
+	bool full =
+	    a->queue->len > AUDIT_QUEUE_MAX - AUDIT_QUEUE_MAX / FULL_SHARE;
 
 	pthread_mutex_unlock(&a->lock);
 	return full ? refuse_use(a) : VH_OK;

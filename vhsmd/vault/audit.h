@@ -12,7 +12,8 @@
 #include "vault/identity.h"
 #include "vault/trail.h"
 
-#define AUDIT_QUEUE_MAX (8u << 20) /* bytes of uses that wait for the thread */
+#define AUDIT_QUEUE_MAX (8u << 20) /* bytes of uses that wait for the thread   \
+				    */
 
 struct audit;
 
@@ -23,7 +24,7 @@ struct audit *audit_new(void (*full)(void *arg, uint64_t size), void *arg);
 /* VAUDIT: takes over fd.  The first file begins the trail; one that has lines
  * is gone on with, if its end is what the hashes say, else VH_EVERIFY or
  * VH_EPARSE with a line in why, and nothing has changed.  OFF: only the end is
- * taken over, for the next file to begin with.  Later: the next file.  VH_EFIELD
+ * taken over, for the next file to begin with.  Later: the next file. VH_EFIELD
  * without a descriptor or, at first, without NODE.  *seq: of the last line. */
 enum vh_err audit_file(struct audit *a, const struct fields *f, int fd,
     uint64_t *seq, struct buf *why);

@@ -15,14 +15,14 @@
 #include "vault/registers.h"
 #include "vault/thread.h"
 
-#define DOZE_MS  10
-#define SLEEP_MS 1000
-#define DOZES    100 /* without a use, then it sleeps */
-#define SYNC_MS  1000
-#define RETRY_MS 200
-#define ASK_MS   5000
-#define WRITE_AT (256u << 10)
-#define JWS_MAX  24576u
+#define DOZE_MS   10
+#define SLEEP_MS  1000
+#define DOZES     100 /* without a use, then it sleeps */
+#define SYNC_MS   1000
+#define RETRY_MS  200
+#define ASK_MS    5000
+#define WRITE_AT  (256u << 10)
+#define JWS_MAX   24576u
 #define AUDIT_TYP "vhsm-audit"
 
 struct writer {
@@ -86,7 +86,8 @@ count(struct writer *w, enum vh_err err)
 	w->lost++;
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------
+ */
 
 static void
 say_blocked(struct writer *w, int err)
@@ -157,7 +158,8 @@ sync_file(struct writer *w)
 	w->dirty = true;
 }
 
-/* --- checkpoints ----------------------------------------------------------- */
+/* --- checkpoints -----------------------------------------------------------
+ */
 
 static enum vh_err
 check(struct writer *w, const struct identity *id)
@@ -190,7 +192,8 @@ check_if_due(struct writer *w, bool at_once)
 	w->checked = clock_mono();
 }
 
-/* --- beginning, going on, ending ------------------------------------------- */
+/* --- beginning, going on, ending -------------------------------------------
+ */
 
 static void
 put_start(struct writer *w)
@@ -246,7 +249,8 @@ finish(struct writer *w)
 	sync_file(w);
 }
 
-/* --- the loop -------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------
+ */
 
 static void
 put_uses(struct writer *w)

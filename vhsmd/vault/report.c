@@ -26,8 +26,8 @@ report_list(const struct store *store, const struct frame *q, struct buf *out)
 }
 
 void
-report_stats(struct pool *pool, const struct desk *desk,
-    const struct frame *q, struct buf *out)
+report_stats(struct pool *pool, const struct desk *desk, const struct frame *q,
+    struct buf *out)
 {
 	const struct stats *stats = desk->stats;
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);

@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* --- a queue of uses ------------------------------------------------------- */
+/* --- a queue of uses -------------------------------------------------------
+ */
 
 enum vh_err
 use_put(struct buf *b, const struct use *u)
@@ -36,7 +37,8 @@ use_next(struct slice *rest, struct use *out)
 	return true;
 }
 
-/* --- counters -------------------------------------------------------------- */
+/* --- counters --------------------------------------------------------------
+ */
 
 struct sum {
 	struct use use; /* its texts point into text; its time is the first */
@@ -83,8 +85,8 @@ add_sum(struct trail_rows *rows, const struct use *u)
 
 	if (to == NULL)
 		return VH_ENOMEM;
-	*sum = (struct sum){ .use = *u, .text = to, .count = 1,
-		.last = u->time };
+	*sum =
+	    (struct sum){ .use = *u, .text = to, .count = 1, .last = u->time };
 	struct slice *const texts[] = { &sum->use.op, &sum->use.who,
 		&sum->use.kid };
 
@@ -98,7 +100,8 @@ add_sum(struct trail_rows *rows, const struct use *u)
 	return VH_OK;
 }
 
-/* --- lines ----------------------------------------------------------------- */
+/* --- lines -----------------------------------------------------------------
+ */
 
 struct trail *
 trail_new(struct slice node, unsigned flags)
@@ -157,8 +160,8 @@ put_use(struct trail *t, const struct use *u, struct wall_ms time,
 		.who = u->who,
 		.op = u->op,
 		.kid = u->kid,
-		.outcome = slice_text(u->err == VH_OK ? "ok"
-						      : err_name(u->err)),
+		.outcome =
+		    slice_text(u->err == VH_OK ? "ok" : err_name(u->err)),
 		.more = more };
 
 	if (u->alg != NULL)
@@ -256,7 +259,8 @@ trail_repair(struct trail *t, struct slice torn, struct trail_now now)
 	return put(t, &e, now);
 }
 
-/* --- checkpoints ----------------------------------------------------------- */
+/* --- checkpoints -----------------------------------------------------------
+ */
 
 bool
 trail_wants_check(const struct trail *t, bool at_once, struct trail_now now)

@@ -8,12 +8,12 @@
 #include "wire/audit.h"
 #include "wire/ops.h"
 
-#define TRAIL_SUMMARY_MS    10000 /* between two lines of one counter */
-#define TRAIL_ROWS          1024  /* counters; one more, and all are written */
-#define TRAIL_CHECK_LINES   10000 /* at most between two checkpoints */
-#define TRAIL_CHECK_MS      60000
-#define TRAIL_TEXT_MAX      (16u << 20)
-#define TRAIL_WHO_MAX       1024
+#define TRAIL_SUMMARY_MS  10000 /* between two lines of one counter */
+#define TRAIL_ROWS        1024  /* counters; one more, and all are written */
+#define TRAIL_CHECK_LINES 10000 /* at most between two checkpoints */
+#define TRAIL_CHECK_MS    60000
+#define TRAIL_TEXT_MAX    (16u << 20)
+#define TRAIL_WHO_MAX     1024
 
 /* One use of a key, or an operator's act.  Slices are borrowed. */
 struct use {
@@ -43,8 +43,8 @@ struct trail {
 	struct buf *out; /* lines, for somebody to write and clear */
 	char node[VH_NODE_MAX + 1];
 	bool summary;
-	uint64_t lines;       /* in this life */
-	uint64_t check_seq;   /* of the last checkpoint */
+	uint64_t lines;     /* in this life */
+	uint64_t check_seq; /* of the last checkpoint */
 	struct mono_ns check_by, sum_by;
 	struct trail_rows *rows;
 };

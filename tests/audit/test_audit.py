@@ -1,0 +1,266 @@
+"""The audit trail of a running node: what is in it, and what its check finds."""
+import base64
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from support.node import Node
+
+SPEC = """version: 1
+keys:
+  - {name: ec, generate: {kty: EC, crv: P-256}, use: sig}
+  - {name: enc, generate: {kty: EC, crv: P-256}, use: enc}
+"""
+AUDIT = "audit: {file: audit.log}\n"
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def trail(node, name="audit.log"):
+    with open(os.path.join(node.dir, "state", name), "rb") as f:
+        return f.read()
+
+
+def lines(node, name="audit.log"):
+    return [json.loads(line) for line in trail(node, name).splitlines()]
+
+
+def verify(node, *files, args=()):
+    names = [os.path.join(node.dir, "state", f) for f in files or ("audit.log",)]
+    return node.cli("audit", "verify", *args, *names)
+
+
+def wait_for(what, seconds=20):
+    until = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def wait_for_op(node, op, count=1, name="audit.log"):
+    return wait_for(lambda: [x for x in whole_lines(node, name) if x["op"] == op][count - 1:])[0]
+
+
+def whole_lines(node, name="audit.log"):
+    return [json.loads(line) for line in trail(node, name).rpartition(b"\n")[0].splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """A node that has signed, decrypted and stopped; its trail stays."""
+    with Node(SPEC, AUDIT) as node:
+        node.token = node.ask("sign", "--name", "ec", input=b"text").strip()
+        jwe = node.ask("encrypt", "--name", "enc", "--alg", "ECDH-ES", "--enc", "A256GCM",
+                       input=b"secret").strip()
+        node.jwe = jwe
+        assert node.ask("decrypt", input=jwe) == b"secret"
+        for _ in range(5):
+            node.ask("sign", "--name", "ec", input=b"more")
+        assert node.stop() == 0
+        yield node
+
+
+def test_every_use_has_its_line_and_digest(finished):
+    found = lines(finished)
+    assert [x["op"] for x in found] == ["start", "sign", "encrypt", "decrypt"] + 5 * ["sign"] + ["stop"]
+    assert [x["seq"] for x in found] == list(range(1, len(found) + 1))
+    sign, decrypt = found[1], found[3]
+    signed = finished.token.rpartition(b".")[0]
+    assert sign["digest"] == b64(hashlib.sha256(signed).digest())
+    parts = [base64.urlsafe_b64decode(p + b"==") for p in finished.jwe.split(b".")[1:]]
+    assert decrypt["digest"] == b64(hashlib.sha256(b"".join(parts)).digest())
+    assert sign["who"].split(",")[0] == f"uid:{os.getuid()}"
+    assert (sign["alg"], sign["outcome"]) == ("ES256", "ok")
+    assert sign["node"] and sign["kid"] and re.match(r"\d{4}-\d\d-\d\dT.*Z$", sign["time"])
+
+
+def test_the_chain_can_be_computed_by_anybody(finished):
+    before = bytes(32)
+    for line in trail(finished).splitlines():
+        body, chain = line[:-len(b',"chain":"') - 45], line[-45:-2]
+        before = hashlib.sha256(before + body).digest()
+        assert b64(before) == chain.decode()
+
+
+def test_an_untouched_trail_is_sound(finished):
+    done = verify(finished)
+    assert done.returncode == 0, done.stderr
+    assert b"10 lines, 1 to 10" in done.stdout
+
+
+def tamper(node, change):
+    with open(os.path.join(node.dir, "state", "bad.log"), "wb") as f:
+        f.write(b"".join(change(trail(node).splitlines(keepends=True))))
+    return verify(node, "bad.log")
+
+
+def test_a_changed_line_is_found(finished):
+    for at in range(10):
+        done = tamper(finished, lambda x: x[:at] + [x[at].replace(b'"node":"', b'"node":"x')] + x[at + 1:])
+        assert done.returncode == 1
+        assert f"bad.log:{at + 1}: this line was changed".encode() in done.stderr, done.stderr
+
+
+def test_a_missing_line_is_found(finished):
+    done = tamper(finished, lambda x: x[:4] + x[5:])
+    assert b"bad.log:5: this line comes too early: lines before it are missing" in done.stderr
+    done = tamper(finished, lambda x: x[1:])
+    assert b"bad.log:1: this line does not go on from" in done.stderr
+
+
+def test_lines_in_another_order_are_found(finished):
+    done = tamper(finished, lambda x: x[:4] + [x[5], x[4]] + x[6:])
+    assert b"bad.log:5: this line comes too early" in done.stderr
+    done = tamper(finished, lambda x: x[:5] + [x[4]] + x[5:])
+    assert b"bad.log:6: this line comes too late" in done.stderr
+
+
+def test_a_cut_off_line_is_found(finished):
+    done = tamper(finished, lambda x: x[:-1] + [x[-1][:40]])
+    assert b"bad.log:10: this line is torn" in done.stderr
+    done = tamper(finished, lambda x: x[:4] + [x[4][:40] + b"\n"] + x[5:])
+    assert b"bad.log:5: this line is no line of an audit trail" in done.stderr
+
+
+def test_a_cut_off_end_is_found_by_the_number_that_was_expected(finished):
+    with open(os.path.join(finished.dir, "state", "bad.log"), "wb") as f:
+        f.write(b"".join(trail(finished).splitlines(keepends=True)[:-1]))
+    assert verify(finished, "bad.log").returncode == 0
+    done = verify(finished, "bad.log", args=("--expect-seq", "10"))
+    assert done.returncode == 1 and b"ends with line 9, expected 10" in done.stderr
+
+
+def test_a_killed_node_goes_on_with_its_chain():
+    with Node(SPEC, AUDIT) as node:
+        node.ask("sign", "--name", "ec", input=b"x")
+        wait_for_op(node, "sign")
+        os.kill(node.pids()["vhsmd-vault"], signal.SIGKILL)
+        node.process.wait(20)
+        with open(os.path.join(node.dir, "state", "audit.log"), "ab") as f:
+            f.write(b'{"seq":3,"time":"20')  # what a death leaves behind
+        node.launch().wait_for("ready", 2)
+        node.ask("sign", "--name", "ec", input=b"y")
+        assert node.stop() == 0
+        text = trail(node).splitlines()
+        assert text[2] == b'{"seq":3,"time":"20'
+        assert json.loads(text[3])["op"] == "repair" and json.loads(text[3])["torn"] == 19
+        done = verify(node)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_changed_end_is_set_aside_and_said():
+    with Node(SPEC, AUDIT) as node:
+        assert node.stop() == 0
+        path = os.path.join(node.dir, "state", "audit.log")
+        with open(path, "rb") as f:
+            text = f.read()
+        with open(path, "wb") as f:
+            f.write(text.replace(b'"op":"stop"', b'"op":"sign"'))
+        node.launch().wait_for("ready", 2)
+        assert node.events("audit-damaged")
+        assert "not what the vault wrote" in wait_for_op(node, "start")["not_continued"]
+        assert verify(node, "audit.log.damaged-1").returncode == 1
+        assert verify(node).returncode == 0
+
+
+def test_full_files_are_moved_on_and_the_chain_runs_through_them():
+    config = "audit: {file: audit.log, max_size: 4KiB, keep: 2}\n"
+    with Node(SPEC, config) as node:
+        for round_ in range(3):
+            for _ in range(20):
+                node.ask("sign", "--name", "ec", input=b"x")
+            wait_for(lambda: len(node.events("audit-rotated")) > round_)
+            wait_for_op(node, "open")
+        node.ask("sign", "--name", "ec", input=b"x")
+        assert node.stop() == 0
+        names = sorted(n for n in os.listdir(os.path.join(node.dir, "state")) if "audit" in n)
+        assert names == ["audit.log", "audit.log.1", "audit.log.2"]
+        done = verify(node, "audit.log.2", "audit.log.1", "audit.log")
+        assert done.returncode == 0 and b"was not given" in done.stdout, done.stderr
+        done = verify(node, "audit.log.2", "audit.log")
+        assert done.returncode == 1 and b"audit.log:1: this line comes too early" in done.stderr
+
+
+def full(when):
+    return f"audit: {{file: /dev/full, when_blocked: {when}}}\n"
+
+
+def test_a_full_disk_stops_keys_from_being_used():
+    with Node(SPEC, full("refuse")) as node:
+        wait_for(lambda: node.events("audit-blocked"))
+        done = wait_for(lambda: (d := node.cli("sign", "--name", "ec", input=b"x")).returncode and d)
+        assert b"audit trail cannot be written" in done.stderr
+        assert json.loads(node.ask("--json", "status"))["audit"]["blocked"] is True
+        jwe = node.cli("decrypt", input=b"e30.e30.e30.e30.e30")
+        assert jwe.returncode != 0
+        # What uses no key goes on.
+        assert json.loads(node.ask("keys"))["keys"]
+
+
+def test_a_full_disk_may_be_told_not_to_matter():
+    with Node(SPEC, full("continue")) as node:
+        wait_for(lambda: node.events("audit-blocked"))
+        for _ in range(5):
+            node.ask("sign", "--name", "ec", input=b"x")
+
+
+def test_a_disk_with_space_again_goes_on(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)],
+                      stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("cannot mount a tmpfs here")
+    try:
+        config = f"audit: {{file: {folder}/audit.log}}\n"
+        with Node(SPEC, config) as node:
+            filler = folder / "filler"
+            with open(filler, "wb", buffering=0) as f:
+                try:
+                    while True:
+                        f.write(bytes(4096))
+                except OSError:
+                    pass
+            wait_for(lambda: node.cli("sign", "--name", "ec", input=b"x" * 100).returncode)
+            assert node.events("audit-blocked")
+            filler.unlink()
+            wait_for(lambda: node.events("audit-goes-on"))
+            wait_for(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
+            assert node.stop() == 0
+            done = node.cli("audit", "verify", str(folder / "audit.log"))
+            assert done.returncode == 0, done.stderr
+    finally:
+        subprocess.run(["umount", str(folder)], check=False)
+
+
+def test_a_summary_counts():
+    with Node(SPEC, "audit: {file: audit.log, detail: summary}\n") as node:
+        for _ in range(7):
+            node.ask("sign", "--name", "ec", input=b"x")
+        assert node.stop() == 0
+        found = [x for x in lines(node) if x["op"] == "sign"]
+        assert len(found) == 1 and found[0]["count"] == 7 and "digest" not in found[0]
+        assert verify(node).returncode == 0
+
+
+def test_status_tells_where_the_trail_is():
+    with Node(SPEC, AUDIT) as node:
+        node.ask("sign", "--name", "ec", input=b"x")
+        last = wait_for_op(node, "sign")
+        def told():
+            audit = json.loads(node.ask("--json", "status"))["audit"]
+            return audit if audit["seq"] == last["seq"] else None
+        audit = wait_for(told)
+        assert audit["chain"] == last["chain"]
+        assert not audit["blocked"] and audit["lost"] == 0 and not audit["signed"]
+        text = subprocess.run(["curl", "-s", f"http://{node.http}/metrics"],
+                              stdout=subprocess.PIPE, check=True).stdout.decode()
+        assert re.search(r"^vhsmd_audit_lines_total \d+$", text, re.M)
+        assert re.search(r"^vhsmd_audit_blocked 0$", text, re.M)
