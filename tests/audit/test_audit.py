@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from support.node import Node
+from support.node import BUILD, Node
 
 SPEC = """version: 1
 keys:
@@ -264,3 +264,75 @@ def test_status_tells_where_the_trail_is():
                               stdout=subprocess.PIPE, check=True).stdout.decode()
         assert re.search(r"^vhsmd_audit_lines_total \d+$", text, re.M)
         assert re.search(r"^vhsmd_audit_blocked 0$", text, re.M)
+
+
+def issue(folder, *names):
+    vhsm = os.path.join(BUILD, "bin", "vhsm")
+    pki = os.path.join(folder, "pki")
+    subprocess.run([vhsm, "cluster", "init", pki], check=True, stdout=subprocess.DEVNULL)
+    for name in names:
+        subprocess.run([vhsm, "cluster", "issue", "--ca", pki, "--out", pki, "--dev", name],
+                       check=True, stdout=subprocess.DEVNULL)
+    return pki
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory):
+    """A trail with checkpoints, of a node with a record key."""
+    folder = str(tmp_path_factory.mktemp("signed"))
+    pki = issue(folder, "a", "b")
+    config = (f'{AUDIT}node: {{name: a}}\ncluster:\n  listen: "tls+tcp://127.0.0.1:0"\n'
+              f'  advertise: "127.0.0.1:0"\n  ca: {pki}/ca.crt\n'
+              f"  tls: {{cert: {pki}/a.tls.crt, key: {pki}/a.tls.key}}\n"
+              f"  record: {{cert: {pki}/a.record.crt, key: {pki}/a.record.key}}\n")
+    with Node(SPEC, config) as node:
+        node.pki = pki
+        assert node.stop() == 0
+        yield node
+
+
+def test_the_end_is_signed_with_the_record_key(signed):
+    found = lines(signed)
+    assert [x["op"] for x in found][-2:] == ["stop", "checkpoint"]
+    done = verify(signed, args=("--ca", f"{signed.pki}/ca.crt"))
+    assert done.returncode == 0, done.stderr
+    assert b"1 checkpoints, all signed as they must be" in done.stdout
+    assert b"nothing signed vouches" not in done.stdout
+
+
+def test_another_ca_does_not_vouch(signed, tmp_path):
+    other = issue(str(tmp_path))
+    done = verify(signed, args=("--ca", f"{other}/ca.crt"))
+    assert done.returncode == 1 and b"the CA did not issue" in done.stderr
+
+
+def rechain(text):
+    """What somebody without the record key can do: all hashes anew."""
+    before, out = bytes(32), []
+    for line in text.splitlines():
+        body = line[:-len(b',"chain":"') - 45]
+        before = hashlib.sha256(before + body).digest()
+        out.append(body + b',"chain":"' + b64(before).encode() + b'"}\n')
+    return b"".join(out)
+
+
+def test_a_chain_made_up_anew_has_no_checkpoint(signed):
+    with open(os.path.join(signed.dir, "state", "bad.log"), "wb") as f:
+        f.write(rechain(trail(signed).replace(b'"op":"start"', b'"op":"other"', 1)))
+    done = verify(signed, "bad.log", args=("--ca", f"{signed.pki}/ca.crt"))
+    assert done.returncode == 1 and b"the checkpoint is of other lines" in done.stderr
+
+
+def test_a_key_set_vouches_as_well_as_a_ca(signed, tmp_path):
+    cryptography = pytest.importorskip("cryptography.x509")
+    found = {}
+    for name in "ab":
+        with open(f"{signed.pki}/{name}.record.crt", "rb") as f:
+            n = cryptography.load_pem_x509_certificate(f.read()).public_key().public_numbers()
+        found[name] = tmp_path / f"{name}.jwks"
+        found[name].write_text(json.dumps({"keys": [{
+            "kty": "EC", "crv": "P-256", "x": b64(n.x.to_bytes(32, "big")),
+            "y": b64(n.y.to_bytes(32, "big"))}]}))
+    assert verify(signed, args=("--jwks", str(found["a"]))).returncode == 0
+    done = verify(signed, args=("--jwks", str(found["b"])))
+    assert done.returncode == 1 and b"signed by none of the keys" in done.stderr
