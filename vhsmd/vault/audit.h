@@ -12,8 +12,9 @@
 #include "vault/identity.h"
 #include "vault/trail.h"
 
-#define AUDIT_QUEUE_MAX (8u << 20) /* bytes of uses that wait for the thread   \
-				    */
+#define AUDIT_QUEUE_MAX                                                        \
+	(8u << 20) /* bytes of uses that wait for the thread                   \
+		    */
 
 struct audit;
 
