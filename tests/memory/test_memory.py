@@ -29,12 +29,14 @@ keys:
   - {name: p521, load: {file: p521.jwk}, use: enc}
   - {name: ed, load: {env: VHSM_TEST_KEY}, use: sig}
   - {name: x, load: {file: x.jwk}, use: enc}
+  - {name: mac, load: {file: mac.jwk}, use: sig}
+  - {name: kek, load: {file: kek.jwk}, use: enc}
   - {name: locked, load: {file: locked.pem, passphrase_file: locked.pass}, use: sig}
   - {name: locked-old, load: {file: locked-old.pem, passphrase_file: locked.pass}, use: sig}
   - {name: p12, load: {file: bundle.p12, passphrase_file: bundle.pass}, use: enc}
 """
 PASSPHRASES = {"locked.pass": "A passphrase of some length", "bundle.pass": "Another, for the bundle"}
-PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "k")
 
 
 def as_jwk(key):
@@ -61,6 +63,8 @@ def make_keys(folder):
     }
     jwks = {name: as_jwk(key) for name, key in keys.items()}
     jwks["x"] = jwk.JWK.generate(kty="OKP", crv="X25519")
+    jwks["mac"] = jwk.JWK.generate(kty="oct", size=512)
+    jwks["kek"] = jwk.JWK.generate(kty="oct", size=256)
     files = {
         "rsa.pem": der(keys["rsa"], ser.Encoding.PEM, ser.PrivateFormat.PKCS8),
         "rsa-enc.der": der(keys["rsa-enc"], ser.Encoding.DER, ser.PrivateFormat.TraditionalOpenSSL),
@@ -68,6 +72,8 @@ def make_keys(folder):
         "p384.jwk": jwks["p384"].export().encode(),
         "p521.jwk": jwks["p521"].export().encode(),
         "x.jwk": jwks["x"].export().encode(),
+        "mac.jwk": jwks["mac"].export().encode(),
+        "kek.jwk": jwks["kek"].export().encode(),
         **{name: text.encode() for name, text in PASSPHRASES.items()},
     }
     lock = ser.BestAvailableEncryption(PASSPHRASES["locked.pass"].encode())
@@ -90,6 +96,9 @@ def secrets_of(jwks):
         for member, value in json.loads(key.export()).items():
             if member in PRIVATE:
                 lines.append(f"{name}.{member} {base64url_decode(value).hex()}")
+    # What HMAC makes of its key (RFC 2104).
+    mac = base64url_decode(json.loads(jwks["mac"].export())["k"])
+    lines += [f"mac.{pad:x} {bytes(byte ^ pad for byte in mac).hex()}" for pad in (0x36, 0x5c)]
     return lines
 
 
@@ -115,7 +124,14 @@ def use_all(node, jwks):
             token = box.serialize(compact=True)
             assert node.cli("decrypt", input=token.encode()).stdout == b"plain"
             ceks.append(f"cek-{alg}-{enc} {box.cek.hex()}")
-    mix = [("RS256", "rsa"), ("PS256", "rsa"), ("ES256", "p256"), ("ES384", "p384"),
+    for alg in ("A256KW", "A256GCMKW", "dir"):
+        kid = json.loads(node.ask("keys", "--name", "kek"))["keys"][0]["kid"]
+        box = jwe.JWE(b"plain", recipient=jwks["kek"],
+                      protected={"alg": alg, "enc": "A256GCM", "kid": kid})
+        token = box.serialize(compact=True)
+        assert node.cli("decrypt", input=token.encode()).stdout == b"plain"
+        ceks.append(f"cek-{alg} {box.cek.hex()}")
+    mix = [("HS256", "mac"), ("HS512", "mac"), ("A256GCMKW", "kek"), ("RS256", "rsa"), ("PS256", "rsa"), ("ES256", "p256"), ("ES384", "p384"),
            ("EdDSA", "ed"), ("RSA-OAEP-256", "rsa-enc"), ("ECDH-ES", "x"),
            ("ECDH-ES+A128KW", "p521")]
     while operations(node) < OPERATIONS:

@@ -111,9 +111,10 @@ wrap(struct bench *b, struct message *m, const struct key *key, EVP_PKEY *to,
     const struct enc *enc)
 {
 	const struct agreement a = { .alg = b->alg, .enc = enc };
+	const struct addressee whom = { to, key->pub, NULL };
 	struct parcel *p;
 
-	must(cek_wrap(b->crypto, to, &key->pub, &a, &p) == VH_OK, "wrap");
+	must(cek_wrap(b->crypto, &whom, &a, NULL, &p) == VH_OK, "wrap");
 	m->key_len = copied(m->key, sizeof m->key, buf_slice(p->encrypted)).len;
 	m->epk = p->epk;
 	m->epk.x = copied(m->x, sizeof m->x, p->epk.x);
