@@ -215,6 +215,8 @@ fuzz-layer-frame  :=
 fuzz-layer-jws    := jose
 fuzz-layer-jwe    := jose
 fuzz-layer-jwk    := jose
+fuzz-layer-jws_json := jose
+fuzz-layer-jwe_json := jose
 fuzz-layer-yaml   := keyspec
 fuzz-layer-import := vault
 

@@ -21,7 +21,12 @@ try_token(struct slice token)
 	size_t header = again->len;
 
 	buf_clear(again);
-	jws_put_input(again, slice_of(token.p, header), jws->payload);
+	buf_put(again, slice_of(token.p, header));
+	buf_put_u8(again, '.');
+	if (jws->unencoded)
+		buf_put(again, jws->payload);
+	else
+		b64_put(again, jws->payload);
 	CHECK(slice_eq(buf_slice(again), jws->input));
 	jws_put_signature(again, jws->signature);
 	CHECK(slice_eq(buf_slice(again), token));

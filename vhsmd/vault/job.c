@@ -36,7 +36,8 @@ static const struct {
 /* What the audit trail is told of.  A new operation that uses a private or
  * symmetric key, or that an operator asks for, is a row here.
  *   by      who asks, where front does not say
- *   named   only when it names a key of the vault
+ *   named   only when it names a key of the vault; or, of several, those
+ *           of each PARTY
  *   act     an operator's act, not the use of a key
  *   parts   whose SHA-256 is written, one behind the other */
 #define PARTS 4
@@ -50,6 +51,7 @@ static const struct audited {
 	{ VH_OP_VDECRYPT, "decrypt", "front", false, false,
 	    { VH_F_ENCRYPTED_KEY, VH_F_IV, VH_F_CIPHERTEXT, VH_F_TAG } },
 	{ VH_OP_VENCRYPT, "encrypt", "front", true, false, { 0 } },
+	{ VH_OP_VSEAL, "encrypt", "front", true, false, { 0 } },
 	{ VH_OP_VVERIFY, "verify", "front", false, false,
 	    { VH_F_DATA, VH_F_SIGNATURE } },
 	{ VH_OP_VRECORD, "record", "peer", false, false, { 0 } },
@@ -97,15 +99,62 @@ operate(const struct frame *q, struct crypto *crypto, const struct desk *desk,
 	return VH_EOP;
 }
 
+/* Walks to the next PARTY of some fields. */
+static bool
+next_party(struct slice *rest, struct fields *party)
+{
+	struct slice body;
+	unsigned tag;
+
+	while (fields_next(rest, &tag, &body))
+		if (tag == VH_F_PARTY && fields_parse(body, party) == VH_OK)
+			return true;
+	return false;
+}
+
+static bool
+names_key(const struct fields *f)
+{
+	struct slice rest = f->body;
+	struct fields party;
+
+	if (fields_have(f, VH_F_KID))
+		return true;
+	while (next_party(&rest, &party))
+		if (fields_have(&party, VH_F_KID))
+			return true;
+	return false;
+}
+
 static const struct audited *
 audited_row(const struct frame *q)
 {
 	for (size_t i = 0; i < ARRAY_LEN(audited); i++)
 		if (audited[i].op == q->op)
-			return audited[i].named && !fields_have(&q->f, VH_F_KID)
+			return audited[i].named && !names_key(&q->f)
 				   ? NULL
 				   : &audited[i];
 	return NULL;
+}
+
+/* u: what the uses of all its keys have in common. */
+static enum vh_err
+note_all(struct audit *audit, struct use *u, const struct fields *f)
+{
+	struct slice rest = f->body;
+	struct fields party;
+
+	u->kid = f->at[VH_F_KID];
+	u->alg = alg_by_id(fields_u32(f, VH_F_ALG_ID));
+	if (!fields_have(f, VH_F_PARTY))
+		return audit_note(audit, u);
+	while (next_party(&rest, &party)) {
+		u->kid = party.at[VH_F_KID];
+		u->alg = alg_by_id(fields_u32(&party, VH_F_ALG_ID));
+		if (u->kid.len > 0)
+			TRY(audit_note(audit, u));
+	}
+	return VH_OK;
 }
 
 /* Tells the audit trail what came of it. */
@@ -119,8 +168,6 @@ note(const struct audited *row, const struct frame *q, struct crypto *crypto,
 		.op = slice_text(row->name),
 		.who = fields_have(&q->f, VH_F_WHO) ? q->f.at[VH_F_WHO]
 						    : slice_text(row->by),
-		.kid = q->f.at[VH_F_KID],
-		.alg = alg_by_id(fields_u32(&q->f, VH_F_ALG_ID)),
 		.act = row->act,
 		.err = err };
 
@@ -132,7 +179,7 @@ note(const struct audited *row, const struct frame *q, struct crypto *crypto,
 		u.has_digest = true;
 		TRY(crypto_digest(crypto, parts, count, u.digest));
 	}
-	return audit_note(desk->audit, &u);
+	return note_all(desk->audit, &u, &q->f);
 }
 
 /* Nothing leaves that the audit trail has not been told of. */
@@ -172,6 +219,48 @@ job_do(const struct frame *q, struct crypto *crypto, const struct desk *desk,
 	return err;
 }
 
+/* How long a job of some algorithm waited and took. */
+struct spent {
+	uint64_t wait_ns, exec_ns;
+};
+
+static void
+count_alg(struct stats *stats, const struct fields *f, enum vh_err err,
+    struct spent spent)
+{
+	uint32_t alg = fields_u32(f, VH_F_ALG_ID);
+
+	if (alg_by_id(alg) == NULL)
+		return;
+	histogram_observe_ns(&stats->alg[alg].wait, spent.wait_ns);
+	histogram_observe_ns(&stats->alg[alg].exec, spent.exec_ns);
+	if (err == VH_OK)
+		stats->alg[alg].ok++;
+	else
+		stats->alg[alg].failed++;
+}
+
+/* Each recipient counts, and what all took together is shared out. */
+static void
+count_all(struct stats *stats, const struct fields *f, enum vh_err err,
+    struct spent spent)
+{
+	struct slice rest = f->body;
+	struct fields party;
+	size_t count = 0;
+
+	if (!fields_have(f, VH_F_PARTY)) {
+		count_alg(stats, f, err, spent);
+		return;
+	}
+	while (next_party(&rest, &party))
+		count++;
+	rest = f->body;
+	while (next_party(&rest, &party))
+		count_alg(stats, &party, err,
+		    (struct spent){ spent.wait_ns, spent.exec_ns / count });
+}
+
 void
 job_run(const struct job *job, struct crypto *crypto, const struct desk *desk,
     struct buf *out)
@@ -191,15 +280,9 @@ job_run(const struct job *job, struct crypto *crypto, const struct desk *desk,
 	err = job_do(&q, crypto, desk, out);
 	registers_clear();
 	struct mono_ns end = clock_mono();
-	uint32_t alg = fields_u32(&q.f, VH_F_ALG_ID);
 
-	if (alg_by_id(alg) == NULL)
-		return;
-	histogram_observe_ns(&stats->alg[alg].wait,
-	    start.ns - job->received.ns);
-	histogram_observe_ns(&stats->alg[alg].exec, end.ns - start.ns);
-	if (err == VH_OK)
-		stats->alg[alg].ok++;
-	else
-		stats->alg[alg].failed++;
+	const struct spent spent = { start.ns - job->received.ns,
+		end.ns - start.ns };
+
+	count_all(stats, &q.f, err, spent);
 }
