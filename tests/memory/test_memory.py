@@ -96,9 +96,9 @@ def secrets_of(jwks):
         for member, value in json.loads(key.export()).items():
             if member in PRIVATE:
                 lines.append(f"{name}.{member} {base64url_decode(value).hex()}")
-    # What HMAC makes of its key (RFC 2104).
-    mac = base64url_decode(json.loads(jwks["mac"].export())["k"])
-    lines += [f"mac.{pad:x} {bytes(byte ^ pad for byte in mac).hex()}" for pad in (0x36, 0x5c)]
+    if "mac" in jwks:  # what HMAC makes of its key (RFC 2104)
+        mac = base64url_decode(json.loads(jwks["mac"].export())["k"])
+        lines += [f"mac.{pad:x} {bytes(byte ^ pad for byte in mac).hex()}" for pad in (0x36, 0x5c)]
     return lines
 
 
