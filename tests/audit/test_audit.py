@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from support.node import BUILD, Node
@@ -336,3 +337,34 @@ def test_a_key_set_vouches_as_well_as_a_ca(signed, tmp_path):
     assert verify(signed, args=("--jwks", str(found["a"]))).returncode == 0
     done = verify(signed, args=("--jwks", str(found["b"])))
     assert done.returncode == 1 and b"signed by none of the keys" in done.stderr
+
+
+def operations(node, alg):
+    """How often that algorithm ran well, by the metrics."""
+    with urllib.request.urlopen(f"http://{node.http}/metrics") as answer:
+        found = re.search(r'vhsmd_operations_total\{alg="%s",outcome="ok"\} (\d+)' % re.escape(alg),
+                          answer.read().decode())
+    return int(found[1]) if found else 0
+
+
+def test_a_box_for_several_is_a_use_of_each_key():
+    spec = SPEC + "  - {name: rsa, generate: {kty: RSA, bits: 2048}, use: enc}\n"
+    with Node(spec, AUDIT) as node:
+        keys = {name: json.loads(node.ask("keys", "--name", name))["keys"][0]
+                for name in ("enc", "rsa")}
+        stranger = dict(keys["enc"])
+        for name in ("kid", "name", "use"):
+            stranger.pop(name, None)
+        wrap = ["--enc", "A256GCM", "--name", "enc", "--alg", "ECDH-ES+A256KW",
+                "--also", "--name", "rsa", "--alg", "RSA-OAEP"]
+        file = node.write("stranger.jwk", json.dumps(stranger))
+        box = node.ask("encrypt", *wrap, "--also", "--jwk", file, "--alg", "ECDH-ES+A128KW",
+                       input=b"for all")
+        assert len(json.loads(box)["recipients"]) == 3
+        assert [operations(node, alg) for alg in ("ECDH-ES+A256KW", "RSA-OAEP",
+                                                  "ECDH-ES+A128KW")] == [1, 1, 1]
+        assert node.stop() == 0
+        uses = [x for x in lines(node) if x["op"] == "encrypt"]
+        assert [(x["kid"], x["alg"], x["outcome"]) for x in uses] == [
+            (keys["enc"]["kid"], "ECDH-ES+A256KW", "ok"), (keys["rsa"]["kid"], "RSA-OAEP", "ok")]
+        assert all(x["who"].split(",")[0] == f"uid:{os.getuid()}" for x in uses)
