@@ -2,6 +2,7 @@
 VERSION := 0.1.0
 BUILD   ?= build
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 CC      ?= gcc
 PYTHON  ?= /usr/bin/python3
 Q       := $(if $(V),,@)
@@ -116,9 +117,10 @@ $(BUILD)/lib/libvhsm.a: $(libvhsm-objs)
 	$(Q)ld -r -o $(BUILD)/lib/libvhsm.o $^
 	$(Q)objcopy --localize-hidden $(BUILD)/lib/libvhsm.o
 	$(Q)ar rcs $@ $(BUILD)/lib/libvhsm.o
+pc = s|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|
 $(BUILD)/lib/vhsm.pc: client/vhsm.pc.in Makefile
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+	$(Q)sed -e '$(pc)' $< >$@
 
 # --- unit tests: one Criterion program a layer ------------------------------
 # With RUNNER=own the same tests run through tests/support/runner, for builds in
@@ -251,7 +253,7 @@ test-tools: $(BUILD)/test/plain/vhsmd-vault $(BUILD)/test/refusals $(BUILD)/test
     $(fuzzers:%=$(BUILD)/test/fuzz-%)
 
 # --- what people type ---------------------------------------------------------
-.PHONY: deps demo test test-unit test-long fuzz lint bench install clean
+.PHONY: deps demo test test-unit test-long fuzz lint bench install deb clean
 deps:
 	@deploy/deps.sh
 
@@ -286,24 +288,37 @@ bench: all $(BUILD)/test/echo
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
 man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5 libvhsm.3
+docs := README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md proto/PROTOCOL.md \
+    proto/openapi.yaml vhsmd/PRIVSEP.md
+D       = $(DESTDIR)$(PREFIX)
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/vhsmd \
-	    $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(BUILD)/bin/vhsm $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/bin/vhsmd $(DESTDIR)$(PREFIX)/sbin
+	install -d $(D)/bin $(D)/sbin $(D)/libexec/vhsmd $(D)/include \
+	    $(DESTDIR)$(LIBDIR)/pkgconfig $(D)/share/vhsmd/systemd
+	install -m 755 $(BUILD)/bin/vhsm $(D)/bin
+	install -m 755 $(BUILD)/bin/vhsmd $(D)/sbin
 	install -m 755 $(BUILD)/bin/vhsmd-front $(BUILD)/bin/vhsmd-vault \
-	    $(BUILD)/bin/vhsmd-peer $(DESTDIR)$(PREFIX)/libexec/vhsmd
-	install -m 644 $(BUILD)/lib/libvhsm.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(BUILD)/lib/libvhsm.so $(DESTDIR)$(PREFIX)/lib/libvhsm.so.$(VERSION)
-	ln -sfn libvhsm.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libvhsm.so.0
-	ln -sfn libvhsm.so.0 $(DESTDIR)$(PREFIX)/lib/libvhsm.so
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' client/vhsm.pc.in \
-	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/vhsm.pc
-	for u in service sysusers.conf tmpfiles.conf; do install -D -m 644 deploy/systemd/vhsmd.$$u \
-	    $(DESTDIR)$(PREFIX)/share/vhsmd/systemd/vhsmd.$$u || exit 1; done
-	install -m 644 client/vhsm.h $(DESTDIR)$(PREFIX)/include
-	for m in $(man); do install -D -m 644 deploy/man/$$m \
-	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m || exit 1; done
+	    $(BUILD)/bin/vhsmd-peer $(D)/libexec/vhsmd
+	install -m 644 $(BUILD)/lib/libvhsm.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(BUILD)/lib/libvhsm.so $(DESTDIR)$(LIBDIR)/libvhsm.so.$(VERSION)
+	ln -sfn libvhsm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libvhsm.so.0
+	ln -sfn libvhsm.so.0 $(DESTDIR)$(LIBDIR)/libvhsm.so
+	sed -e '$(pc)' client/vhsm.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/vhsm.pc
+	install -m 644 client/vhsm.h $(D)/include
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' deploy/systemd/vhsmd.service \
+	    >$(D)/share/vhsmd/systemd/vhsmd.service
+	install -m 644 deploy/systemd/vhsmd.sysusers.conf deploy/systemd/vhsmd.tmpfiles.conf \
+	    $(D)/share/vhsmd/systemd
+	for m in $(man); do install -D -m 644 deploy/man/$$m $(D)/share/man/man$${m##*.}/$$m || exit 1; done
+	for f in $(docs); do install -D -m 644 $$f $(D)/share/doc/vhsmd/$${f##*/} || exit 1; done
+	for f in deploy/examples/*.yaml client/examples/*.c; do \
+	    install -D -m 644 $$f $(D)/share/doc/vhsmd/examples/$${f##*/} || exit 1; done
+	install -d $(D)/share/bash-completion/completions $(D)/share/zsh/site-functions
+	$(BUILD)/bin/vhsm completion bash >$(D)/share/bash-completion/completions/vhsm
+	$(BUILD)/bin/vhsm completion zsh >$(D)/share/zsh/site-functions/_vhsm
+
+# Debian packages vhsmd, libvhsm0 and libvhsm-dev in $(BUILD)/deb, of what is built.
+deb: all
+	@BUILD=$(BUILD) VERSION=$(VERSION) MAKE='$(MAKE)' deploy/debian/build.sh
 
 clean:
 	rm -rf $(BUILD)
