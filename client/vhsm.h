@@ -66,8 +66,20 @@ enum vhsm_op {
 	VHSM_KEYS = 5,
 	VHSM_STATUS = 6,
 	VHSM_CLUSTER = 7,
-	VHSM_DRAIN = 16, /* on the operators' socket only; so is the next */
-	VHSM_REVOKE = 17
+	VHSM_DRAIN = 16, /* on the operators' socket only; so is what follows */
+	VHSM_REVOKE = 17,
+	VHSM_ROTATE = 18,
+	VHSM_RETIRE = 19,
+	VHSM_DESTROY = 20,
+	VHSM_RELOAD = 21
+};
+
+/* Where in its life a key is. */
+enum vhsm_key_state {
+	VHSM_STATE_ANY = 1,
+	VHSM_STATE_PUBLISHED = 2,
+	VHSM_STATE_ACTIVE = 3,
+	VHSM_STATE_RETIRED = 4
 };
 
 /* A connection to one daemon.  Any number of threads may use it at once. */
@@ -156,9 +168,12 @@ struct vhsm_request {
 	size_t apu_len;
 	const void *apv;
 	size_t apv_len;
-	const char *jwks;        /* VERIFY: JWK Set to take the key from */
-	int off;                 /* DRAIN: take it back */
-	enum vhsm_format format; /* SIGN, ENCRYPT; so are the next three */
+	const char *jwks;          /* VERIFY: JWK Set to take the key from */
+	int off;                   /* DRAIN: take it back */
+	int now;                   /* ROTATE: wait for no publish_before */
+	enum vhsm_key_state state; /* KEYS: a report of keys in that state
+				    * instead of a JWK Set; 0: no */
+	enum vhsm_format format;   /* SIGN, ENCRYPT; so are the next three */
 	const char *unprotected;
 	const struct vhsm_party *more;
 	size_t more_count;
@@ -194,10 +209,11 @@ struct vhsm_answer {
 	size_t token_len;
 	const char *kid; /* of the key that was used */
 	const char *alg;
-	const char *jwk;         /* its public key */
-	const char *header;      /* protected header of the token, JSON */
-	const char *jwks;        /* KEYS: JWK Set */
-	const char *json;        /* STATUS, CLUSTER, DRAIN, REVOKE: a report */
+	const char *jwk;    /* its public key */
+	const char *header; /* protected header of the token, JSON */
+	const char *jwks;   /* KEYS: JWK Set */
+	const char *json; /* STATUS, CLUSTER and what operators ask, KEYS with a
+			   * state: a report */
 	const char *unprotected; /* what the token's headers say unprotected */
 	const uint8_t *aad;      /* DECRYPT: what was authenticated as well */
 	size_t aad_len;
@@ -237,7 +253,7 @@ VHSM_API void vhsm_set_timeout_ms(struct vhsm *h, uint32_t ms);
  *
  * On VHSM_OK this member of the answer is not NULL:
  *   sign, encrypt: token                keys: jwks
- *   decrypt, verify: data, even empty   status, cluster, drain, revoke: json */
+ *   decrypt, verify: data, even empty   all others: json */
 VHSM_API enum vhsm_error vhsm_sign(struct vhsm *h,
     const struct vhsm_selector *key, const void *payload, size_t len,
     const struct vhsm_sign_options *options, struct vhsm_answer **out);
@@ -267,6 +283,20 @@ VHSM_API enum vhsm_error vhsm_drain(struct vhsm *h, int off,
 /* Takes a key out of every node's JWK Set, for good. */
 VHSM_API enum vhsm_error vhsm_revoke(struct vhsm *h, const char *kid,
     struct vhsm_answer **out);
+/* Gives active keys, that of kid or (kid NULL) those of the name, a successor:
+ * published now, active after publish_before, or with now not 0 as soon as it
+ * can be. */
+VHSM_API enum vhsm_error vhsm_rotate(struct vhsm *h, const char *kid,
+    const char *name, int now, struct vhsm_answer **out);
+/* The key is used no more, and gone after keep_after. */
+VHSM_API enum vhsm_error vhsm_retire(struct vhsm *h, const char *kid,
+    struct vhsm_answer **out);
+/* The key's secret is wiped at once.  What a signing key has signed stays
+ * verifiable until keep_after. */
+VHSM_API enum vhsm_error vhsm_destroy(struct vhsm *h, const char *kid,
+    struct vhsm_answer **out);
+/* The node reads its key spec anew. */
+VHSM_API enum vhsm_error vhsm_reload(struct vhsm *h, struct vhsm_answer **out);
 /* Any of the above, as a request. */
 VHSM_API enum vhsm_error vhsm_call(struct vhsm *h,
     const struct vhsm_request *request, struct vhsm_answer **out);

@@ -247,6 +247,7 @@ check_loading(const struct reading *r, const struct node *n,
     struct keyspec_key *key)
 {
 	const struct node *count = node_get(n, "count");
+	const struct node *rotate = node_get(n, "rotate");
 	const struct node *alg = node_get(n, "alg");
 
 	if (count != NULL)
@@ -254,6 +255,10 @@ check_loading(const struct reading *r, const struct node *n,
 		    "count: found %s, expected no count for keys that are "
 		    "loaded",
 		    shown(count).text);
+	if (rotate != NULL)
+		return refuse(r, rotate->key_at,
+		    "rotate: found in an entry of keys that loads, expected "
+		    "it only where keys are generated");
 	key->count = 0;
 	if (alg != NULL && key->use != 0 &&
 	    alg_by_id(key->alg)->use != key->use)
@@ -358,6 +363,96 @@ const struct handler keys_handler = {
 	.drop = drop_keys,
 };
 
+/* --- times ---------------------------------------------------------------- */
+
+static uint64_t
+span_or(const struct span *span, uint64_t preset)
+{
+	return span->set ? span->ms : preset;
+}
+
+struct keyspec_times
+keyspec_times(const struct keyspec *spec, const struct keyspec_key *key)
+{
+	const struct keyspec_defaults *d = &spec->defaults;
+
+	return (struct keyspec_times){ span_or(&key->rotate.every, 0),
+		span_or(&key->publish_before, d->publish_before),
+		span_or(&key->keep_after, d->keep_after) };
+}
+
+/* The active one, its successor, and those that retired within ms. */
+static uint64_t
+most_within(const struct keyspec_key *key, uint64_t every, uint64_t ms)
+{
+	uint64_t count = key->count;
+
+	return every == 0 ? count : count * (2 + (ms + every - 1) / every);
+}
+
+uint64_t
+keyspec_most_keys(const struct keyspec *spec, const struct keyspec_key *key)
+{
+	struct keyspec_times t = keyspec_times(spec, key);
+
+	return most_within(key, t.every, KEYSPEC_SETTLE_MS + t.keep_after);
+}
+
+/* A signing key's secret is wiped once it signs no more. */
+uint64_t
+keyspec_most_secrets(const struct keyspec *spec, const struct keyspec_key *key)
+{
+	struct keyspec_times t = keyspec_times(spec, key);
+
+	return most_within(key, t.every,
+	    KEYSPEC_SETTLE_MS + (key->use == VH_USE_SIG ? 0 : t.keep_after));
+}
+
+struct shown_time {
+	char text[32];
+};
+
+static struct shown_time
+shown_time(uint64_t ms)
+{
+	struct shown_time shown = { "a time" };
+	AUTO(buf_free) struct buf *b = buf_new(sizeof shown.text);
+
+	duration_put(b, ms);
+	buf_put_u8(b, 0);
+	if (buf_end(b) == VH_OK)
+		memcpy(shown.text, b->p, b->len);
+	return shown;
+}
+
+/* A key that is to be published for longer than its predecessor is active would
+ * never get its turn. */
+static enum vh_err
+check_rotation(const struct reading *r, const struct node *n,
+    const struct keyspec *spec, const struct keyspec_key *key)
+{
+	struct keyspec_times t = keyspec_times(spec, key);
+	const struct node *rotate = node_get(n, "rotate");
+
+	if (t.every == 0)
+		return VH_OK;
+	if (t.every < t.publish_before + KEYSPEC_ROTATE_MS)
+		return refuse(r, rotate->at,
+		    "rotate: found every %s with publish_before %s, expected "
+		    "at least 1s more than that",
+		    shown_time(t.every).text,
+		    shown_time(t.publish_before).text);
+	uint64_t most = keyspec_most_keys(spec, key);
+
+	if (most <= KEYSPEC_KEYS_MAX)
+		return VH_OK;
+	return refuse(r, rotate->at,
+	    "rotate: found every %s with keep_after %s, which keeps %llu keys, "
+	    "expected at most %d in all",
+	    shown_time(t.every).text, shown_time(t.keep_after).text,
+	    (unsigned long long)most, KEYSPEC_KEYS_MAX);
+}
+
 /* --- the whole ------------------------------------------------------------ */
 
 static bool
@@ -387,12 +482,14 @@ check_unique(const struct reading *r, const struct node *n,
 enum vh_err
 keyspec_check(const struct reading *r, const struct node *n, void *of)
 {
-	const struct keyspec_keys *keys = &((struct keyspec *)of)->keys;
+	const struct keyspec *spec = of;
+	const struct keyspec_keys *keys = &spec->keys;
 	const struct node *entry = node_get(n, "keys")->first;
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < keys->count; i++, entry = entry->next) {
-		total += keys->at[i].count;
+		TRY(check_rotation(r, entry, spec, &keys->at[i]));
+		total += keyspec_most_keys(spec, &keys->at[i]);
 		if (total > KEYSPEC_KEYS_MAX)
 			return refuse(r, entry->at,
 			    "found more than %d keys to generate, expected at "

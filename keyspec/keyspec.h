@@ -11,9 +11,15 @@
 #define KEYSPEC_ENTRIES_MAX   1024 /* of the list keys */
 #define KEYSPEC_KEYS_MAX      4096 /* keys a spec generates in all */
 #define KEYSPEC_RSA_BITS_STEP 256
+#define KEYSPEC_SETTLE_MS     2000 /* that a retired key still signs */
+#define KEYSPEC_ROTATE_MS     1000 /* every - publish_before, at least */
 
 struct keyspec_defaults {
 	uint64_t publish_before, keep_after; /* ms */
+};
+
+struct keyspec_rotate {
+	struct span every; /* not set: never */
 };
 
 struct keyspec_generate {
@@ -36,9 +42,11 @@ struct keyspec_key {
 	char *name;      /* NULL: none */
 	struct keyspec_generate generate;
 	struct keyspec_load load;
-	enum vh_use use;    /* 0: the loaded key must say it */
-	enum vh_alg alg;    /* 0: every alg that fits */
-	uint32_t count;     /* keys to generate; 0 for an entry that loads */
+	enum vh_use use; /* 0: the loaded key must say it */
+	enum vh_alg alg; /* 0: every alg that fits */
+	uint32_t count;  /* keys to generate; 0 for an entry that loads */
+	struct keyspec_rotate rotate;
+	struct span publish_before, keep_after; /* not set: the defaults */
 	struct texts allow; /* principals; empty: whoever may connect */
 	bool delete; /* remove the file or variable once its key is live */
 };
@@ -60,6 +68,20 @@ enum vh_err keyspec_parse(const struct reading *r, struct slice text,
     struct keyspec **out);
 void keyspec_free(struct keyspec *spec);
 AUTO_FREE(struct keyspec, keyspec_free)
+
+/* Times of an entry, milliseconds. */
+struct keyspec_times {
+	uint64_t every; /* 0: it does not rotate */
+	uint64_t publish_before, keep_after;
+};
+struct keyspec_times keyspec_times(const struct keyspec *spec,
+    const struct keyspec_key *key);
+/* How many keys an entry has at most at once, those that are retired and not
+ * yet gone included; and how many of them with a secret. */
+uint64_t keyspec_most_keys(const struct keyspec *spec,
+    const struct keyspec_key *key);
+uint64_t keyspec_most_secrets(const struct keyspec *spec,
+    const struct keyspec_key *key);
 
 /* The normal form: every default written out.  Parses to the same. */
 void keyspec_put(struct buf *b, const struct keyspec *spec);

@@ -9,6 +9,7 @@
 #define NUMBER(a, b)     BOUNDED(NUMBER, a, b)
 #define SIZE(a, b)       BOUNDED(SIZE, a, b)
 #define DURATION(a, b)   BOUNDED(DURATION, a, b)
+#define SPAN(a, b)       BOUNDED(SPAN, a, b)
 #define WORKERS(a, b)    BOUNDED(WORKERS, a, b)
 #define ALLOW(a, b)      BOUNDED(ALLOW, a, b)
 #define ACCOUNTS(a, b)   BOUNDED(ACCOUNTS, a, b)

@@ -14,6 +14,7 @@ enum value_type {
 	VALUE_NUMBER,
 	VALUE_SIZE,
 	VALUE_DURATION,
+	VALUE_SPAN, /* a duration that may be absent */
 	VALUE_WORKERS,
 	VALUE_MODE,
 	VALUE_FLAG,

@@ -25,6 +25,12 @@ enum vh_err texts_add(struct texts *list, const char *text);
 /* Frees all and leaves an empty list. */
 void texts_drop(struct texts *list);
 
+/* Milliseconds, or nothing. */
+struct span {
+	bool set;
+	uint64_t ms;
+};
+
 /* Numbers with a unit or without.  False, and *out untouched, for anything but
  * decimal digits without a leading zero and a known unit, or out of range. */
 bool number_of_text(const char *text, uint64_t lo, uint64_t hi, uint64_t *out);

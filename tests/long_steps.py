@@ -96,7 +96,7 @@ def asan(tally):
     criterion(tally, build, "asan ", reports.env(leaks=1), limit=1200)
     fuzz_replay(tally, build, "asan ", reports.env(leaks=1))
     # The daemon's sandbox forbids what the leak checker does at exit.
-    pytest(tally, build, "asan ", reports.env(), ["interop", "attacks", "faults", "cluster"])
+    pytest(tally, build, "asan ", reports.env(), ["interop", "attacks", "faults", "keylife", "cluster"])
     reports.count(tally)
 
 

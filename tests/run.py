@@ -15,7 +15,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", "build")
-FOLDERS = ["interop", "attacks", "timing", "sandbox", "memory", "faults", "audit", "cluster"]
+FOLDERS = ["interop", "attacks", "timing", "sandbox", "memory", "faults", "audit", "keylife", "cluster"]
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs"]
 
 

@@ -50,6 +50,10 @@ static const struct promise {
 	{ VHSM_CLUSTER, VH_F_JSON },
 	{ VHSM_DRAIN, VH_F_JSON },
 	{ VHSM_REVOKE, VH_F_JSON },
+	{ VHSM_ROTATE, VH_F_JSON },
+	{ VHSM_RETIRE, VH_F_JSON },
+	{ VHSM_DESTROY, VH_F_JSON },
+	{ VHSM_RELOAD, VH_F_JSON },
 };
 
 static struct block *

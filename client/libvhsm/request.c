@@ -27,6 +27,7 @@ static const struct flag_member {
 	size_t offset;
 } flags[] = {
 	{ VH_F_OFF, offsetof(struct vhsm_request, off) },
+	{ VH_F_NOW, offsetof(struct vhsm_request, now) },
 	{ VH_F_DETACHED, offsetof(struct vhsm_request, detached) },
 	{ VH_F_UNENCODED, offsetof(struct vhsm_request, unencoded) },
 	{ VH_F_ALL, offsetof(struct vhsm_request, all) },
@@ -46,7 +47,7 @@ static const struct text_member party_texts[] = {
 	{ VH_F_JWK, offsetof(struct vhsm_party, jwk) },
 };
 
-#define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 6)
+#define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 7)
 #define PARTY_MEMBERS (ARRAY_LEN(party_texts) + 2)
 _Static_assert(VHSM_PARTIES_MAX == VH_PARTIES, "vhsm.h: parties");
 
@@ -106,6 +107,19 @@ members_of_party(const struct vhsm_party *p,
 	m[n++] = bytes_member(VH_F_APV, false, p->apv, p->apv_len);
 }
 
+/* Any is 0 on the wire, where 0 of vhsm.h is none. */
+static struct member
+state_member(enum vhsm_key_state state)
+{
+	static const uint8_t wire[][4] = { { 0, 0, 0, 0 }, { 0, 0, 0, 1 },
+		{ 0, 0, 0, 2 }, { 0, 0, 0, 3 } };
+	size_t i = (size_t)state - VHSM_STATE_ANY;
+
+	if (state == 0 || i >= ARRAY_LEN(wire))
+		return bytes_member(VH_F_STATE, false, NULL, 0);
+	return bytes_member(VH_F_STATE, false, wire[i], sizeof wire[i]);
+}
+
 /* All members, in the order of the message: data last, it is the longest. */
 static void
 members_of(const struct vhsm_request *q, const struct op_row *row,
@@ -126,6 +140,7 @@ members_of(const struct vhsm_request *q, const struct op_row *row,
 	/* Elsewhere DATA is data, and this is as foreign as ALL. */
 	m[n++] = bytes_member(token ? VH_F_DATA : VH_F_ALL, false, q->payload,
 	    q->payload_len);
+	m[n++] = state_member(q->state);
 	m[n++] = bytes_member(token ? VH_F_TOKEN : VH_F_DATA, token || data,
 	    q->data, q->data_len);
 }

@@ -17,6 +17,13 @@ _Static_assert((int)VHSM_CLUSTER == (int)VH_OP_CLUSTER, "vhsm.h: ops");
 _Static_assert((int)VHSM_DRAIN == (int)VH_OP_DRAIN, "vhsm.h: ops");
 _Static_assert(VHSM_MANY_MAX == VH_ITEMS_MAX, "vhsm.h: requests of a batch");
 _Static_assert((int)VHSM_REVOKE == (int)VH_OP_REVOKE, "vhsm.h: ops");
+_Static_assert((int)VHSM_ROTATE == (int)VH_OP_ROTATE, "vhsm.h: ops");
+_Static_assert((int)VHSM_RETIRE == (int)VH_OP_RETIRE, "vhsm.h: ops");
+_Static_assert((int)VHSM_DESTROY == (int)VH_OP_DESTROY, "vhsm.h: ops");
+_Static_assert((int)VHSM_RELOAD == (int)VH_OP_RELOAD, "vhsm.h: ops");
+_Static_assert((int)VHSM_STATE_ACTIVE - (int)VHSM_STATE_ANY ==
+		   (int)VH_KEY_ACTIVE,
+    "vhsm.h: states");
 
 const char *
 vhsm_strerror(enum vhsm_error error)
@@ -163,5 +170,43 @@ vhsm_revoke(struct vhsm *h, const char *kid, struct vhsm_answer **out)
 	struct vhsm_request q = request_for(VHSM_REVOKE, NULL, NULL, 0);
 
 	q.key.kid = kid;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_rotate(struct vhsm *h, const char *kid, const char *name, int now,
+    struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_ROTATE, NULL, NULL, 0);
+
+	q.key.kid = kid;
+	q.key.name = name;
+	q.now = now;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_retire(struct vhsm *h, const char *kid, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_RETIRE, NULL, NULL, 0);
+
+	q.key.kid = kid;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_destroy(struct vhsm *h, const char *kid, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_DESTROY, NULL, NULL, 0);
+
+	q.key.kid = kid;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_reload(struct vhsm *h, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_RELOAD, NULL, NULL, 0);
+
 	return vhsm_call(h, &q, out);
 }

@@ -40,6 +40,16 @@ directory_new(void)
 }
 
 struct directory *
+directory_new_again(struct directory *before)
+{
+	struct directory *d = directory_new();
+
+	if (d != NULL)
+		d->before = directory_use(before);
+	return d;
+}
+
+struct directory *
 directory_new_cluster(struct nodes *nodes, const char *self,
     struct directory *before)
 {
@@ -326,6 +336,16 @@ read_holders(const struct directory *d, struct dkey *key,
 	return VH_OK;
 }
 
+static void
+read_life(struct dkey *key, const struct fields *f)
+{
+	key->keep_ms = fields_u64(f, VH_F_KEEP_MS);
+	key->not_before_ms = fields_u64(f, VH_F_NOT_BEFORE_MS);
+	key->next_ms = fields_u64(f, VH_F_NEXT_MS);
+	key->until_ms = fields_u64(f, VH_F_UNTIL_MS);
+	key->end_ms = fields_u64(f, VH_F_END_MS);
+}
+
 /* The vault says no state of a node that is in no cluster. */
 static enum vh_err
 read_state(struct directory *d, struct dkey *key, const struct fields *f)
@@ -376,6 +396,7 @@ directory_add(struct directory *d, struct slice fields)
 	if (directory_get(d, slice_text(e->key.kid)) != NULL)
 		return VH_EDUPLICATE;
 	TRY(read_state(d, &e->key, &f));
+	read_life(&e->key, &f);
 	HASH_ADD(hh, d->by_kid, key.kid, VH_KID_SIZE, e);
 	d->list[d->count++] = TAKE(e);
 	return VH_OK;

@@ -22,8 +22,10 @@ struct dkey_alg {
  */
 struct dkey {
 	enum vh_key_state state; /* 0: revoked, or not listed any more */
-	bool here;               /* this node can use it */
-	struct node **holders;   /* other living nodes that can use it */
+	/* What the vault says of its life, wall times; 0: none. */
+	uint64_t keep_ms, not_before_ms, next_ms, until_ms, end_ms;
+	bool here;             /* this node can use it */
+	struct node **holders; /* other living nodes that can use it */
 	size_t holder_count;
 	char kid[VH_KID_SIZE + 1];
 	char *name;  /* NULL: none */
@@ -43,6 +45,8 @@ struct directory;
 
 /* The node's own keys.  NULL when out of memory. */
 struct directory *directory_new(void);
+/* The same anew; of keys that `before` has too, the checks are not repeated. */
+struct directory *directory_new_again(struct directory *before);
 
 /* Those of a cluster, for which fields say STATE and HOLDER.  A key that
  * `before` (or NULL) has too is cheaper: of unchanged numbers the checks are

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "front/expiry.h"
 #include "front/requests.h"
 
 #define WHY_MAX 1000 /* below what the field WHY takes */
@@ -75,6 +76,8 @@ front_free(struct front *f)
 	quotas_free(f->quotas);
 	verifier_free(f->verifier);
 	directory_free(f->peer.pull.d);
+	directory_free(f->listing.d);
+	expiry_free(f->expiries);
 	directory_free(f->cluster);
 	directory_free(f->directory);
 	nodes_free(f->nodes);

@@ -37,6 +37,15 @@ struct pull {
 	size_t skipped; /* keys that are not understood */
 };
 
+/* The node's own keys being listed anew, a page at a time (own.c). */
+struct listing {
+	struct directory *d; /* NULL: not now */
+	uint32_t index;
+	uint64_t seq;
+	bool stale;
+	struct mono_ns not_before;
+};
+
 /* The link to peer and what hangs on it. */
 struct peer {
 	struct source source; /* first */
@@ -50,6 +59,8 @@ struct peer {
 	struct pending *relayed;  /* requests of other nodes' callers */
 	size_t relayed_count;
 };
+
+struct expiry;
 
 struct front {
 	/* Set once. */
@@ -67,6 +78,8 @@ struct front {
 	/* Changes all the time. */
 	struct directory
 	    *cluster; /* the whole cluster's, own ones too; or NULL */
+	struct listing listing;
+	struct expiry *expiries; /* keys spoken of (expiry.c) */
 	struct peer peer;
 	struct forwards *forwards;
 	struct members members;

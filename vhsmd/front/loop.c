@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "front/ops.h"
+#include "front/own.h"
 #include "front/peerlink.h"
 #include "front/vaultlink.h"
 
@@ -70,6 +71,10 @@ read_super(struct front *f)
 		if (message.len == 0)
 			return VH_OK;
 		TRY(frame_parse(message, &q));
+		if (q.answer) {
+			request_answer(f, &q); /* FRELOAD's */
+			continue;
+		}
 		TRY(frame_check(&q, VH_WHO_SUPER));
 		if (q.op == VH_OP_FSTOP)
 			stop(f, &q);
@@ -153,6 +158,7 @@ wait_ms(const struct front *f, int max_ms)
 	ms = sooner(ms, pendings_wait_ms(f->pendings, f->now));
 	ms = sooner(ms, forwards_wait_ms(f));
 	ms = sooner(ms, peer_wait_ms(f));
+	ms = sooner(ms, own_wait_ms(f));
 	if (f->stopping)
 		ms = sooner(ms, (int)mono_left_ms(f->stop_by, f->now));
 	return ms;
@@ -196,6 +202,7 @@ loop_round(struct front *f, int max_ms)
 	requests_expire(f);
 	forwards_tick(f);
 	peer_tick(f);
+	own_tick(f);
 	requests_settle(f);
 	conns_tick(f);
 	peer_flush(f);
@@ -209,6 +216,8 @@ int
 loop_run(struct front *f)
 {
 	f->shared->serving = true;
+	/* What changed while the start was listing them was not heard. */
+	own_changed(f);
 	while (!f->done)
 		loop_round(f, -1);
 	f->shared->serving = false;

@@ -214,10 +214,38 @@ put_events(struct buf *b, struct shared *shared)
 			    events.rows[i].value);
 }
 
+/* Nothing where no key rotates. */
+static void
+put_next_rotation(struct buf *b, const struct vault_stats *v)
+{
+	uint64_t now = clock_wall().ms, next = v->next_rotation_ms;
+
+	if (next == 0)
+		return;
+	put_gauge(b, "vhsmd_next_rotation_seconds",
+	    "Seconds until a key is rotated; absent when none is going to be.",
+	    next > now ? (next - now) / 1000 : 0);
+}
+
+static void
+put_life(struct buf *b, const struct vault_stats *v)
+{
+	put_family(b, "vhsmd_rotations_total", "counter",
+	    "Successors of keys, by whether they could be made.");
+	put_sample1(b, "vhsmd_rotations_total", "outcome", "ok", v->rotations);
+	put_sample1(b, "vhsmd_rotations_total", "outcome", "failed",
+	    v->rotations_failed);
+	put_gauge(b, "vhsmd_rotations_failing",
+	    "Keys that stay active because no successor could be made.",
+	    v->failing);
+	put_next_rotation(b, v);
+}
+
 static void
 put_vault(struct buf *b, const struct vault_stats *v)
 {
 	put_gauge(b, "vhsmd_keys", "Private keys in the vault.", v->keys);
+	put_life(b, v);
 	put_family(b, "vhsmd_arena_bytes", "gauge",
 	    "Memory for private keys, by state.");
 	put_sample1(b, "vhsmd_arena_bytes", "state", "used",

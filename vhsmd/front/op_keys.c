@@ -1,5 +1,9 @@
 /* KEYS: the JWK Set of the keys, of the whole cluster, that a caller may use
  * and that fit its selector. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "front/key_report.h"
 #include "front/ops.h"
 #include "front/select.h"
 
@@ -31,6 +35,55 @@ put_keys(struct buf *b, const struct search *search, bool hidden,
 	}
 }
 
+/* Retired keys for encryption are not published, but are there. */
+static json_t *
+own_only(const struct front *f, const struct search *search,
+    enum vh_key_state state, json_t *rows)
+{
+	const struct dkey *key;
+
+	for (size_t i = 0; (key = directory_at(f->directory, i)) != NULL; i++)
+		if ((state == 0 || state == key->state) &&
+		    key->state == VH_KEY_RETIRED &&
+		    !dkey_serves(key, FOR_LIST) && select_matches(search, key))
+			(void)json_array_append_new(rows, key_report(key, key));
+	return rows;
+}
+
+/* With STATE: a report of keys in that state, 0 for all, and their times. */
+static enum vh_err
+report(struct front *f, struct request *q, const struct search *search)
+{
+	enum vh_key_state state =
+	    (enum vh_key_state)fields_u32(&q->frame.f, VH_F_STATE);
+	json_t *rows = json_array();
+	const struct dkey *key;
+	struct reply r;
+	size_t i = 0;
+
+	while ((key = search_next(search, NULL, &i)) != NULL)
+		if ((state == 0 || state == key->state) &&
+		    fits_list(key, search->s))
+			(void)json_array_append_new(rows,
+			    key_report(key, directory_get(f->directory,
+						slice_text(key->kid))));
+	json_t *json =
+	    json_pack("{s:o}", "keys", own_only(f, search, state, rows));
+	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+
+	json_decref(json);
+	if (text == NULL)
+		return VH_ENOMEM;
+	struct buf *b = reply_open(f, &r, &q->to);
+
+	/* Whoever asks for KEYS relies on a set, if only an empty one. */
+	frame_put_text(b, VH_F_JWKS, "{\"keys\":[]}");
+	frame_put_text(b, VH_F_JSON, text);
+	free(text);
+	reply_close(f, &r);
+	return VH_OK;
+}
+
 enum vh_err
 keys_begin(struct front *f, struct request *q)
 {
@@ -43,6 +96,8 @@ keys_begin(struct front *f, struct request *q)
 	const char *comma = "";
 
 	TRY(selector_parse(&q->frame.f, &s, f->why));
+	if (fields_have(&q->frame.f, VH_F_STATE))
+		return report(f, q, &search);
 	struct buf *b = reply_open(f, &r, &q->to);
 	size_t head = b->len;
 

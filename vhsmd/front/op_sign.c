@@ -1,6 +1,7 @@
 /* SIGN: a compact JWS (RFC 7515, 7.1).  The signing input is made once, kept
  * until the signature comes, and is then the first part of the token, but for
  * the payload of a detached one. */
+#include "front/expiry.h"
 #include "front/ops.h"
 #include "front/select.h"
 #include "front/sign_json.h"
@@ -119,6 +120,7 @@ sign_begin(struct front *f, struct request *q)
 		request_drop(f, p);
 		return err;
 	}
+	expiry_look(f, c.key, in->at[VH_F_DATA]);
 	p->body_at = p->kept->len;
 	if (forward_may(f, q))
 		forward_keep(p, q);

@@ -63,6 +63,25 @@ cluster_json(const struct front *f)
 	    count_json(f, COUNT_RELAYED));
 }
 
+/* How the lives of the node's own keys are. */
+static json_t *
+life_json(const struct front *f)
+{
+	uint64_t next = f->stats->next_rotation_ms, now = clock_wall().ms;
+
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:o}", "published",
+	    count_json(f, COUNT_KEYS_PUBLISHED), "active",
+	    count_json(f, COUNT_KEYS_ACTIVE), "retired",
+	    count_json(f, COUNT_KEYS_RETIRED), "rotations",
+	    (json_int_t)f->stats->rotations, "rotations_failed",
+	    (json_int_t)f->stats->rotations_failed, "failing",
+	    (json_int_t)f->stats->failing, "next_rotation_s",
+	    next == 0
+		? json_null()
+		: json_integer(
+		      next > now ? (json_int_t)((next - now) / 1000) : 0));
+}
+
 /* The caller's; NULL when out of memory. */
 static char *
 report(const struct front *f)
@@ -70,7 +89,7 @@ report(const struct front *f)
 	const struct settings *s = f->settings;
 	uint64_t up = (f->now.ns - f->shared->started.ns) / 1000000000;
 	json_t *json = json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:s, s:I, "
-				 "s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+				 "s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
 	    "node", s->node, "version", s->version, "uptime_s", (json_int_t)up,
 	    "ready", shared_is_ready(f->shared), "draining",
 	    (bool)f->shared->draining, "protection", f->stats->protection,
@@ -80,7 +99,8 @@ report(const struct front *f)
 	    (json_int_t)directory_count(f->directory), "connections",
 	    (json_int_t)f->conns.count, "in_flight", (json_int_t)f->work,
 	    "lanes", stats_lanes_json(f->stats), "algorithms",
-	    stats_algs_json(f->stats), "cluster", cluster_json(f));
+	    stats_algs_json(f->stats), "cluster", cluster_json(f), "life",
+	    life_json(f));
 	/* Steals the reference, and fails for NULL. */
 	(void)json_object_set_new(json, "audit", stats_audit_json(f->stats));
 	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);

@@ -41,6 +41,16 @@ enum vh_err revoke_begin(struct front *f, struct request *q);
 enum vh_err revoke_answer(struct front *f, struct pending *p,
     const struct frame *answer, bool *again);
 
+enum vh_err rotate_begin(struct front *f, struct request *q);
+enum vh_err retire_begin(struct front *f, struct request *q);
+enum vh_err destroy_begin(struct front *f, struct request *q);
+enum vh_err life_answer(struct front *f, struct pending *p,
+    const struct frame *answer, bool *again);
+enum vh_err reload_begin(struct front *f, struct request *q);
+/* Of the supervisor. */
+enum vh_err reload_answer(struct front *f, struct pending *p,
+    const struct frame *answer, bool *again);
+
 enum vh_err keys_begin(struct front *f, struct request *q);
 
 enum vh_err status_begin(struct front *f, struct request *q);

@@ -90,6 +90,7 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->quota = NULL;
 	p->started = now;
 	p->deadline = deadline;
+	p->own = NULL;
 	p->key = NULL;
 	p->alg = NULL;
 	p->try_count = p->tried = 0;
@@ -116,6 +117,7 @@ pending_end(struct pendings *t, struct pending *p)
 	t->weight -= p->weight;
 	p->weight = 0;
 	p->live = false;
+	directory_free(TAKE(p->own));
 	/* The top bit is for ids of another kind (forward.c). */
 	p->generation = p->generation == INT32_MAX ? 1 : p->generation + 1;
 	clear_kept(p);

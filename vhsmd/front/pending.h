@@ -41,6 +41,7 @@ struct pending {
 	struct quota *quota;          /* NULL: not counted */
 	struct mono_ns started, deadline;
 	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */
+	struct directory *own; /* of keys: one reference, or NULL */
 	const struct dkey *key;
 	const struct alg *alg;
 	const struct dkey

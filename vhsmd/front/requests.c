@@ -45,6 +45,14 @@ static const struct op {
 	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false, false, false },
 	[VH_OP_REVOKE] = { revoke_begin, revoke_answer, true, false, false,
 	    false, false },
+	[VH_OP_ROTATE] = { rotate_begin, life_answer, true, false, false, false,
+	    false },
+	[VH_OP_RETIRE] = { retire_begin, life_answer, true, false, false, false,
+	    false },
+	[VH_OP_DESTROY] = { destroy_begin, life_answer, true, false, false,
+	    false, false },
+	[VH_OP_RELOAD] = { reload_begin, reload_answer, true, false, false,
+	    false, false },
 	/* Front's own; ops.def lets no caller ask for it. */
 	[VH_OP_VSTATS] = { NULL, stats_answer, true, false, false, false,
 	    false },
@@ -300,6 +308,7 @@ request_pend(struct front *f, struct request *q)
 	}
 	note_who(p, q);
 	q->pended = true;
+	p->own = directory_use(f->directory);
 	f->work += ops[q->to.op].work;
 	f->drains += q->to.op == VH_OP_DRAIN;
 	batch_hold(p->to.batch);

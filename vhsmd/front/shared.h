@@ -24,7 +24,7 @@ enum outcome outcome_of(enum vh_err err);
 
 /* Rows of the request counters: one an operation callers may ask for, and a
  * last one for numbers that are none. */
-#define SHARED_OPS 10
+#define SHARED_OPS 14
 /* Label of a row: "SIGN" ... "other". */
 const char *shared_op_label(size_t row);
 /* The row of an operation number, whatever it is. */
@@ -71,6 +71,9 @@ struct vault_stats {
 	uint64_t arena, unused; /* bytes */
 	uint32_t keys;
 	struct vault_audit audit;
+	uint64_t rotations, rotations_failed;
+	uint64_t failing;          /* keys that cannot be rotated now */
+	uint64_t next_rotation_ms; /* wall time; 0: none */
 	size_t lane_count, alg_count;
 	struct vault_row lanes[VAULT_LANES], algs[VAULT_ALGS];
 };

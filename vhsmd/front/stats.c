@@ -84,6 +84,10 @@ stats_parse(const struct fields *f, struct vault_stats *out)
 	out->unused = fields_u64(f, VH_F_FREE);
 	out->keys = fields_u32(f, VH_F_COUNT);
 	TRY(parse_audit(f->at[VH_F_AUDIT], &out->audit));
+	out->rotations = fields_u64(f, VH_F_OKS);
+	out->rotations_failed = fields_u64(f, VH_F_FAILS);
+	out->failing = fields_u64(f, VH_F_BUSY);
+	out->next_rotation_ms = fields_u64(f, VH_F_NEXT_MS);
 	out->lane_count = out->alg_count = 0;
 	while (fields_next(&rest, &tag, &value)) {
 		if (tag != VH_F_STATS)

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
+#include "front/own.h"
 #include "front/requests.h"
 
 /* An answer carries at most one plaintext, or a page of keys. */
@@ -83,6 +84,23 @@ watch(struct front *f, bool writes)
 		lose(f, VH_EIO);
 }
 
+/* All that the vault says by itself is that its keys have changed. */
+static enum vh_err
+hear(struct front *f, const struct frame *said)
+{
+	if (!said->answer) {
+		TRY(frame_check(said, VH_WHO_VAULT));
+		if (said->op != VH_OP_VCHANGED)
+			return VH_EPARSE;
+		own_changed(f);
+		return VH_OK;
+	}
+	if (said->op == VH_OP_VLIST)
+		return own_page(f, said);
+	request_answer(f, said);
+	return VH_OK;
+}
+
 void
 vault_read(struct front *f)
 {
@@ -96,11 +114,10 @@ vault_read(struct front *f)
 		if (err != VH_OK || message.len == 0)
 			break;
 		err = frame_parse(message, &answer);
-		if (err == VH_OK && !answer.answer)
-			err = VH_EPARSE;
+		if (err == VH_OK)
+			err = hear(f, &answer);
 		if (err != VH_OK)
 			break;
-		request_answer(f, &answer);
 	}
 	if (end == VH_OK)
 		end = err;

@@ -132,7 +132,12 @@ read_vault(struct peer *p)
 		if (message.len == 0)
 			return VH_OK;
 		TRY(frame_parse(message, &f));
-		struct pending *w = f.answer ? pending_find(p, f.id) : NULL;
+		if (!f.answer) {
+			TRY(frame_check(&f, VH_WHO_VAULT));
+			publish_changed(p, &f.f);
+			continue;
+		}
+		struct pending *w = pending_find(p, f.id);
 
 		if (w != NULL && w->whom == OF_VAULT)
 			pending_end(p, w, f.err, &f);

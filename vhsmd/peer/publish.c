@@ -309,6 +309,23 @@ announce_what_may(struct peer *p)
 		announce(p, k->kid);
 }
 
+/* The vault says again which key is due until it is active. */
+void
+publish_changed(struct peer *p, const struct fields *f)
+{
+	struct slice due = f->at[VH_F_KID];
+	char kid[VH_KID_SIZE + 1];
+
+	if (due.len != VH_KID_SIZE) {
+		record_in(p, 0);
+		return;
+	}
+	memcpy(kid, due.p, due.len);
+	kid[due.len] = '\0';
+	if (!p->publishing.activating && !p->publishing.asked)
+		announce(p, kid);
+}
+
 void
 publish_start(struct peer *p)
 {

@@ -17,6 +17,8 @@
 
 void publish_start(struct peer *p);
 /* Does what is due; call it often. */
+/* VCHANGED: the vault's keys have changed, or KID is to be active. */
+void publish_changed(struct peer *p, const struct fields *f);
 void publish_tick(struct peer *p);
 /* Wants our hello of the vault: the hook of sessions. */
 void publish_sign_hello(void *context, uint64_t ref, struct slice nonce,

@@ -79,5 +79,5 @@ record_key_end(const struct record *r, const struct record_key *k)
 	if (k->use != VH_USE_SIG || k->state == VH_KEY_PUBLISHED)
 		return 0;
 	return (k->state == VH_KEY_ACTIVE ? r->iat_ms : k->active_until_ms) +
-	       r->keep_ms;
+	       k->keep_ms;
 }

@@ -34,6 +34,7 @@ struct record_key {
 	const struct alg *alg; /* the only one allowed, or NULL */
 	enum vh_key_state state;
 	uint64_t active_until_ms; /* RETIRED signing keys: last use */
+	uint64_t keep_ms;         /* its own, or the record's */
 	struct slice name, allow; /* or empty */
 	uint8_t proof[32];        /* hash of what proved possession */
 };

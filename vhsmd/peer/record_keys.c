@@ -122,6 +122,10 @@ read_state(const struct reading *g, const json_t *item, struct record_key *k)
 						  : 0;
 	if (k->state == 0)
 		return no(g, REFUSAL_KEY_TERMS);
+	/* Nodes before this version say it of the record alone. */
+	if (!payload_number(item, "keep_after", 0, &k->keep_ms) ||
+	    k->keep_ms > g->r->keep_ms)
+		k->keep_ms = g->r->keep_ms;
 	if (k->state == VH_KEY_RETIRED && k->use == VH_USE_SIG &&
 	    (!payload_number(item, "active_until", 0, &k->active_until_ms) ||
 		k->active_until_ms > g->r->iat_ms))
@@ -273,7 +277,7 @@ hash_content(struct record *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct record_key *k = &r->keys[i];
 		uint64_t terms[] = { k->use, k->alg == NULL ? 0 : k->alg->id,
-			k->state, k->active_until_ms };
+			k->state, k->active_until_ms, k->keep_ms };
 
 		hash_text(&h, slice_text(k->kid));
 		hash_text(&h, slice_of(terms, sizeof terms));

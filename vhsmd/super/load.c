@@ -6,6 +6,7 @@
 #include "super/arena_size.h"
 #include "super/audit_files.h"
 #include "super/fd.h"
+#include "super/talk.h"
 #include "super/text.h"
 
 #define START_MS    30000
@@ -144,8 +145,9 @@ load_arena(const struct plan *plan, const struct keyfiles *files,
 		const struct keyspec_key *key = &plan->spec->keys.at[i];
 
 		if (key->generate.kty != 0)
-			sum += key->count * arena_size_key(key->generate.kty,
-						key->generate.bits, workers);
+			sum += keyspec_most_secrets(plan->spec, key) *
+			       arena_size_key(key->generate.kty,
+				   key->generate.bits, workers);
 	}
 	for (size_t i = 0; i < files->count; i++)
 		sum +=
@@ -156,6 +158,8 @@ load_arena(const struct plan *plan, const struct keyfiles *files,
 /* A conversation with the vault. */
 struct talk {
 	struct link *vault;
+	struct super *super; /* of a node that serves, or NULL */
+	struct buf *why;     /* NULL: the log says enough */
 	const struct plan *plan;
 	struct buf *request;
 	uint64_t id;
@@ -178,6 +182,9 @@ vault_ask(struct talk *t, int fd, int ms, struct frame *answer)
 	*answer = none;
 	frame_close(t->request, t->at);
 	TRY(buf_end(t->request));
+	if (t->super != NULL)
+		return talk_call(t->super, PROC_VAULT, buf_slice(t->request),
+		    fd, ms, answer);
 	return link_call(t->vault, buf_slice(t->request), fd, ms, answer);
 }
 
@@ -194,12 +201,28 @@ vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
 
 	if (entry != NO_ENTRY)
 		name = entry_name(t->plan->spec, entry);
+	struct slice why = fields_have(&answer->f, VH_F_WHY)
+			       ? answer->f.at[VH_F_WHY]
+			       : slice_text(err_text(err));
+
 	LOG(ERROR, entry == NO_ENTRY ? "vault-refused" : "key-refused",
 	    KV("entry", name.text), KV("source", what), KV_ERR(err),
-	    KV("why", fields_have(&answer->f, VH_F_WHY)
-			  ? answer->f.at[VH_F_WHY]
-			  : slice_text(err_text(err))));
+	    KV("why", why));
+	if (t->why != NULL)
+		buf_format(t->why, "entry %s, %s: %.*s", name.text, what,
+		    (int)why.len, (const char *)why.p);
 	return err;
+}
+
+static void
+put_times(struct buf *b, const struct keyspec *spec, size_t entry)
+{
+	struct keyspec_times t = keyspec_times(spec, &spec->keys.at[entry]);
+
+	if (t.every > 0)
+		frame_put_u64(b, VH_F_EVERY_MS, t.every);
+	frame_put_u64(b, VH_F_PUBLISH_MS, t.publish_before);
+	frame_put_u64(b, VH_F_KEEP_MS, t.keep_after);
 }
 
 static enum vh_err
@@ -236,22 +259,31 @@ log_keys(const struct frame *answer, const char *source)
 			    KV("source", source));
 }
 
+static void
+put_kind(struct buf *b, const struct keyspec_key *key)
+{
+	if (key->generate.kty == 0)
+		return;
+	frame_put_u32(b, VH_F_KTY_ID, key->generate.kty);
+	if (key->generate.crv != 0)
+		frame_put_u32(b, VH_F_CRV_ID, key->generate.crv);
+	if (key->generate.bits != 0)
+		frame_put_u32(b, VH_F_BITS, key->generate.bits);
+}
+
+/* Those of an entry's keys that are not there yet. */
 static enum vh_err
-generate(struct talk *t, size_t entry)
+generate(struct talk *t, size_t entry, uint32_t have)
 {
 	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
 	struct frame answer;
 
-	for (uint32_t i = 0; i < key->count; i++) {
+	for (uint32_t i = have; i < key->count; i++) {
 		vault_open(t, VH_OP_VGENERATE);
-		frame_put_u32(t->request, VH_F_KTY_ID, key->generate.kty);
-		if (key->generate.crv != 0)
-			frame_put_u32(t->request, VH_F_CRV_ID,
-			    key->generate.crv);
-		if (key->generate.bits != 0)
-			frame_put_u32(t->request, VH_F_BITS,
-			    key->generate.bits);
+		put_kind(t->request, key);
 		frame_put_u32(t->request, VH_F_COUNT, 1);
+		frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)entry);
+		put_times(t->request, t->plan->spec, entry);
 		TRY(put_terms(t->request, key));
 		TRY(vault_call(t, entry, "generated", -1, GENERATE_MS,
 		    &answer));
@@ -271,8 +303,11 @@ import(struct talk *t, struct keyfile *file)
 		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_TAKE);
 	else if (key->load.passphrase_file != NULL)
 		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_USE);
-	if (!file->is_passphrase)
+	if (!file->is_passphrase) {
+		frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)file->entry);
+		put_times(t->request, t->plan->spec, file->entry);
 		TRY(put_terms(t->request, key));
+	}
 	TRY(vault_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
 	    &answer));
 	fd_close(fd_take(&file->fd));
@@ -408,7 +443,7 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 	TRY(identify(&t, files, advertise));
 	for (size_t i = 0; i < plan->spec->keys.count; i++) {
 		if (plan->spec->keys.at[i].generate.kty != 0)
-			TRY(generate(&t, i));
+			TRY(generate(&t, i, 0));
 		while (file < files->count && files->at[file].entry == i)
 			TRY(import(&t, &files->at[file++]));
 	}
@@ -416,5 +451,125 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 	TRY(vault_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
 	loaded.keys = fields_u32(&answer.f, VH_F_COUNT);
 	*out = loaded;
+	return VH_OK;
+}
+
+/* --- a reload ------------------------------------------------------------- */
+
+enum vh_err
+load_open_new(const struct plan *plan, const size_t *places,
+    struct keyfiles **out, struct buf *why)
+{
+	AUTO(keyfiles_free) struct keyfiles *files = keyfiles_new();
+
+	if (files == NULL)
+		return VH_ENOMEM;
+	for (size_t i = 0; i < plan->spec->keys.count; i++)
+		if (places[i] == SIZE_MAX)
+			TRY(open_entry(plan, i, files, why));
+	*out = TAKE(files);
+	return VH_OK;
+}
+
+/* What the new keys take, as load_arena has it. */
+static uint64_t
+room_needed(const struct plan *plan, const size_t *places,
+    const struct keyfiles *files)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < plan->spec->keys.count; i++) {
+		const struct keyspec_key *key = &plan->spec->keys.at[i];
+
+		if (places[i] == SIZE_MAX && key->generate.kty != 0)
+			sum += keyspec_most_secrets(plan->spec, key) *
+			       arena_size_key(key->generate.kty,
+				   key->generate.bits, plan->workers);
+	}
+	for (size_t i = 0; i < files->count; i++)
+		sum += arena_size_file((uint64_t)files->at[i].st.st_size,
+		    plan->workers);
+	return sum;
+}
+
+static enum vh_err
+begin(struct talk *t, const size_t *places, const struct keyfiles *files)
+{
+	uint64_t need = room_needed(t->plan, places, files), have;
+	struct frame answer;
+
+	vault_open(t, VH_OP_VBEGIN);
+	TRY(vault_call(t, NO_ENTRY, "reload", -1, IMPORT_MS, &answer));
+	have = fields_u64(&answer.f, VH_F_FREE);
+	if (need <= have)
+		return VH_OK;
+	buf_format(t->why,
+	    "new keys may take %llu bytes of the secret arena, %llu are free: "
+	    "start the node anew",
+	    (unsigned long long)need, (unsigned long long)have);
+	return VH_ENOROOM;
+}
+
+/* The entry's keys stay; *have says how many they are. */
+static enum vh_err
+keep(struct talk *t, size_t entry, size_t before, uint32_t *have)
+{
+	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
+	struct frame answer;
+
+	vault_open(t, VH_OP_VKEEP);
+	frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)before);
+	put_times(t->request, t->plan->spec, entry);
+	frame_put_u32(t->request, VH_F_INDEX, (uint32_t)entry);
+	put_kind(t->request, key);
+	if (key->generate.kty != 0)
+		frame_put_u32(t->request, VH_F_COUNT, key->count);
+	TRY(put_terms(t->request, key));
+	TRY(vault_call(t, entry, "kept", -1, IMPORT_MS, &answer));
+	*have = fields_u32(&answer.f, VH_F_COUNT);
+	return VH_OK;
+}
+
+static enum vh_err
+stage(struct talk *t, const size_t *places, struct keyfiles *files)
+{
+	size_t file = 0;
+
+	TRY(begin(t, places, files));
+	for (size_t i = 0; i < t->plan->spec->keys.count; i++) {
+		uint32_t have = 0;
+
+		if (places[i] != SIZE_MAX)
+			TRY(keep(t, i, places[i], &have));
+		if (t->plan->spec->keys.at[i].generate.kty != 0)
+			TRY(generate(t, i, have));
+		while (file < files->count && files->at[file].entry == i)
+			TRY(import(t, &files->at[file++]));
+	}
+	return VH_OK;
+}
+
+enum vh_err
+load_again(struct super *s, const struct plan *plan, const size_t *places,
+    struct keyfiles *files, unsigned *keys, struct buf *why)
+{
+	AUTO(buf_free) struct buf *request = buf_new(FRAME_MAX);
+	struct talk t = { .super = s,
+		.why = why,
+		.plan = plan,
+		.request = request,
+		.id = s->last_id };
+	struct frame answer;
+	enum vh_err err = stage(&t, places, files);
+
+	vault_open(&t, err == VH_OK ? VH_OP_VCOMMIT : VH_OP_VROLLBACK);
+	/* After a failure that is what is told. */
+	enum vh_err end =
+	    vault_call(&t, NO_ENTRY, "end", -1, COMMIT_MS, &answer);
+
+	s->last_id = t.id;
+	TRY(err);
+	TRY(end);
+	*keys = fields_u32(&answer.f, VH_F_COUNT);
 	return VH_OK;
 }

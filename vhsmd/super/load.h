@@ -29,4 +29,17 @@ enum vh_err load_vault(struct link *vault, const struct plan *plan,
     struct keyfiles *files, const char *advertise, uint64_t arena,
     struct loaded *out);
 
+/* A reload.  places: of each entry of plan's spec, where it stood in the one
+ * before, whose keys it keeps; SIZE_MAX: it is new.
+ *
+ * Opens and checks every key that new entries load; as load_open, but why has
+ * the line. */
+enum vh_err load_open_new(const struct plan *plan, const size_t *places,
+    struct keyfiles **out, struct buf *why);
+struct super;
+/* Has the vault of a node that serves take it all, or nothing. */
+enum vh_err load_again(struct super *s, const struct plan *plan,
+    const size_t *places, struct keyfiles *files, unsigned *keys,
+    struct buf *why);
+
 #endif

@@ -122,7 +122,7 @@ serve(const struct options *o, struct buf *why)
 		plan_free(plan);
 		return EXIT_FAILURE;
 	}
-	err = super_start(plan, &s);
+	err = super_start(o, plan, &s);
 	if (err != VH_OK) {
 		LOG(ERROR, "not-started", KV_ERR(err));
 		return EXIT_FAILURE;

@@ -23,6 +23,7 @@
 #define GRACE_MS   10000 /* for work in flight */
 #define LAST_MS    2000  /* for a process with nothing left to do */
 #define STATUS_MAX 512
+#define REPORT_MAX 4096
 
 static const struct stage {
 	enum proc child;
@@ -347,17 +348,45 @@ tell_seeds(struct watch *w)
 
 /* --- signals and time ----------------------------------------------------- */
 
+/* Front may have died meanwhile. */
+static void
+answer_front(struct super *s, enum vh_err err, struct buf *report,
+    struct buf *why)
+{
+	AUTO(buf_free) struct buf *b = buf_new(8192);
+
+	if (!child_is_there(&s->child[PROC_FRONT]))
+		return;
+	size_t at = frame_answer(b, VH_OP_FRELOAD, s->reload_id, err);
+
+	if (err == VH_OK)
+		frame_put(b, VH_F_JSON, buf_slice(report));
+	else
+		frame_put(b, VH_F_WHY, buf_slice(why));
+	frame_close(b, at);
+	/* Who has gone needs no answer; who hangs, is found out elsewhere. */
+	if (buf_end(b) == VH_OK)
+		(void)talk_tell(s, PROC_FRONT, buf_slice(b), -1);
+}
+
 static void
 reload(struct watch *w)
 {
+	AUTO(buf_free) struct buf *report = buf_new(REPORT_MAX);
+	AUTO(buf_free) struct buf *why = buf_new(field_row(VH_F_WHY)->max);
+	bool asked = w->super->reload_asked;
 	char text[128];
 
 	(void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long)(clock_mono().ns / 1000));
 	notify(text);
-	run_say_ready(w->super, super_reload(w->super) == VH_OK
-				    ? NULL
-				    : "nothing reloaded, see the log");
+	enum vh_err err = super_reload(w->super, report, why);
+
+	run_say_ready(w->super,
+	    err == VH_OK ? NULL : "nothing reloaded, see the log");
+	if (asked)
+		answer_front(w->super, err, report, why);
+	w->super->reload_asked = w->super->reload_asked && !asked;
 }
 
 static void
@@ -451,6 +480,8 @@ step(struct watch *w)
 		seeds_hear(s->seeds);
 	if (p[PROCS].revents != 0)
 		take_signals(w);
+	if (s->reload_asked && !w->stopping && !w->over)
+		reload(w);
 	if (!w->over)
 		look_at_clock(w);
 	if (s->seeds != NULL && !w->stopping && w->seeds_id == 0 &&

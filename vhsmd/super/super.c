@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "super/limits.h"
+#include "super/reload.h"
 #include "super/start.h"
 #include "super/talk.h"
 
@@ -244,13 +245,14 @@ start_peer(struct super *s)
 }
 
 enum vh_err
-super_start(struct plan *plan, struct super **out)
+super_start(const struct options *o, struct plan *plan, struct super **out)
 {
 	AUTO(super_free) struct super *s = super_new(plan);
 
 	*out = NULL;
 	if (s == NULL)
 		return VH_ENOMEM;
+	s->options = o;
 	make_room_for_connections(plan);
 	/* First of all, because it takes keys out of the environment. */
 	TRY(load_open(plan, &s->keyfiles));
@@ -284,21 +286,37 @@ offer(struct super *s, const struct files *files, struct frame *answer)
 	return talk_call(s, PROC_PEER, buf_slice(b), -1, RELOAD_MS, answer);
 }
 
-enum vh_err
-super_reload(struct super *s)
+static void
+put_report(struct buf *b, const struct reloaded *r)
+{
+	buf_format(b,
+	    "{\"entries_kept\":%u,\"entries_new\":%u,\"entries_gone\":%u,"
+	    "\"keys\":%u,\"restart_needed\":%s,\"file_kept\":%s}",
+	    r->kept, r->fresh, r->gone, r->keys, r->restart ? "true" : "false",
+	    r->file_kept ? "true" : "false");
+}
+
+static enum vh_err
+refuse_reload(enum vh_err err, struct buf *why)
+{
+	if (buf_slice(why).len == 0)
+		buf_put_text(why, err_text(err));
+	LOG(ERROR, "reload-refused", KV_ERR(err), KV("why", buf_slice(why)));
+	return err;
+}
+
+/* Certificates first: they can still be refused when keys no longer can. */
+static enum vh_err
+reload_files(struct super *s, struct buf *why)
 {
 	struct files fresh;
 	struct frame answer = { 0 };
-	enum vh_err err = files_open(s->plan, &fresh);
+
+	TRY(files_open(s->plan, &fresh));
+	enum vh_err err = offer(s, &fresh, &answer);
 
 	if (err != VH_OK) {
-		LOG(ERROR, "reload-refused", KV_ERR(err));
-		return err;
-	}
-	err = offer(s, &fresh, &answer);
-	if (err != VH_OK) {
-		LOG(ERROR, "reload-refused", KV("child", "peer"), KV_ERR(err),
-		    KV("why", answer.f.at[VH_F_WHY]));
+		buf_put(why, answer.f.at[VH_F_WHY]);
 		files_close(&fresh);
 		return err;
 	}
@@ -307,6 +325,25 @@ super_reload(struct super *s)
 	if (s->plan->http_cert != NULL)
 		LOG(NOTICE, "http-certificate-kept",
 		    KV("until", "front is started again"));
-	LOG(NOTICE, "reloaded", KV("cluster", s->plan->clustered));
+	return VH_OK;
+}
+
+enum vh_err
+super_reload(struct super *s, struct buf *report, struct buf *why)
+{
+	struct reloaded r;
+	enum vh_err err = reload_files(s, why);
+
+	if (err == VH_OK)
+		err = reload_keys(s, &r, why); /* fails before it changes */
+	if (err != VH_OK)
+		return refuse_reload(err, why);
+	put_report(report, &r);
+	LOG(NOTICE, "reloaded", KV("cluster", s->plan->clustered),
+	    KV("kept", r.kept), KV("new", r.fresh), KV("gone", r.gone),
+	    KV("keys", r.keys));
+	if (r.restart)
+		LOG(NOTICE, "restart-needed",
+		    KV("why", "the configuration has changed"));
 	return VH_OK;
 }

@@ -12,6 +12,7 @@
 #define SUPER_ADDRESS_MAX 64 /* of ADDR:PORT as bound */
 
 struct super {
+	const struct options *options; /* borrowed; for reading anew */
 	struct plan *plan;
 	struct keyfiles *keyfiles;
 	struct programs programs;
@@ -30,18 +31,22 @@ struct super {
 	uint32_t generation; /* of links between children */
 	uint64_t last_id;    /* of our requests */
 	struct loaded loaded;
-	char log[16]; /* FORMAT,LEVEL */
+	char log[16];      /* FORMAT,LEVEL */
+	bool reload_asked; /* by front, in reload_id, which waits */
+	uint64_t reload_id;
 };
 
 /* Everything up to a node that serves: binds, opens key files, starts the vault
  * and fills it, starts front and peer.  Nothing has been deleted yet.  Takes
  * over plan, also on failure.  On failure, logged, *out is NULL and all is
  * undone; some of the children may have lived. */
-enum vh_err super_start(struct plan *plan, struct super **out);
+enum vh_err super_start(const struct options *o, struct plan *plan,
+    struct super **out);
 
-/* Opens the files of files.def anew, and has peer use them.  On failure,
- * logged, nothing has changed. */
-enum vh_err super_reload(struct super *s);
+/* Opens the files of files.def anew, and has peer use them; reads the key spec
+ * anew.  On failure, logged, nothing has changed and why has a line; else
+ * report has one, JSON. */
+enum vh_err super_reload(struct super *s, struct buf *report, struct buf *why);
 
 /* Whom root's child becomes; NULL when not root. */
 const struct user *super_user(const struct super *s, enum proc proc);

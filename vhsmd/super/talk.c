@@ -39,6 +39,17 @@ take_rotate(struct super *s, const struct fields *f, struct buf *answer)
 	return talk_tell(s, PROC_VAULT, buf_slice(b), fd);
 }
 
+/* Not now, when something else may be under way: run.c answers. */
+static enum vh_err
+note_reload(struct super *s, const struct frame *q)
+{
+	if (s->reload_asked)
+		return VH_EBUSY;
+	s->reload_asked = true;
+	s->reload_id = q->id;
+	return VH_OK;
+}
+
 static const struct {
 	enum proc from;
 	enum vh_who who;
@@ -70,6 +81,13 @@ talk_attend(struct super *s, enum proc from, const struct frame *q)
 {
 	AUTO(buf_free) struct buf *fields = buf_new(1024);
 
+	if (from == PROC_FRONT && q->op == VH_OP_FRELOAD) {
+		TRY(frame_check(q, VH_WHO_FRONT));
+		enum vh_err err = note_reload(s, q);
+
+		return err == VH_OK ? VH_OK
+				    : answer(s->child[from].link, q, err, NULL);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
 		if (asked[i].from != from || asked[i].op != q->op)
 			continue;

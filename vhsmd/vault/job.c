@@ -1,6 +1,7 @@
 #include "vault/job.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "vault/registers.h"
 
@@ -68,6 +69,7 @@ job_new(struct outlet *from, struct slice message, const struct frame *q,
 	if (job == NULL)
 		return NULL;
 	*job = (struct job){ .from = outlet_ref(from),
+		.fd = -1,
 		.received = now,
 		.deadline = mono_after_ms(now, q->deadline_ms),
 		.has_deadline = q->deadline_ms != 0,
@@ -77,11 +79,27 @@ job_new(struct outlet *from, struct slice message, const struct frame *q,
 	return job;
 }
 
+struct job *
+job_errand(errand *run, void *context, enum lane lane)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (job == NULL)
+		return NULL;
+	job->errand = run;
+	job->context = context;
+	job->fd = -1;
+	job->lane = lane;
+	return job;
+}
+
 void
 job_free(struct job *job)
 {
 	if (job == NULL)
 		return;
+	if (job->fd >= 0)
+		(void)close(job->fd); /* was read, or is not wanted */
 	outlet_free(job->from);
 	free(job);
 }

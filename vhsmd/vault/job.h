@@ -9,9 +9,18 @@
 #include "vault/record.h"
 #include "vault/stats.h"
 
+struct job;
+
+/* Work that is no operation on the frame of a front or a peer: puts its answer,
+ * if any, into out. */
+typedef void errand(struct job *job, struct crypto *c, struct buf *out);
+
 struct job {
 	struct job *next;
-	struct outlet *from; /* one reference */
+	struct outlet *from; /* one reference; NULL: nobody waits */
+	errand *errand;      /* or NULL */
+	void *context;       /* the errand's own */
+	int fd;              /* the errand's own, or -1 */
 	struct mono_ns received, deadline;
 	enum lane lane;
 	bool has_deadline;
@@ -30,6 +39,8 @@ struct desk {
 /* A copy of the frame in q, which message holds.  NULL when out of memory. */
 struct job *job_new(struct outlet *from, struct slice message,
     const struct frame *q, enum lane lane, struct mono_ns now);
+/* An errand that nobody waits for.  NULL when out of memory. */
+struct job *job_errand(errand *run, void *context, enum lane lane);
 void job_free(struct job *job);
 AUTO_FREE(struct job, job_free)
 

@@ -173,6 +173,80 @@ key_new_oct(struct secret *oct, const struct key_terms *terms, size_t workers,
 	return VH_OK;
 }
 
+/* Where the same number is in a copy of the bytes. */
+static struct slice
+moved(struct slice number, const struct buf *from, const struct buf *to)
+{
+	if (number.len == 0)
+		return number;
+	return slice_of(to->p + (number.p - from->p), number.len);
+}
+
+static enum vh_err
+copy_public(const struct key *old, struct key *key)
+{
+	key->numbers = buf_new(NUMBERS_MAX);
+	if (old->numbers != NULL) /* of kty oct there are none */
+		buf_put(key->numbers, buf_slice(old->numbers));
+	TRY(buf_end(key->numbers));
+	key->pub = old->pub;
+	key->pub.n = moved(old->pub.n, old->numbers, key->numbers);
+	key->pub.e = moved(old->pub.e, old->numbers, key->numbers);
+	key->pub.x = moved(old->pub.x, old->numbers, key->numbers);
+	key->pub.y = moved(old->pub.y, old->numbers, key->numbers);
+	memcpy(key->kid, old->kid, sizeof key->kid);
+	key->lane = old->lane;
+	key->state = old->state;
+	key->scheduled = old->scheduled;
+	key->announced = old->announced;
+	key->shown_epoch = old->shown_epoch;
+	key->shown_seq = old->shown_seq;
+	key->closing = old->closing;
+	key->until_ms = old->until_ms;
+	key->keep_ms = old->keep_ms;
+	key->batch = old->batch;
+	return VH_OK;
+}
+
+static enum vh_err
+share_secret(const struct key *old, struct key *key)
+{
+	if (old->pkey != NULL) {
+		if (EVP_PKEY_up_ref(old->pkey) != 1)
+			return VH_EINTERNAL;
+		key->pkey = old->pkey;
+	}
+	if (old->oct == NULL)
+		return VH_OK;
+	key->oct = secret_new(secret_len(old->oct));
+	if (key->oct == NULL)
+		return VH_ENOMEM;
+	memcpy(secret_rw(key->oct), secret_ro(old->oct).p,
+	    secret_len(old->oct));
+	return VH_OK;
+}
+
+enum vh_err
+key_renew(const struct key *old, const struct key_terms *terms, bool secret,
+    struct key **out)
+{
+	AUTO(key_free) struct key *key = calloc(1, sizeof *key);
+	const struct key_terms same = { .use = old->use,
+		.pin = old->pin,
+		.name = slice_text(old->name),
+		.allow = slice_text(old->allow) };
+
+	*out = NULL;
+	if (key == NULL)
+		return VH_ENOMEM;
+	TRY(copy_public(old, key));
+	TRY(set_terms(key, terms == NULL ? &same : terms, old->workers));
+	if (secret)
+		TRY(share_secret(old, key));
+	*out = TAKE(key);
+	return VH_OK;
+}
+
 enum vh_err
 key_check_alg(const struct key *key, const struct alg *alg)
 {

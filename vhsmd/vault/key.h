@@ -29,7 +29,8 @@ struct key_terms {
 	struct slice passphrase;  /* of its file; borrowed from the arena */
 };
 
-/* Immutable once in the store, but for the slots and the state. */
+/* Immutable once in the store, but for the slots, what is atomic, and what the
+ * store and who fills it keep here. */
 struct key {
 	char kid[VH_KID_SIZE + 1];
 	enum vh_use use;
@@ -39,7 +40,19 @@ struct key {
 	struct buf *numbers;
 	enum lane lane;
 	_Atomic enum vh_key_state state; /* any thread reads and sets it */
-	EVP_PKEY *pkey;         /* lives in the arena, as all of libcrypto */
+	_Atomic bool scheduled; /* PUBLISHED: active when its time comes */
+	/* Shown active in records since that one (0: in none yet), and does
+	 * not sign yet: record.c. */
+	_Atomic bool announced;
+	_Atomic uint64_t shown_epoch, shown_seq;
+	_Atomic bool closing; /* RETIRED a moment ago: signs a bit longer */
+	_Atomic uint64_t until_ms; /* RETIRED: wall time of its last use */
+	_Atomic uint64_t keep_ms;  /* keep_after of its spec */
+	size_t place;              /* in the store: the store's */
+	size_t batch;              /* that it came with: load.h */
+	/* Lives in the arena, as all of libcrypto; NULL: wiped, for a signing
+	 * key that signs no more. */
+	EVP_PKEY *pkey;
 	struct secret *oct;     /* of kty oct, in pkey's place; else NULL */
 	struct key_slot *slots; /* [worker * KEY_SLOTS + i] */
 	size_t workers;
@@ -66,6 +79,12 @@ enum vh_err key_check_alg(const struct key *key, const struct alg *alg);
 
 /* Whether two keys of one kid carry the same terms. */
 bool key_same_terms(const struct key *a, const struct key *b);
+
+/* A copy of old, with contexts of its own, and with other terms unless that is
+ * NULL, for store_replace.  secret: else it has only the public half.
+ * VH_ENOMEM. */
+enum vh_err key_renew(const struct key *old, const struct key_terms *terms,
+    bool secret, struct key **out);
 
 /* The lane for private-key work with a public key's sizes. */
 enum lane lane_of_pub(const struct pub *pub);

@@ -1,5 +1,6 @@
 #include "vault/load.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "vault/check.h"
@@ -8,10 +9,11 @@
 
 #define WHY_MAX   1000
 #define COUNT_MAX 4096
+#define BODY_MAX  (64u << 10)
+#define KEEP_MS   86400000 /* of a request that does not say */
 
-/* VH_EALG for an algorithm id without a row. */
-static enum vh_err
-terms_of(const struct fields *f, struct key_terms *out)
+enum vh_err
+load_terms(const struct fields *f, struct key_terms *out)
 {
 	uint32_t pin = fields_u32(f, VH_F_ALG_ID);
 
@@ -67,13 +69,59 @@ take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
 		return VH_EFIELD;
 	if (passphrase == VH_PASSPHRASE_TAKE)
 		return import_passphrase(fd, &l->passphrase, why);
-	TRY(terms_of(f, &terms));
+	TRY(load_terms(f, &terms));
 	if (passphrase == VH_PASSPHRASE_USE) {
 		if (l->passphrase == NULL)
 			return VH_EFIELD;
 		terms.passphrase = secret_ro(l->passphrase);
 	}
 	return import_fd(fd, &terms, l->workers, l->store, why);
+}
+
+struct life_terms
+load_life_terms(const struct fields *f)
+{
+	return (struct life_terms){ .every_ms = fields_u64(f, VH_F_EVERY_MS),
+		.publish_ms = fields_u64(f, VH_F_PUBLISH_MS),
+		.keep_ms = fields_have(f, VH_F_KEEP_MS)
+			       ? fields_u64(f, VH_F_KEEP_MS)
+			       : KEEP_MS };
+}
+
+/* Notes with what request the keys from first on have come. */
+static enum vh_err
+note_batch(struct load *l, const struct frame *q, size_t first)
+{
+	struct batches *b = &l->batches;
+	AUTO(buf_free) struct buf *body = buf_new(BODY_MAX);
+	struct key *key;
+
+	if (b->count == b->room) {
+		size_t room = b->room == 0 ? 16 : 2 * b->room;
+		struct batch *at = reallocarray(b->at, room, sizeof *at);
+
+		if (at == NULL)
+			return VH_ENOMEM;
+		b->at = at;
+		b->room = room;
+	}
+	buf_put(body, q->f.body);
+	TRY(buf_end(body));
+	while ((key = store_at(l->store, first++)) != NULL)
+		key->batch = b->count;
+	b->at[b->count++] =
+	    (struct batch){ TAKE(body), q->op == VH_OP_VGENERATE };
+	return VH_OK;
+}
+
+void
+load_forget(struct load *l)
+{
+	for (size_t i = 0; i < l->batches.count; i++)
+		buf_free(l->batches.at[i].body);
+	free(l->batches.at);
+	l->batches = (struct batches){ 0 };
+	forget_passphrase(l);
 }
 
 void
@@ -85,6 +133,8 @@ load_file(struct load *l, const struct frame *q, int fd, struct buf *out)
 
 	if (fd >= 0)
 		(void)close(fd); /* read to its end; nothing to lose */
+	if (err == VH_OK)
+		err = note_batch(l, q, first);
 	answer(l, q, first, err, why, out);
 }
 
@@ -94,7 +144,7 @@ generate(struct load *l, const struct fields *f, struct buf *why)
 	uint32_t count = fields_u32(f, VH_F_COUNT);
 	struct key_terms terms;
 
-	TRY(terms_of(f, &terms));
+	TRY(load_terms(f, &terms));
 	if (count == 0 || count > COUNT_MAX)
 		return VH_EFIELD;
 	for (uint32_t i = 0; i < count; i++)
@@ -110,7 +160,43 @@ load_generate(struct load *l, const struct frame *q, struct buf *out)
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
 	size_t first = store_count(l->store);
 
-	answer(l, q, first, generate(l, &q->f, why), why, out);
+	enum vh_err err = generate(l, &q->f, why);
+
+	if (err == VH_OK)
+		err = note_batch(l, q, first);
+	answer(l, q, first, err, why, out);
+}
+
+enum vh_err
+load_make(struct slice body, struct crypto *c, size_t workers, struct key **out,
+    struct buf *why)
+{
+	static const uint8_t just_one[4] = { 0, 0, 0, 1 };
+	AUTO(store_free) struct store *scratch = store_new();
+	struct load one = { .store = scratch, .crypto = c, .workers = workers };
+	struct fields f;
+
+	*out = NULL;
+	if (scratch == NULL)
+		return VH_ENOMEM;
+	TRY(fields_parse(body, &f));
+	f.at[VH_F_COUNT] = slice_of(just_one, sizeof just_one);
+	f.present |= VH_TAG_BIT(VH_F_COUNT);
+	TRY(generate(&one, &f, why));
+	TRY(load_test(&one, 0, why));
+	*out = store_at(scratch, 0);
+	store_take(scratch, *out);
+	return VH_OK;
+}
+
+enum vh_err
+load_test(struct load *l, size_t first, struct buf *why)
+{
+	struct key *key;
+
+	while ((key = store_next(l->store, &first)) != NULL)
+		TRY(crypto_selftest(l->crypto, key, why));
+	return VH_OK;
 }
 
 static enum vh_err
@@ -146,13 +232,9 @@ bool
 load_commit(struct load *l, const struct frame *q, struct buf *out)
 {
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
-	enum vh_err err = VH_OK;
-	struct key *key;
+	enum vh_err err = load_test(l, 0, why);
 
 	forget_passphrase(l);
-	for (size_t i = 0;
-	     err == VH_OK && (key = store_at(l->store, i)) != NULL; i++)
-		err = crypto_selftest(l->crypto, key, why);
 	if (err == VH_OK && l->identity != NULL)
 		err = record_new(l->identity, l->store, clock_wall(), l->crypto,
 		    &l->record, why);

@@ -2,7 +2,19 @@
 #ifndef VAULT_LOAD_H
 #define VAULT_LOAD_H
 
+#include "vault/life.h"
 #include "vault/record.h"
+
+/* Keys that came with one request: what it said of them. */
+struct batch {
+	struct buf *body; /* its fields */
+	bool makes;       /* they were generated */
+};
+
+struct batches {
+	struct batch *at;
+	size_t count, room;
+};
 
 struct load {
 	struct store *store;
@@ -12,6 +24,7 @@ struct load {
 	/* Of a cluster's node; NULL until VIDENTITY, VCOMMIT. */
 	struct identity *identity;
 	struct record *record;
+	struct batches batches; /* key->batch is a place in it */
 };
 
 /* Each answers one request of the supervisor into out: the fields of its
@@ -29,5 +42,18 @@ void load_identity(struct load *l, const struct frame *q, int fd,
 /* VCOMMIT: every key passes its self-test, and with an identity there is a
  * record; answers COUNT.  Whether all went well. */
 bool load_commit(struct load *l, const struct frame *q, struct buf *out);
+
+/* What the fields of VLOAD, VGENERATE or VKEEP say of keys, and of their lives.
+ * VH_EALG for an algorithm id without a row. */
+enum vh_err load_terms(const struct fields *f, struct key_terms *out);
+struct life_terms load_life_terms(const struct fields *f);
+/* One key more from the fields of a VGENERATE, tested; on failure why gets one
+ * line.  Errors as generate_key. */
+enum vh_err load_make(struct slice body, struct crypto *c, size_t workers,
+    struct key **out, struct buf *why);
+/* Tests what has come since `first` (of store_at). */
+enum vh_err load_test(struct load *l, size_t first, struct buf *why);
+/* The batches are needed no more. */
+void load_forget(struct load *l);
 
 #endif

@@ -35,7 +35,7 @@ start(struct link *super, const struct frame *q)
 		return VH_ENOMEM;
 	TRY(pool_start(workers, fields_u32(f, VH_F_QUEUE), serve_run, s,
 	    &pool));
-	serve_use(s, pool);
+	TRY(serve_use(s, pool));
 	pool_on_blocked(pool, serve_wake, s);
 	TRY(sandbox_enter(SANDBOX_KEYS));
 	AUTO(buf_free) struct buf *answer = buf_new(FRAME_MAX);

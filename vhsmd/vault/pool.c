@@ -84,6 +84,21 @@ send_answers(struct worker *w, struct outlet *to)
 	buf_clear(w->answers);
 }
 
+/* Reads the store: what it sees there stays until it is done. */
+static void
+run_job(struct worker *w, struct job *job)
+{
+	const struct desk *desk = w->pool->desk;
+	size_t me = (size_t)(w - w->pool->worker);
+
+	store_enter(desk->store, me);
+	if (job->errand != NULL)
+		job->errand(job, w->crypto, w->answers);
+	else
+		job_run(job, w->crypto, desk, w->answers);
+	store_leave(desk->store, me);
+}
+
 /* Answers of neighbours that go to the same outlet leave together. */
 static void
 run_jobs(struct worker *w, struct job *job)
@@ -91,7 +106,7 @@ run_jobs(struct worker *w, struct job *job)
 	while (job != NULL) {
 		struct job *next = job->next;
 
-		job_run(job, w->crypto, w->pool->desk, w->answers);
+		run_job(w, job);
 		if (next == NULL || next->from != job->from ||
 		    buf_slice(w->answers).len >= GATHER)
 			send_answers(w, job->from);
@@ -256,6 +271,12 @@ size_t
 pool_workers(const struct pool *p)
 {
 	return p->workers;
+}
+
+size_t
+pool_threads(const struct pool *p)
+{
+	return p->workers * LANES;
 }
 
 void

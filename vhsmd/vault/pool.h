@@ -34,7 +34,8 @@ enum vh_err pool_submit(struct pool *p, struct job *job);
 bool pool_help(struct pool *p);
 /* Jobs waiting now. */
 size_t pool_depth(struct pool *p, enum lane lane);
-size_t pool_workers(const struct pool *p);
+size_t pool_workers(const struct pool *p); /* of each lane */
+size_t pool_threads(const struct pool *p); /* that read the store */
 
 /* Called by workers when an outlet could not take all, so that the intake
  * flushes it; set before pool_open. */

@@ -5,6 +5,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 #include "vault/check.h"
 #include "vault/sign.h"
 #include "wire/b64.h"
@@ -15,23 +18,21 @@
 
 /* That this node holds a key. */
 struct proof {
-	const struct alg *alg; /* NULL: the key does not sign */
-	uint64_t epoch;        /* that text was made for; 0: none yet */
-	struct buf *text;      /* base64url of the signature */
-	/* The way to ACTIVE: the next record shows the key active; the first
-	 * that did (seq 0: none yet). */
-	bool announced;
-	uint64_t shown_epoch, shown_seq;
+	char kid[VH_KID_SIZE + 1];
+	const struct alg *alg;
+	uint64_t epoch;   /* that text was made for; 0: none yet */
+	struct buf *text; /* base64url of the signature */
+	bool wanted;      /* the key is still there */
+	UT_hash_handle hh;
 };
 
 struct record {
 	const struct identity *id;
 	const struct store *store;
-	size_t keys;
 	/* Guards all that follows. */
 	pthread_mutex_t lock;
 	uint64_t epoch, seq; /* of the last record; seq 0: none in this epoch */
-	struct proof *proofs; /* by place in the store */
+	struct proof *proofs; /* of signing keys, by kid */
 };
 
 /* What stands at the head of a record. */
@@ -39,14 +40,23 @@ struct stamp {
 	uint64_t epoch, seq, iat;
 };
 
+static void
+drop_proof(struct record *r, struct proof *p)
+{
+	HASH_DEL(r->proofs, p);
+	buf_free(p->text);
+	free(p);
+}
+
 void
 record_free(struct record *r)
 {
+	struct proof *p, *next;
+
 	if (r == NULL)
 		return;
-	for (size_t i = 0; r->proofs != NULL && i < r->keys; i++)
-		buf_free(r->proofs[i].text);
-	free(r->proofs);
+	HASH_ITER(hh, r->proofs, p, next)
+	drop_proof(r, p);
 	(void)pthread_mutex_destroy(&r->lock); /* nobody holds it */
 	free(r);
 }
@@ -94,19 +104,78 @@ prove(const struct record *r, struct crypto *c, const struct key *key,
 	return VH_OK;
 }
 
-/* VH_EBUSY when time is up before all keys have theirs. */
+static struct proof *
+find_proof(const struct record *r, const struct key *key)
+{
+	struct proof *p = NULL;
+
+	HASH_FIND(hh, r->proofs, key->kid, VH_KID_SIZE, p);
+	return p;
+}
+
+/* The key's, made if it has none; NULL when out of memory. */
+static struct proof *
+take_proof(struct record *r, const struct key *key, const struct alg *alg)
+{
+	struct proof *p = find_proof(r, key);
+
+	if (p != NULL)
+		return p;
+	p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return NULL;
+	memcpy(p->kid, key->kid, sizeof p->kid);
+	p->alg = alg;
+	p->text = buf_new(b64_size(SIGNATURE_MAX));
+	HASH_ADD(hh, r->proofs, kid, VH_KID_SIZE, p);
+	/* So uthash says that it found no memory. */
+	if (p->text != NULL && p->hh.tbl != NULL)
+		return p;
+	buf_free(p->text);
+	free(p);
+	return NULL;
+}
+
+/* Proofs of keys that are gone go, too. */
+static void
+forget_proofs(struct record *r)
+{
+	struct proof *p, *next;
+
+	HASH_ITER(hh, r->proofs, p, next)
+	{
+		if (!p->wanted)
+			drop_proof(r, p);
+		else
+			p->wanted = false;
+	}
+}
+
+/* VH_EBUSY when time is up before all keys have theirs.  A key whose secret has
+ * been wiped gets no new one. */
 static enum vh_err
 prove_all(struct record *r, struct crypto *c, struct mono_ns until)
 {
-	for (size_t i = 0; i < r->keys; i++) {
-		struct proof *p = &r->proofs[i];
+	struct key *key;
+	size_t i = 0;
 
-		if (p->alg == NULL || p->epoch == r->epoch)
+	while ((key = store_next(r->store, &i)) != NULL) {
+		const struct alg *alg = proof_alg(key);
+
+		if (alg == NULL)
+			continue;
+		struct proof *p = take_proof(r, key, alg);
+
+		if (p == NULL)
+			return VH_ENOMEM;
+		p->wanted = true;
+		if (p->epoch == r->epoch || key->pkey == NULL)
 			continue;
 		if (mono_passed(until, clock_mono()))
 			return VH_EBUSY;
-		TRY(prove(r, c, store_at(r->store, i), p));
+		TRY(prove(r, c, key, p));
 	}
+	forget_proofs(r);
 	return VH_OK;
 }
 
@@ -123,27 +192,89 @@ put_member(struct buf *b, const char *name, const char *text)
 	put_json_text(b, slice_text(text));
 }
 
-static void
-put_key(struct buf *b, const struct key *key, const struct proof *p)
+static const char *
+state_word(enum vh_key_state state)
 {
-	bool active = key->state == VH_KEY_ACTIVE || p->announced;
+	static const char *const words[] = { [VH_KEY_PUBLISHED] = "published",
+		[VH_KEY_ACTIVE] = "active",
+		[VH_KEY_RETIRED] = "retired" };
 
+	return words[state];
+}
+
+/* A clock that was set back must not make the record say that a key signs in
+ * the future. */
+static void
+put_state(struct buf *b, const struct key *key, uint64_t iat)
+{
+	enum vh_key_state state = key->announced ? VH_KEY_ACTIVE : key->state;
+	uint64_t until = key->until_ms, keep = key->keep_ms;
+
+	put_member(b, "state", state_word(state));
+	if (keep > 0)
+		buf_format(b, ",\"keep_after\":%" PRIu64, keep);
+	if (state == VH_KEY_RETIRED)
+		buf_format(b, ",\"active_until\":%" PRIu64,
+		    until < iat ? until : iat);
+}
+
+static void
+put_key(struct buf *b, const struct key *key, const struct proof *p,
+    uint64_t iat)
+{
 	buf_format(b, "{\"jwk\":{\"kid\":\"%s\",\"use\":\"%s\"", key->kid,
 	    use_name(key->use));
 	put_member(b, "alg", key->pin == NULL ? NULL : key->pin->name);
 	buf_put_text(b, ",");
 	pub_put_members(b, &key->pub);
 	buf_put_text(b, "}");
-	put_member(b, "state", active ? "active" : "published");
+	put_state(b, key, iat);
 	put_member(b, "name", key->name);
 	put_member(b, "allow", key->allow);
-	if (p->alg != NULL) {
+	if (p != NULL) {
 		put_member(b, "proof_alg", p->alg->name);
 		buf_put_text(b, ",\"proof\":\"");
 		buf_put(b, buf_slice(p->text));
 		buf_put_text(b, "\"");
 	}
 	buf_put_text(b, "}");
+}
+
+/* A signing key that cannot prove itself in this epoch is left out: earlier
+ * records speak for it. */
+static void
+put_keys(struct buf *b, const struct record *r, uint64_t iat)
+{
+	const char *comma = "";
+	struct key *key;
+	size_t i = 0;
+
+	while ((key = store_next(r->store, &i)) != NULL) {
+		const struct proof *p = find_proof(r, key);
+
+		if (!is_listed(key))
+			continue;
+		if (key->use == VH_USE_SIG &&
+		    (p == NULL || p->epoch != r->epoch))
+			continue;
+		buf_put_text(b, comma);
+		put_key(b, key, p, iat);
+		comma = ",";
+	}
+}
+
+/* The longest of all, since it is the record's. */
+static uint64_t
+longest_keep(const struct record *r)
+{
+	uint64_t most = r->id->keep_ms;
+	struct key *key;
+	size_t i = 0;
+
+	while ((key = store_next(r->store, &i)) != NULL)
+		if (key->keep_ms > most)
+			most = key->keep_ms;
+	return most;
 }
 
 static void
@@ -154,23 +285,24 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 	    ",\"iat\":%" PRIu64 ",\"address\":\"%s\"",
 	    r->id->node, stamp->epoch, stamp->seq, stamp->iat, r->id->address);
 	put_member(b, "version", r->id->version);
-	buf_format(b, ",\"keep_after\":%" PRIu64 ",\"keys\":[", r->id->keep_ms);
-	const char *comma = "";
-
-	for (size_t i = 0; i < r->keys; i++) {
-		const struct key *key = store_at(r->store, i);
-
-		if (!is_listed(key))
-			continue;
-		buf_put_text(b, comma);
-		put_key(b, key, &r->proofs[i]);
-		comma = ",";
-	}
+	buf_format(b, ",\"keep_after\":%" PRIu64 ",\"keys\":[",
+	    longest_keep(r));
+	put_keys(b, r, stamp->iat);
 	buf_put_text(b, "]}");
 }
 
 /* --- its beginning ---------------------------------------------------------
  */
+
+static enum vh_err
+check_words(const struct key *key, struct buf *why)
+{
+	if (is_plain(slice_text(key->name)) && is_plain(slice_text(key->allow)))
+		return VH_OK;
+	return REFUSE(why, VH_EFIELD,
+	    "name or allow of key %s malformed, expected printable ASCII",
+	    key->kid);
+}
 
 static enum vh_err
 check_keys(const struct record *r, struct buf *why)
@@ -181,17 +313,14 @@ check_keys(const struct record *r, struct buf *why)
 		return REFUSE(why, VH_EDUPLICATE,
 		    "the record key is one of the key spec too, expected a key "
 		    "of its own");
-	if (r->keys > KEYS_MAX)
+	size_t count = store_count(r->store), i = 0;
+
+	if (count > KEYS_MAX)
 		return REFUSE(why, VH_ETOOBIG,
-		    "%zu keys, a node of a cluster has at most %d", r->keys,
+		    "%zu keys, a node of a cluster has at most %d", count,
 		    KEYS_MAX);
-	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++)
-		if (!is_plain(slice_text(key->name)) ||
-		    !is_plain(slice_text(key->allow)))
-			return REFUSE(why, VH_EFIELD,
-			    "name or allow of key %s malformed, expected "
-			    "printable ASCII",
-			    key->kid);
+	while ((key = store_next(r->store, &i)) != NULL)
+		TRY(check_words(key, why));
 	return VH_OK;
 }
 
@@ -213,27 +342,54 @@ check_size(const struct record *r, struct buf *why)
 	if (err == VH_ENOMEM)
 		return err;
 	return REFUSE(why, VH_ETOOBIG,
-	    "the record of %zu keys would have more than %u bytes", r->keys,
-	    VH_RECORD_MAX);
+	    "the record of %zu keys would have more than %u bytes",
+	    store_count(r->store), VH_RECORD_MAX);
 }
 
-static enum vh_err
-make_proofs(struct record *r)
+static void
+publish_all(const struct record *r)
 {
 	struct key *key;
+	size_t i = 0;
 
-	r->proofs = calloc(r->keys + 1, sizeof *r->proofs);
-	if (r->proofs == NULL)
-		return VH_ENOMEM;
-	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++) {
-		r->proofs[i].alg = proof_alg(key);
-		r->proofs[i].text = buf_new(b64_size(SIGNATURE_MAX));
-		if (r->proofs[i].text == NULL)
-			return VH_ENOMEM;
+	while ((key = store_next(r->store, &i)) != NULL)
 		if (key->use == VH_USE_SIG && is_listed(key))
 			key->state = VH_KEY_PUBLISHED;
-	}
-	return VH_OK;
+}
+
+/* Bytes that a key may take in a record, at most. */
+static size_t
+room_for(const struct key *key)
+{
+	const struct pub *pub = &key->pub;
+	const size_t words = 512; /* names of members, numbers */
+
+	return words + slice_text(key->name).len + slice_text(key->allow).len +
+	       b64_size(pub->n.len + pub->e.len + pub->x.len + pub->y.len) +
+	       b64_size(pub->kty == VH_KTY_RSA ? pub->n.len
+					       : pub->x.len + pub->y.len + 64);
+}
+
+enum vh_err
+record_admit(const struct record *r, const struct key *key, struct buf *why)
+{
+	size_t bytes = room_for(key), i = 0;
+	const struct key *old;
+
+	TRY(check_words(key, why));
+	if (strcmp(key->kid, r->id->key->kid) == 0)
+		return REFUSE(why, VH_EDUPLICATE,
+		    "this is the node's record key, expected another one");
+	while ((old = store_next(r->store, &i)) != NULL)
+		bytes += room_for(old);
+	if (store_count(r->store) < KEYS_MAX &&
+	    b64_size(bytes + SMALL_MAX) + b64_size(buf_slice(r->id->x5c).len) +
+		    SMALL_MAX <=
+		VH_RECORD_MAX)
+		return VH_OK;
+	return REFUSE(why, VH_ENOROOM,
+	    "the record of %zu keys has no room for another one",
+	    store_count(r->store));
 }
 
 enum vh_err
@@ -249,10 +405,9 @@ record_new(const struct identity *id, const struct store *store,
 	(void)pthread_mutex_init(&r->lock, NULL); /* cannot fail on Linux */
 	r->id = id;
 	r->store = store;
-	r->keys = store_count(store);
 	r->epoch = now.ms == 0 ? 1 : now.ms;
 	TRY(check_keys(r, why));
-	TRY(make_proofs(r));
+	publish_all(r);
 	TRY(prove_all(r, c, no_limit));
 	TRY(check_size(r, why));
 	*out = TAKE(r);
@@ -278,19 +433,20 @@ move_epoch(struct record *r, uint64_t seen)
 
 /* What the record of stamp shows, and which of it does not sign yet. */
 static void
-note_shown(struct record *r, const struct stamp *stamp, struct buf *answer)
+note_shown(const struct record *r, const struct stamp *stamp,
+    struct buf *answer)
 {
-	for (size_t i = 0; i < r->keys; i++) {
-		struct proof *p = &r->proofs[i];
+	struct key *key;
+	size_t i = 0;
 
-		if (!p->announced)
+	while ((key = store_next(r->store, &i)) != NULL) {
+		if (!key->announced)
 			continue;
-		if (p->shown_seq == 0) {
-			p->shown_epoch = stamp->epoch;
-			p->shown_seq = stamp->seq;
+		if (key->shown_seq == 0) {
+			key->shown_epoch = stamp->epoch;
+			key->shown_seq = stamp->seq;
 		}
-		frame_put_text(answer, VH_F_ANNOUNCED,
-		    store_at(r->store, i)->kid);
+		frame_put_text(answer, VH_F_ANNOUNCED, key->kid);
 	}
 }
 
@@ -398,22 +554,21 @@ op_announce(struct record *r, struct crypto *c, const struct frame *q,
 	struct slice kid = q->f.at[VH_F_KID];
 	bool all = !fields_have(&q->f, VH_F_KID);
 	uint32_t announced = 0;
-	const struct key *key;
+	struct key *key;
+	size_t i = 0;
 
 	(void)c;
 	if (!all && store_get(r->store, kid) == NULL)
 		return VH_ENOKEY;
 	if (pthread_mutex_trylock(&r->lock) != 0)
 		return VH_EBUSY;
-	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++) {
-		struct proof *p = &r->proofs[i];
-
-		if ((all || slice_is(kid, key->kid)) && !p->announced &&
-		    key->state == VH_KEY_PUBLISHED) {
-			p->announced = true;
-			p->shown_seq = 0;
+	while ((key = store_next(r->store, &i)) != NULL) {
+		if ((all ? !key->scheduled : slice_is(kid, key->kid)) &&
+		    !key->announced && key->state == VH_KEY_PUBLISHED) {
+			key->shown_seq = 0;
+			key->announced = true;
 		}
-		announced += p->announced;
+		announced += key->announced;
 	}
 	pthread_mutex_unlock(&r->lock);
 	frame_put_u32(answer, VH_F_COUNT, announced);
@@ -422,11 +577,11 @@ op_announce(struct record *r, struct crypto *c, const struct frame *q,
 
 /* Whether a record that is not newer than (epoch, seq) showed it active. */
 static bool
-was_shown(const struct proof *p, uint64_t epoch, uint64_t seq)
+was_shown(const struct key *key, uint64_t epoch, uint64_t seq)
 {
-	return p->announced && p->shown_seq > 0 &&
-	       (p->shown_epoch < epoch ||
-		   (p->shown_epoch == epoch && p->shown_seq <= seq));
+	return key->announced && key->shown_seq > 0 &&
+	       (key->shown_epoch < epoch ||
+		   (key->shown_epoch == epoch && key->shown_seq <= seq));
 }
 
 enum vh_err
@@ -437,16 +592,16 @@ op_activate(struct record *r, struct crypto *c, const struct frame *q,
 	uint64_t seq = fields_u64(&q->f, VH_F_SEQ);
 	uint32_t active = 0;
 	struct key *key;
+	size_t i = 0;
 
 	(void)c;
 	if (pthread_mutex_trylock(&r->lock) != 0)
 		return VH_EBUSY;
-	for (size_t i = 0; (key = store_at(r->store, i)) != NULL; i++) {
-		struct proof *p = &r->proofs[i];
-
-		if (was_shown(p, epoch, seq)) {
-			p->announced = false;
-			key->state = VH_KEY_ACTIVE;
+	while ((key = store_next(r->store, &i)) != NULL) {
+		if (was_shown(key, epoch, seq)) {
+			key->announced = false;
+			if (key->state == VH_KEY_PUBLISHED)
+				key->state = VH_KEY_ACTIVE;
 		}
 		active += key->state == VH_KEY_ACTIVE;
 	}

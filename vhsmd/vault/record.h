@@ -33,6 +33,12 @@ enum vh_err record_new(const struct identity *id, const struct store *store,
 void record_free(struct record *r);
 AUTO_FREE(struct record, record_free)
 
+/* Whether a record has room for one key more, and the key fits into it; by the
+ * thread that adds it to the store.  VH_ENOROOM, VH_EFIELD, VH_EDUPLICATE; why
+ * gets one line. */
+enum vh_err record_admit(const struct record *r, const struct key *key,
+    struct buf *why);
+
 /* The operations of the cluster; each appends its answer's fields, as those of
  * crypto.h do.  Any worker.
  *
@@ -55,12 +61,11 @@ enum vh_err op_revoke(struct record *r, struct crypto *c, const struct frame *q,
 /* A key becomes ACTIVE in two steps, so that no signature of it exists before
  * the cluster can know of the key as active.
  *
- * VANNOUNCE: key KID, or every key that is PUBLISHED, is shown active by the
- * next record, and does not sign yet; answers COUNT, the keys announced.
- * VH_ENOKEY.
- * VACTIVATE: the record (EPOCH, SEQ) is where the caller wants it to be: what
- * it or an earlier one shows active, signs; answers COUNT, the active keys.  A
- * key that no such record has shown stays as it is.
+ * VANNOUNCE: key KID, or every key that is PUBLISHED and waits for no time, is
+ * shown active by the next record, and does not sign yet; answers COUNT, the
+ * keys announced. VH_ENOKEY. VACTIVATE: the record (EPOCH, SEQ) is where the
+ * caller wants it to be: what it or an earlier one shows active, signs; answers
+ * COUNT, the active keys.  A key that no such record has shown stays as it is.
  *
  * Nothing is signed: for the intake, so that the next request finds it done.
  * Both VH_EBUSY while a VRECORD is under way. */

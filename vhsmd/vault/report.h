@@ -2,12 +2,12 @@
 #ifndef VAULT_REPORT_H
 #define VAULT_REPORT_H
 
-#include "vault/pool.h"
+#include "vault/keeper.h"
 
 /* Appends the whole answer frame to a VLIST or VSTATS request. */
-void report_list(const struct store *store, const struct frame *q,
-    struct buf *out);
-void report_stats(struct pool *pool, const struct desk *desk,
+void report_list(const struct store *store, const struct keeper *keeper,
     const struct frame *q, struct buf *out);
+void report_stats(struct pool *pool, const struct desk *desk,
+    const struct keeper *keeper, const struct frame *q, struct buf *out);
 
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vault/load.h"
+#include "vault/keeper.h"
 #include "vault/report.h"
 
 #define STOP_MS    1500        /* for the end of the audit trail */
@@ -34,6 +34,7 @@ static const struct {
 struct serve {
 	struct pool *pool;
 	struct load load;
+	struct keeper *keeper;
 	struct stats stats;
 	struct desk desk;
 	struct audit *audit;
@@ -89,7 +90,26 @@ serve_new(struct link *super, size_t payload)
 	return s;
 }
 
-void
+/* Keys have changed, or (kid) one is to be announced: to peer alone. */
+static void
+tell_changed(void *serve, const char *kid)
+{
+	struct serve *s = serve;
+	AUTO(buf_free) struct buf *b = buf_new(1024);
+	size_t start = frame_request(b, VH_OP_VCHANGED, 0, 0);
+
+	if (kid != NULL)
+		frame_put_text(b, VH_F_KID, kid);
+	frame_close(b, start);
+	if (buf_end(b) != VH_OK)
+		return; /* they look again at the next change */
+	for (size_t i = FRONT; i < OUTLETS; i++)
+		if (s->outlet[i] != NULL && (kid == NULL || i == PEER))
+			s->blocked[i] |=
+			    outlet_send(s->outlet[i], buf_slice(b));
+}
+
+enum vh_err
 serve_use(struct serve *s, struct pool *pool)
 {
 	s->pool = pool;
@@ -98,7 +118,14 @@ serve_use(struct serve *s, struct pool *pool)
 	s->desk = (struct desk){ .store = s->load.store,
 		.stats = &s->stats,
 		.audit = s->audit };
+	const struct keeper_ears ears = { s, tell_changed, serve_wake };
+
+	s->keeper = keeper_new(pool, &s->load, &ears);
+	if (s->keeper == NULL ||
+	    store_readers(s->load.store, pool_threads(pool)) != VH_OK)
+		return VH_ENOMEM;
 	pool_serve(pool, &s->desk);
+	return VH_OK;
 }
 
 static void
@@ -185,7 +212,8 @@ submit(struct serve *s, struct outlet *from, struct slice message,
 static void
 commit(struct serve *s, const struct frame *q)
 {
-	s->committed = load_commit(&s->load, q, s->answer);
+	s->committed = load_commit(&s->load, q, s->answer) &&
+		       keeper_begin(s->keeper) == VH_OK;
 	s->desk.record = s->load.record;
 	if (s->committed && s->load.identity != NULL)
 		audit_sign_by(s->audit, s->load.identity);
@@ -210,9 +238,28 @@ take_audit_file(struct serve *s, const struct frame *q, int fd)
 	frame_close(s->answer, start);
 }
 
-/* While the node starts; afterwards only GIVE and the audit trail. */
+/* What a reload asks for, once the node serves. */
 static void
-handle_super(struct serve *s, const struct frame *q, int fd)
+handle_reload(struct serve *s, struct slice message, const struct frame *q,
+    int fd)
+{
+	if (q->op != VH_OP_VLOAD && q->op != VH_OP_VGENERATE) {
+		if (fd >= 0)
+			(void)close(fd); /* not asked for */
+		keeper_reload(s->keeper, q, s->answer);
+		return;
+	}
+	enum vh_err err =
+	    keeper_stage(s->keeper, s->outlet[SUPER], message, q, fd);
+
+	if (err != VH_OK)
+		frame_put_error(s->answer, q->op, q->id, err, NULL);
+}
+
+/* While the node starts; afterwards GIVE, the audit trail, and a reload. */
+static void
+handle_super(struct serve *s, struct slice message, const struct frame *q,
+    int fd)
 {
 	if (q->op == VH_OP_GIVE)
 		frame_put_error(s->answer, q->op, q->id, take_link(s, q, fd),
@@ -220,7 +267,7 @@ handle_super(struct serve *s, const struct frame *q, int fd)
 	else if (q->op == VH_OP_VAUDIT)
 		take_audit_file(s, q, fd);
 	else if (s->committed)
-		frame_put_error(s->answer, q->op, q->id, VH_EFORBIDDEN, NULL);
+		handle_reload(s, message, q, fd);
 	else if (q->op == VH_OP_VLOAD)
 		load_file(&s->load, q, fd, s->answer);
 	else if (q->op == VH_OP_VGENERATE)
@@ -247,6 +294,35 @@ note_act(struct serve *s, const struct frame *q)
 	    NULL);
 }
 
+/* What an operator has done with a key is in the trail before it is answered.
+ */
+static void
+act(struct serve *s, const struct frame *q)
+{
+	size_t start = buf_slice(s->answer).len;
+	const struct use u = { .time = clock_wall(),
+		.op = q->f.at[VH_F_ACT],
+		.who = q->f.at[VH_F_WHO],
+		.kid = q->f.at[fields_have(&q->f, VH_F_KID) ? VH_F_KID
+							    : VH_F_NAME],
+		.act = true,
+		.err = keeper_act(s->keeper, q, s->answer) };
+	enum vh_err err = audit_note(s->audit, &u);
+
+	if (err == VH_OK)
+		return;
+	buf_trim(s->answer, start);
+	frame_put_error(s->answer, q->op, q->id, err, NULL);
+}
+
+static void
+activate(struct serve *s, const struct frame *q)
+{
+	/* The answer carries the error. */
+	if (job_do(q, s->load.crypto, &s->desk, s->answer) == VH_OK)
+		keeper_activated(s->keeper);
+}
+
 /* VH_OK, or why the link must close. */
 static enum vh_err
 handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
@@ -264,16 +340,17 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	if (err != VH_OK)
 		frame_put_error(s->answer, q.op, q.id, err, NULL);
 	else if (q.op == VH_OP_VSTATS)
-		report_stats(s->pool, &s->desk, &q, s->answer);
+		report_stats(s->pool, &s->desk, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VNOTE)
 		note_act(s, &q);
 	else if (q.op == VH_OP_VLIST)
-		report_list(s->load.store, &q, s->answer);
+		report_list(s->load.store, s->keeper, &q, s->answer);
+	else if (q.op == VH_OP_VLIFE)
+		act(s, &q);
 	else if (q.op == VH_OP_VANNOUNCE || q.op == VH_OP_VACTIVATE)
-		(void)job_do(&q, s->load.crypto, &s->desk,
-		    s->answer); /* which carries the error */
+		activate(s, &q);
 	else if (outlet_who(o) == VH_WHO_SUPER)
-		handle_super(s, &q, link_take_fd(outlet_link(o)));
+		handle_super(s, message, &q, link_take_fd(outlet_link(o)));
 	else
 		submit(s, o, message, &q, now);
 	return VH_OK;
@@ -380,7 +457,7 @@ wait_for_links(struct serve *s)
 			    (short)(POLLIN | (s->blocked[i] ? POLLOUT : 0)),
 		};
 	p[OUTLETS] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
-	if (poll(p, OUTLETS + 1, -1) < 0)
+	if (poll(p, OUTLETS + 1, keeper_wait_ms(s->keeper)) < 0)
 		return; /* EINTR: look again */
 	if (p[OUTLETS].revents != 0)
 		flush = read(s->wake_fd, &count, sizeof count) > 0;
@@ -398,8 +475,11 @@ serve_run(void *serve)
 
 	for (;;) {
 		wait_for_links(s);
-		while (pool_help(s->pool))
+		keeper_tick(s->keeper);
+		while (pool_help(s->pool)) {
 			read_links(s, NULL);
+			keeper_tick(s->keeper);
+		}
 	}
 	return NULL;
 }

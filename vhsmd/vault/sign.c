@@ -159,7 +159,8 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 	struct key *key;
 
 	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
-	if (key->state != VH_KEY_ACTIVE)
+	if ((key->state != VH_KEY_ACTIVE && !key->closing) ||
+	    (key->pkey == NULL && key->oct == NULL))
 		return VH_EINACTIVE;
 	if (is_proof(q->f.at[VH_F_DATA]))
 		return VH_EFIELD;

@@ -1,0 +1,346 @@
+/* A reload: what is new is made and read beside the keys in use, and only
+ * VCOMMIT, which cannot take long, brings it in. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "vault/arena.h"
+#include "vault/check.h"
+#include "vault/keeper_inner.h"
+#include "vault/registers.h"
+
+#define KEEPS_MAX 1024 /* entries of a spec */
+
+static void
+drop_reload(struct keeper *k)
+{
+	struct reload *r = k->reload;
+
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->keep_count; i++)
+		buf_free(r->keeps[i].body);
+	free(r->keeps);
+	load_forget(&r->staged);
+	store_free(r->staged.store);
+	free(r);
+	k->reload = NULL;
+	registers_clear();
+}
+
+static enum vh_err
+begin(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
+{
+	(void)q;
+	(void)why;
+	drop_reload(k); /* of a supervisor that gave up */
+	struct reload *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return VH_ENOMEM;
+	k->reload = r;
+	r->staged.workers = k->load->workers;
+	r->staged.store = store_new();
+	r->keeps = calloc(KEEPS_MAX, sizeof *r->keeps);
+	if (r->staged.store == NULL || r->keeps == NULL) {
+		drop_reload(k);
+		return VH_ENOMEM;
+	}
+	frame_put_u64(out, VH_F_FREE, arena_unused());
+	return VH_OK;
+}
+
+static enum vh_err
+keep(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
+{
+	struct reload *r = k->reload;
+	AUTO(buf_free) struct buf *body = buf_new(RECIPE_MAX);
+	uint32_t from = fields_u32(&q->f, VH_F_ENTRY), line = 0, have = 0;
+	struct life_line_view v;
+
+	(void)why;
+	if (r->keep_count == KEEPS_MAX)
+		return VH_ETOOBIG;
+	buf_put(body, q->f.body);
+	TRY(buf_end(body));
+	while (life_next_line(k->life, &line, &v))
+		have += v.entry == from;
+	uint32_t most = fields_have(&q->f, VH_F_COUNT)
+			    ? fields_u32(&q->f, VH_F_COUNT)
+			    : UINT32_MAX;
+
+	r->keeps[r->keep_count++] = (struct keep){ from,
+		fields_u32(&q->f, VH_F_INDEX), most, TAKE(body) };
+	frame_put_u32(out, VH_F_COUNT, have < most ? have : most);
+	return VH_OK;
+}
+
+static enum vh_err
+roll_back(struct keeper *k, const struct frame *q, struct buf *out,
+    struct buf *why)
+{
+	(void)q;
+	(void)out;
+	(void)why;
+	drop_reload(k);
+	return VH_OK;
+}
+
+/* --- bringing it in ------------------------------------------------------- */
+
+/* A key of the spec that is here already stays as it is, unless it is about to
+ * go: then the one from the file takes its place. */
+static bool
+is_here(const struct keeper *k, const struct key *key)
+{
+	const struct key *old = keeper_key(k, key->kid);
+
+	return old != NULL && old->state != VH_KEY_RETIRED;
+}
+
+static enum vh_err
+check_new(const struct keeper *k, struct buf *why)
+{
+	const struct store *fresh = k->reload->staged.store;
+	struct key *key;
+	size_t i = 0;
+
+	if (store_count(k->store) + store_count(fresh) > k->most)
+		return REFUSE(why, VH_ENOROOM,
+		    "%zu keys and %zu new ones, expected at most %zu in all",
+		    store_count(k->store), store_count(fresh), k->most);
+	while ((key = store_next(fresh, &i)) != NULL)
+		if (!is_here(k, key) && k->load->record != NULL)
+			TRY(record_admit(k->load->record, key, why));
+	return VH_OK;
+}
+
+static const struct keep *
+find_keep(const struct reload *r, uint32_t entry)
+{
+	for (size_t i = 0; i < r->keep_count; i++)
+		if (r->keeps[i].from == entry)
+			return &r->keeps[i];
+	return NULL;
+}
+
+/* What belongs to the key itself stays with it. */
+static enum vh_err
+change_terms(struct keeper *k, struct key *key, const struct fields *f)
+{
+	struct key_terms terms;
+	struct key *fresh = NULL;
+
+	TRY(load_terms(f, &terms));
+	terms.use = key->use;
+	terms.pin = key->pin;
+	TRY(key_renew(key, &terms, true, &fresh));
+	fresh->keep_ms = load_life_terms(f).keep_ms;
+	return store_replace(k->store, key, fresh);
+}
+
+static enum vh_err
+change_keys(struct keeper *k, uint32_t line, const struct fields *f)
+{
+	struct life_view v;
+	struct key *key;
+	size_t i = 0;
+
+	while ((key = store_next(k->store, &i)) != NULL)
+		if (life_look(k->life, key->kid, keeper_now(), &v) &&
+		    v.line == line)
+			TRY(change_terms(k, key, f));
+	return VH_OK;
+}
+
+static enum vh_err
+apply_keep(struct keeper *k, uint32_t line, const struct life_line_view *v,
+    const struct keep *keep)
+{
+	struct life_terms terms;
+	struct fields f;
+
+	TRY(fields_parse(buf_slice(keep->body), &f));
+	terms = load_life_terms(&f);
+	life_change(k->life, line, keep->to, &terms);
+	if (v->makes)
+		TRY(keeper_set_recipe(k, line, buf_slice(keep->body)));
+	return change_keys(k, line, &f);
+}
+
+/* Every line stays with its entry, or leaves. */
+static enum vh_err
+apply_keeps(struct keeper *k)
+{
+	uint32_t line = 0, next = 0;
+	struct life_line_view v, after;
+	struct keep *keep;
+	bool more = life_next_line(k->life, &line, &v);
+
+	while (more) {
+		next = line;
+		more = life_next_line(k->life, &next, &after);
+		/* Each is counted down: its first lines stay. */
+		keep = (struct keep *)(uintptr_t)find_keep(k->reload, v.entry);
+		if (keep == NULL || keep->most == 0) {
+			life_leave(k->life, line, keeper_now());
+		} else {
+			keep->most--;
+			TRY(apply_keep(k, line, &v, keep));
+		}
+		line = next;
+		v = after;
+	}
+	return VH_OK;
+}
+
+static enum vh_err
+add_new(struct keeper *k, struct key *key)
+{
+	struct key *old = keeper_key(k, key->kid);
+	struct load *staged = &k->reload->staged;
+
+	store_take(staged->store, key);
+	if (is_here(k, key)) {
+		key_free(key);
+		return VH_OK;
+	}
+	key->state = VH_KEY_PUBLISHED;
+	key->scheduled = true;
+	if (old != NULL) {
+		(void)life_destroy(k->life, key->kid, false, keeper_now());
+		keeper_run(k);
+	}
+	k->load->batches = staged->batches; /* for keeper_new_line */
+	enum vh_err err = keeper_new_line(k, key, LIFE_PUBLISHED);
+
+	k->load->batches = (struct batches){ 0 };
+	if (err != VH_OK) {
+		key_free(key);
+		return err;
+	}
+	LOG(NOTICE, "key", KV("kid", (const char *)key->kid),
+	    KV("name", slice_text(key->name)), KV("source", "reload"));
+	return store_add(k->store, key);
+}
+
+static enum vh_err
+commit(struct keeper *k, const struct frame *q, struct buf *out,
+    struct buf *why)
+{
+	struct key *key;
+	size_t i = 0;
+
+	(void)q;
+	TRY(check_new(k, why));
+	TRY(apply_keeps(k));
+	while ((key = store_next(k->reload->staged.store, &i)) != NULL)
+		TRY(add_new(k, key));
+	drop_reload(k);
+	k->changed = k->dirty = true;
+	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(k->store));
+	return VH_OK;
+}
+
+static const struct {
+	enum vh_op op;
+	bool first; /* needs no VBEGIN */
+	enum vh_err (*run)(struct keeper *, const struct frame *, struct buf *,
+	    struct buf *);
+} steps[] = {
+	{ VH_OP_VBEGIN, true, begin },
+	{ VH_OP_VKEEP, false, keep },
+	{ VH_OP_VCOMMIT, false, commit },
+	{ VH_OP_VROLLBACK, true, roll_back },
+};
+
+static enum vh_err
+step(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
+{
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		if (steps[i].op != q->op)
+			continue;
+		if (k->reload == NULL && !steps[i].first)
+			return VH_EFORBIDDEN;
+		if (k->reload != NULL && atomic_load(&k->reload->busy))
+			return VH_EBUSY;
+		return steps[i].run(k, q, out, why);
+	}
+	return VH_EFORBIDDEN;
+}
+
+void
+keeper_reload(struct keeper *k, const struct frame *q, struct buf *out)
+{
+	size_t start = frame_answer(out, q->op, q->id, VH_OK);
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	enum vh_err err = step(k, q, out, why);
+
+	if (err == VH_OK) {
+		frame_close(out, start);
+		return;
+	}
+	buf_trim(out, start);
+	buf_put_u8(why, 0);
+	frame_put_error(out, q->op, q->id, err,
+	    buf_end(why) == VH_OK ? (const char *)buf_slice(why).p : NULL);
+}
+
+/* --- reading and making beside -------------------------------------------- */
+
+/* On a worker. */
+static void
+stage(struct job *job, struct crypto *c, struct buf *out)
+{
+	struct reload *r = job->context;
+	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
+	size_t first = 0, start = buf_slice(out).len;
+	struct frame q;
+
+	if (frame_parse(slice_of(job->bytes, job->len), &q) != VH_OK)
+		return; /* the intake parsed it before */
+	r->staged.crypto = c;
+	while (store_at(r->staged.store, first) != NULL)
+		first++;
+	if (q.op == VH_OP_VGENERATE)
+		load_generate(&r->staged, &q, out);
+	else
+		load_file(&r->staged, &q, job->fd, out);
+	job->fd = -1; /* closed */
+	enum vh_err err = load_test(&r->staged, first, why);
+
+	if (err != VH_OK) {
+		buf_trim(out, start);
+		frame_put_error(out, q.op, q.id, err, NULL);
+	}
+	registers_clear();
+	atomic_store(&r->busy, false);
+}
+
+enum vh_err
+keeper_stage(struct keeper *k, struct outlet *from, struct slice message,
+    const struct frame *q, int fd)
+{
+	AUTO(job_free)
+	struct job *job = job_new(from, message, q, LANE_HEAVY, clock_mono());
+
+	if (job == NULL) {
+		if (fd >= 0)
+			(void)close(fd); /* not read */
+		return VH_ENOMEM;
+	}
+	job->fd = fd;
+	if (k->reload == NULL)
+		return VH_EFORBIDDEN;
+	if (atomic_exchange(&k->reload->busy, true))
+		return VH_EBUSY;
+	job->errand = stage;
+	job->context = k->reload;
+	enum vh_err err = pool_submit(k->pool, job);
+
+	if (err == VH_OK)
+		job = NULL; /* the pool's */
+	else
+		atomic_store(&k->reload->busy, false);
+	return err;
+}
