@@ -354,6 +354,93 @@ def test_encrypting_options_that_exclude_each_other_are_refused(node):
         assert done.returncode == 1 and done.stdout == b"", args
 
 
+# --- by the book, with private keys ----------------------------------------------
+
+BOOK = {"mac": "jws/4_6.protecting_specific_header_fields.json",
+        "wrap": "jwe/5_11.protecting_specific_header_fields.json",
+        "gcm": "jwe/5_7.key_wrap_using_aes-gcm_keywrap_with_aes-cbc-hmac-sha2.json"}
+BOOK_SPEC = """version: 1
+keys:
+  - {name: mac, load: {file: mac.jwk}, use: sig}
+  - {name: wrap, load: {file: wrap.jwk}, use: enc}
+  - {name: gcm, load: {file: gcm.jwk}, use: enc}
+  - {name: frodo, load: {file: frodo.jwk}, use: enc, alg: RSA1_5}
+  - {name: peregrin, load: {file: peregrin.jwk}, use: enc}
+"""
+
+
+@pytest.fixture(scope="module")
+def book_node(tmp_path_factory):
+    """A node with the secret keys of RFC 7520; its kids of symmetric keys are its own."""
+    secret = {name: vector(file)["input"]["key"] for name, file in BOOK.items()}
+    several = vector("jwe/5_13.encrypting_to_multiple_recipients.json")["input"]["key"]
+    secret["frodo"], secret["peregrin"], _ = several
+    folder = tmp_path_factory.mktemp("book")
+    for name, key in secret.items():
+        path = folder / f"{name}.jwk"
+        path.write_text(json.dumps(key))
+        path.chmod(0o600)
+    with Node(BOOK_SPEC, folder=folder) as running:
+        yield running
+
+
+def own_kid(node, name):
+    return json.loads(node.ask("keys", "--name", name))["keys"][0]["kid"]
+
+
+def renamed(part, kid):
+    """The message or part of one with the kid in its unprotected header replaced."""
+    for place in ("header", "unprotected"):
+        if "kid" in part.get(place, {}):
+            part[place]["kid"] = kid
+            return part
+    raise AssertionError("no kid outside the protected header")
+
+
+@pytest.mark.parametrize("form", ["json", "json_flat"])
+def test_rfc_7520_4_6_is_verified(book_node, form):
+    book = vector(BOOK["mac"])
+    message = book["output"][form]
+    renamed(message["signatures"][0] if form == "json" else message, own_kid(book_node, "mac"))
+    seen = judged(book_node, json.dumps(message))
+    assert seen["payload"] == book["input"]["payload"] and seen["alg"] == "HS256"
+
+
+@pytest.mark.parametrize("form", ["json", "json_flat"])
+@pytest.mark.parametrize("name", ["5_11.protecting_specific_header_fields",
+                                  "5_12.protecting_content_only"])
+def test_rfc_7520_5_11_and_5_12_are_opened(book_node, name, form):
+    book = vector(f"jwe/{name}.json")
+    message = renamed(book["output"][form], own_kid(book_node, "wrap"))
+    seen = json.loads(book_node.ask("decrypt", "--json", input=json.dumps(message).encode()))
+    assert seen["payload"] == book["input"]["plaintext"]
+
+
+@pytest.mark.parametrize("at, name", enumerate(["frodo", "peregrin", "gcm"]))
+def test_rfc_7520_5_13_is_opened_by_each_recipient(book_node, at, name):
+    book = vector("jwe/5_13.encrypting_to_multiple_recipients.json")
+    message = book["output"]["json"]
+    kid = own_kid(book_node, name)
+    renamed(message["recipients"][at], kid)
+    seen = json.loads(book_node.ask("decrypt", "--json", input=json.dumps(message).encode()))
+    assert seen["payload"] == book["input"]["plaintext"] and seen["kid"] == kid
+    assert seen["unprotected"]["cty"] == "text/plain"
+    message["recipients"][at]["encrypted_key"] = message["recipients"][at - 1]["encrypted_key"]
+    assert refused(book_node, "decrypt", json.dumps(message)) == \
+        "vhsm: decrypt: decryption failed\n"
+
+
+@pytest.mark.parametrize("name", [
+    "5_6.direct_encryption_using_aes-gcm",
+    "5_7.key_wrap_using_aes-gcm_keywrap_with_aes-cbc-hmac-sha2",
+    "5_8.key_wrap_using_aes-keywrap_with_aes-gcm", "5_9.compressed_content",
+    "5_10.including_additional_authentication_data"])
+def test_examples_that_protect_a_kid_of_their_own_find_no_key(book_node, name):
+    """The kid of a symmetric key is random; these name another one."""
+    output = vector(f"jwe/{name}.json")["output"]
+    assert "key not found" in refused(book_node, "decrypt", json.dumps(output["json_flat"]))
+
+
 # --- zip ------------------------------------------------------------------------
 
 
