@@ -85,6 +85,92 @@ def test_the_node_verifies_a_mac_of_jwcrypto_without_kid(node, shared, alg):
     assert refused.returncode == 1 and b"signature not valid" in refused.stderr
 
 
+def judged(node, token, *args):
+    done = node.cli("verify", "--json", *args, input=token.encode())
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr.decode()
+
+
+def outcomes(seen):
+    return [s["outcome"] for s in seen["signatures"]]
+
+
+def test_macs_and_signatures_stand_in_one_message(node, shared):
+    made = json.loads(node.ask("sign", "--json", "--name", "mac", "--alg", "HS256",
+                               "--also", "--name", "es", "--also", "--name", "made", "--alg",
+                               "HS512", "--also", "--name", "mac", "--alg", "HS384",
+                               input=b"text"))
+    seen = judged(node, made["token"], "--all")
+    assert seen["payload"] == "text" and outcomes(seen) == ["done"] * 4
+    assert [s["kid"] for s in seen["signatures"]] == [s["kid"] for s in made["signatures"]]
+    assert [s["alg"] for s in seen["signatures"]] == ["HS256", "ES256", "HS512", "HS384"]
+    assert seen["signatures"][0]["jwk"]["kty"] == "oct" and "k" not in seen["signatures"][0]["jwk"]
+    assert seen["signatures"][1]["jwk"]["kty"] == "EC"
+    token = jws.JWS()
+    token.allowed_algs = ["HS256", "ES256", "HS512", "HS384"]
+    token.deserialize(made["token"], shared["mac"])
+    assert token.payload == b"text"
+    message = json.loads(made["token"])
+    first, second = message["signatures"][0], message["signatures"][2]
+    second["signature"] = base64.urlsafe_b64encode(bytes(64)).rstrip(b"=").decode()
+    seen = judged(node, json.dumps(message))
+    assert outcomes(seen) == ["done", "done", "signature not valid", "done"]
+    assert "signature 3" in judged(node, json.dumps(message), "--all")
+    first["signature"] = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
+    seen = judged(node, json.dumps(message))
+    assert seen["alg"] == "ES256" and outcomes(seen)[0] == "signature not valid"
+    message["signatures"] = [first, second]
+    assert "none of 2" in judged(node, json.dumps(message))
+
+
+def general(key, *algs, kid=None):
+    token = jws.JWS(b"text")
+    for alg in algs:
+        header = {"alg": alg, **({"kid": kid} if kid else {})}
+        token.add_signature(key, alg, json.dumps(header))
+    return token.serialize()
+
+
+def test_macs_without_kid_are_found_among_several(node, shared):
+    stranger = jwk.JWK.generate(kty="oct", size=512)
+    seen = judged(node, general(shared["mac"], "HS256", "HS384"), "--all")
+    assert outcomes(seen) == ["done", "done"]
+    message = json.loads(general(shared["mac"], "HS256", "HS256"))
+    other = json.loads(general(stranger, "HS256", "HS256"))["signatures"]
+    message["signatures"][0] = other[0]
+    seen = judged(node, json.dumps(message))
+    assert outcomes(seen) == ["signature not valid", "done"]
+    assert seen["kid"] == described(node, "mac")[0]["kid"]
+
+
+def test_a_detached_message_with_macs(node):
+    token = node.ask("sign", "--name", "mac", "--alg", "HS256", "--also", "--name", "es",
+                     "--detached", "--unencoded", input=b"a.b\0").decode()
+    seen = judged(node, token, "--all", "--payload", node.write("apart", b"a.b\0"))
+    assert outcomes(seen) == ["done", "done"]
+    assert "none of 2" in judged(node, token, "--payload", node.write("apart", b"a.b"))
+
+
+def test_more_macs_than_keys_that_are_tried_cannot_all_be_judged(node, shared):
+    kid = described(node, "mac")[0]["kid"]
+    seen = judged(node, general(shared["mac"], *["HS256"] * 10, kid=kid))
+    assert outcomes(seen) == ["done"] * 8 + ["too large"] * 2
+
+
+def test_a_mac_of_a_key_of_somebody_else_is_no_news(node, shared):
+    token = general(shared["mac"], "HS256", "HS384", kid="nobody")
+    assert "key not found" in judged(node, token)
+
+
+def test_a_jwk_set_of_the_caller_holds_no_secret_of_several(node, shared, tmp_path):
+    path = tmp_path / "jwks.json"
+    public, = described(node, "es")
+    path.write_text(json.dumps({"keys": [public]}))
+    made = node.ask("sign", "--name", "mac", "--alg", "HS256", "--also", "--name", "es",
+                    input=b"text").decode()
+    seen = judged(node, made, "--jwks", str(path))
+    assert outcomes(seen)[0] != "done" and outcomes(seen)[1] == "done"
+
+
 def test_a_public_key_is_no_hmac_key(node):
     """The oldest forgery: HS256 with the text of a published key."""
     public, = described(node, "es")

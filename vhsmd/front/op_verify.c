@@ -153,15 +153,25 @@ check_alg(const struct front *f, const struct selector *s,
 	return VH_EALG;
 }
 
+/* Of MACs the vault alone can judge, with keys of the node: macs_find. */
+static enum vh_err
+no_mac(struct tries *t, const struct source_of_keys *from)
+{
+	if (from->set == NULL)
+		return no_key(t, from->node->s);
+	buf_format(t->f->why, "%s needs a key of the node, not a JWK Set",
+	    t->jws->alg->name);
+	return VH_EALG;
+}
+
 static enum vh_err
 judge_one(struct tries *t, const struct source_of_keys *from)
 {
 	const struct selector *s = from->node->s;
 
 	TRY(check_alg(t->f, s, t->jws));
-	/* One of several is not asked of the vault. */
 	if (t->jws->alg->kty == VH_KTY_OCT)
-		return VH_EALG;
+		return no_mac(t, from);
 	/* Out of tries: nobody can say. */
 	if (t->most == 0)
 		return VH_ETOOBIG;
@@ -254,10 +264,9 @@ put_signature(struct buf *b, const struct jws *jws, const struct verdict *v,
 		    slice_of(jwk->p + v->jwk_at, v->jwk_len));
 }
 
-enum vh_err
-verify_reply(struct front *f, const struct origin *to,
-    const struct jws_set *set, const struct verdict *v, size_t first,
-    const struct buf *jwk)
+static void
+reply(struct front *f, const struct origin *to, const struct jws_set *set,
+    const struct verdict *v, size_t first, const struct buf *jwk)
 {
 	struct reply r;
 	struct buf *b = reply_open(f, &r, to);
@@ -272,6 +281,17 @@ verify_reply(struct front *f, const struct origin *to,
 		frame_nest_close(b, nest);
 	}
 	reply_close(f, &r);
+}
+
+enum vh_err
+verify_conclude(struct front *f, const struct origin *to,
+    const struct jws_set *set, const struct verdict *v, bool all,
+    const struct buf *jwk)
+{
+	size_t first;
+
+	TRY(conclude(set, v, all, &first, f->why));
+	reply(f, to, set, v, first, jwk);
 	return VH_OK;
 }
 
@@ -285,7 +305,7 @@ verify_begin(struct front *f, struct request *q)
 	const struct fields *in = &q->frame.f;
 	struct verdict v[FORM_PARTIES];
 	struct selector s;
-	size_t first;
+	struct macs macs = { .count = 0 };
 
 	TRY(selector_parse(in, &s, f->why));
 	TRY(jws_set_parse(in->at[VH_F_TOKEN],
@@ -293,19 +313,19 @@ verify_begin(struct front *f, struct request *q)
 	    f->why));
 	if (set->payload.len > f->settings->payload)
 		return VH_ETOOBIG;
-	if (set->count == 1 && set->at[0]->alg->kty == VH_KTY_OCT) {
-		TRY(check_alg(f, &s, set->at[0]));
-		return verify_mac(f, q, &s, set);
-	}
 	if (fields_have(in, VH_F_JWKS))
 		TRY(jwks_parse(in->at[VH_F_JWKS], &keys, f->why));
-	const struct search search = { .d = front_listed(f),
+	struct search search = { .d = front_listed(f),
 		.s = &s,
 		.asker = &q->asker,
 		.purpose = FOR_VERIFY };
 	const struct source_of_keys from = { &search, keys };
 
 	judge(f, set, &from, jwk, v);
-	TRY(conclude(set, v, fields_u32(in, VH_F_ALL) != 0, &first, f->why));
-	return verify_reply(f, &q->to, set, v, first, jwk);
+	search.d = f->directory;
+	macs_find(&search, set, v, &macs);
+	if (macs.count > 0)
+		return verify_by_vault(f, q, set, v, jwk, &macs);
+	return verify_conclude(f, &q->to, set, v, fields_u32(in, VH_F_ALL) != 0,
+	    jwk);
 }

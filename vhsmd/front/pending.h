@@ -48,6 +48,7 @@ struct pending {
 	    *tries[PENDING_TRIES];        /* DECRYPT: keys that may fit */
 	uint8_t recipient[PENDING_TRIES]; /* of the token, for each of them */
 	size_t try_count, tried;
+	uint32_t valid;   /* VERIFY: bits of the tries that were right */
 	struct buf *kept; /* what the answer will need again; empty at first */
 	bool detached;    /* SIGN: the token comes without its payload */
 	bool whole_token; /* DECRYPT: kept has it, else its header alone */
