@@ -83,6 +83,11 @@ uint64_t keyspec_most_keys(const struct keyspec *spec,
 uint64_t keyspec_most_secrets(const struct keyspec *spec,
     const struct keyspec_key *key);
 
+/* Whether an entry, n, rotates neither too often nor too many keys. */
+enum vh_err keyspec_check_rotation(const struct reading *r,
+    const struct node *n, const struct keyspec *spec,
+    const struct keyspec_key *key);
+
 /* The normal form: every default written out.  Parses to the same. */
 void keyspec_put(struct buf *b, const struct keyspec *spec);
 

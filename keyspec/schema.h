@@ -97,7 +97,7 @@ const struct type *type_of(enum value_type type);
 #define CHOICES_MAX 64
 
 /* Handlers of the lists that key spec and configuration define themselves. */
-extern const struct handler keys_handler, principals_handler;
+extern const struct handler keys_handler, principals_handler, span_handler;
 
 /* Checks after the keys of a mapping were read; of is the scope's struct. */
 typedef enum vh_err scope_check(const struct reading *r, const struct node *n,

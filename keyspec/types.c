@@ -63,33 +63,6 @@ static const struct handler duration_handler = {
 };
 
 static enum vh_err
-parse_span(const struct row *row, const char *text, void *field)
-{
-	struct span *span = field;
-
-	span->set = duration_of_text(text, row->lo, row->hi, &span->ms);
-	return span->set ? VH_OK : VH_ECONFIG;
-}
-
-static bool
-is_set_span(const struct row *, const void *field)
-{
-	return ((const struct span *)field)->set;
-}
-
-static void
-put_span(struct buf *b, const struct row *, const void *field, size_t)
-{
-	duration_put(b, ((const struct span *)field)->ms);
-}
-
-static const struct handler span_handler = {
-	.parse = parse_span,
-	.is_set = is_set_span,
-	.put = put_span,
-};
-
-static enum vh_err
 parse_workers(const struct row *row, const char *text, void *field)
 {
 	if (strcmp(text, "auto") != 0)

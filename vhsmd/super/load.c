@@ -1,4 +1,4 @@
-#include "super/load.h"
+#include "super/load_inner.h"
 
 #include <stdio.h>
 
@@ -10,12 +10,8 @@
 #include "super/text.h"
 
 #define START_MS    30000
-#define IMPORT_MS   120000
 #define GENERATE_MS 600000 /* an RSA-8192 on a slow machine */
-#define COMMIT_MS   600000 /* thousands of self-tests */
-#define FRAME_MAX   131072 /* of a request */
 #define WHY_MAX     4096
-#define NO_ENTRY    SIZE_MAX
 
 /* "3 id-token", counted as people count. */
 struct entry_name {
@@ -81,8 +77,8 @@ open_source(const struct plan *plan, size_t i, struct keyfiles *files,
 }
 
 /* A variable gets emptied also when its passphrase is refused. */
-static enum vh_err
-open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
+enum vh_err
+load_open_entry(const struct plan *plan, size_t i, struct keyfiles *files,
     struct buf *why)
 {
 	const struct keyspec_load *load = &plan->spec->keys.at[i].load;
@@ -117,7 +113,7 @@ load_open(const struct plan *plan, struct keyfiles **out)
 
 	/* All entries, also after a refusal: every variable gets emptied. */
 	for (size_t i = 0; files != NULL && i < plan->spec->keys.count; i++) {
-		enum vh_err err = open_entry(plan, i, files, why);
+		enum vh_err err = load_open_entry(plan, i, files, why);
 
 		if (err != VH_OK)
 			LOG(ERROR, "key-refused",
@@ -155,19 +151,8 @@ load_arena(const struct plan *plan, const struct keyfiles *files,
 	return (sum + page - 1) / page * page;
 }
 
-/* A conversation with the vault. */
-struct talk {
-	struct link *vault;
-	struct super *super; /* of a node that serves, or NULL */
-	struct buf *why;     /* NULL: the log says enough */
-	const struct plan *plan;
-	struct buf *request;
-	uint64_t id;
-	size_t at; /* where the open frame begins */
-};
-
-static void
-vault_open(struct talk *t, enum vh_op op)
+void
+load_vault_open(struct talk *t, enum vh_op op)
 {
 	buf_clear(t->request);
 	t->at = frame_request(t->request, op, ++t->id, 0);
@@ -189,8 +174,8 @@ vault_ask(struct talk *t, int fd, int ms, struct frame *answer)
 }
 
 /* The same; logs what the vault refused, with what it was about. */
-static enum vh_err
-vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
+enum vh_err
+load_vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
     struct frame *answer)
 {
 	enum vh_err err = vault_ask(t, fd, ms, answer);
@@ -214,8 +199,8 @@ vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
 	return err;
 }
 
-static void
-put_times(struct buf *b, const struct keyspec *spec, size_t entry)
+void
+load_put_times(struct buf *b, const struct keyspec *spec, size_t entry)
 {
 	struct keyspec_times t = keyspec_times(spec, &spec->keys.at[entry]);
 
@@ -225,8 +210,8 @@ put_times(struct buf *b, const struct keyspec *spec, size_t entry)
 	frame_put_u64(b, VH_F_KEEP_MS, t.keep_after);
 }
 
-static enum vh_err
-put_terms(struct buf *b, const struct keyspec_key *key)
+enum vh_err
+load_put_terms(struct buf *b, const struct keyspec_key *key)
 {
 	if (key->use != 0)
 		frame_put_u32(b, VH_F_USE_ID, key->use);
@@ -259,8 +244,8 @@ log_keys(const struct frame *answer, const char *source)
 			    KV("source", source));
 }
 
-static void
-put_kind(struct buf *b, const struct keyspec_key *key)
+void
+load_put_kind(struct buf *b, const struct keyspec_key *key)
 {
 	if (key->generate.kty == 0)
 		return;
@@ -272,43 +257,43 @@ put_kind(struct buf *b, const struct keyspec_key *key)
 }
 
 /* Those of an entry's keys that are not there yet. */
-static enum vh_err
-generate(struct talk *t, size_t entry, uint32_t have)
+enum vh_err
+load_generate(struct talk *t, size_t entry, uint32_t have)
 {
 	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
 	struct frame answer;
 
 	for (uint32_t i = have; i < key->count; i++) {
-		vault_open(t, VH_OP_VGENERATE);
-		put_kind(t->request, key);
+		load_vault_open(t, VH_OP_VGENERATE);
+		load_put_kind(t->request, key);
 		frame_put_u32(t->request, VH_F_COUNT, 1);
 		frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)entry);
-		put_times(t->request, t->plan->spec, entry);
-		TRY(put_terms(t->request, key));
-		TRY(vault_call(t, entry, "generated", -1, GENERATE_MS,
+		load_put_times(t->request, t->plan->spec, entry);
+		TRY(load_put_terms(t->request, key));
+		TRY(load_vault_call(t, entry, "generated", -1, GENERATE_MS,
 		    &answer));
 		log_keys(&answer, "generated");
 	}
 	return VH_OK;
 }
 
-static enum vh_err
-import(struct talk *t, struct keyfile *file)
+enum vh_err
+load_import(struct talk *t, struct keyfile *file)
 {
 	const struct keyspec_key *key = &t->plan->spec->keys.at[file->entry];
 	struct frame answer;
 
-	vault_open(t, VH_OP_VLOAD);
+	load_vault_open(t, VH_OP_VLOAD);
 	if (file->is_passphrase)
 		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_TAKE);
 	else if (key->load.passphrase_file != NULL)
 		frame_put_u32(t->request, VH_F_PASSPHRASE, VH_PASSPHRASE_USE);
 	if (!file->is_passphrase) {
 		frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)file->entry);
-		put_times(t->request, t->plan->spec, file->entry);
-		TRY(put_terms(t->request, key));
+		load_put_times(t->request, t->plan->spec, file->entry);
+		TRY(load_put_terms(t->request, key));
 	}
-	TRY(vault_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
+	TRY(load_vault_call(t, file->entry, file->shown, file->fd, IMPORT_MS,
 	    &answer));
 	fd_close(fd_take(&file->fd));
 	log_keys(&answer, file->shown);
@@ -329,14 +314,15 @@ identify(struct talk *t, struct keyfiles *files, const char *advertise)
 		return VH_OK;
 	if (file == NULL || file->entry != KEYFILE_IDENTITY)
 		return VH_EINTERNAL;
-	vault_open(t, VH_OP_VIDENTITY);
+	load_vault_open(t, VH_OP_VIDENTITY);
 	frame_put_text(t->request, VH_F_NODE, plan->node);
 	frame_put_text(t->request, VH_F_ADDRESS, advertise);
 	frame_put(t->request, VH_F_CHAIN, buf_slice(plan->chain));
 	frame_put_u64(t->request, VH_F_KEEP_MS,
 	    plan->spec->defaults.keep_after);
 	frame_put_text(t->request, VH_F_VERSION, VHSM_VERSION);
-	TRY(vault_call(t, NO_ENTRY, file->shown, file->fd, IMPORT_MS, &answer));
+	TRY(load_vault_call(t, NO_ENTRY, file->shown, file->fd, IMPORT_MS,
+	    &answer));
 	fd_close(fd_take(&file->fd));
 	return VH_OK;
 }
@@ -347,12 +333,12 @@ start(struct talk *t, uint64_t arena, struct loaded *out)
 	const struct config_limits *limits = &t->plan->config->limits;
 	struct frame answer;
 
-	vault_open(t, VH_OP_VSTART);
+	load_vault_open(t, VH_OP_VSTART);
 	frame_put_u64(t->request, VH_F_ARENA, arena);
 	frame_put_u32(t->request, VH_F_WORKERS, (uint32_t)t->plan->workers);
 	frame_put_u32(t->request, VH_F_QUEUE, limits->queue);
 	frame_put_u32(t->request, VH_F_PAYLOAD, limits->payload);
-	TRY(vault_call(t, NO_ENTRY, "start", -1, START_MS, &answer));
+	TRY(load_vault_call(t, NO_ENTRY, "start", -1, START_MS, &answer));
 	struct slice protection = answer.f.at[VH_F_PROTECTION];
 
 	if (protection.len >= sizeof out->protection)
@@ -372,7 +358,7 @@ tell_end_of_audit(struct talk *t)
 	audit_file_before(t->plan->audit, &fd);
 	if (fd < 0)
 		return;
-	vault_open(t, VH_OP_VAUDIT);
+	load_vault_open(t, VH_OP_VAUDIT);
 	frame_put_u32(t->request, VH_F_OFF, 1);
 	enum vh_err err = vault_ask(t, fd, START_MS, &answer);
 
@@ -388,7 +374,7 @@ give_audit(struct talk *t, struct slice not_continued, struct frame *answer)
 	AUTO(fd_close) int fd = -1;
 
 	TRY(audit_file_open(t->plan->audit, &fd));
-	vault_open(t, VH_OP_VAUDIT);
+	load_vault_open(t, VH_OP_VAUDIT);
 	frame_put_text(t->request, VH_F_NODE, t->plan->node);
 	frame_put_u32(t->request, VH_F_FLAGS,
 	    (c->detail == AUDIT_DETAIL_SUMMARY ? VH_AUDIT_SUMMARY : 0) |
@@ -443,133 +429,13 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 	TRY(identify(&t, files, advertise));
 	for (size_t i = 0; i < plan->spec->keys.count; i++) {
 		if (plan->spec->keys.at[i].generate.kty != 0)
-			TRY(generate(&t, i, 0));
+			TRY(load_generate(&t, i, 0));
 		while (file < files->count && files->at[file].entry == i)
-			TRY(import(&t, &files->at[file++]));
+			TRY(load_import(&t, &files->at[file++]));
 	}
-	vault_open(&t, VH_OP_VCOMMIT);
-	TRY(vault_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
+	load_vault_open(&t, VH_OP_VCOMMIT);
+	TRY(load_vault_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
 	loaded.keys = fields_u32(&answer.f, VH_F_COUNT);
 	*out = loaded;
-	return VH_OK;
-}
-
-/* --- a reload ------------------------------------------------------------- */
-
-enum vh_err
-load_open_new(const struct plan *plan, const size_t *places,
-    struct keyfiles **out, struct buf *why)
-{
-	AUTO(keyfiles_free) struct keyfiles *files = keyfiles_new();
-
-	if (files == NULL)
-		return VH_ENOMEM;
-	for (size_t i = 0; i < plan->spec->keys.count; i++)
-		if (places[i] == SIZE_MAX)
-			TRY(open_entry(plan, i, files, why));
-	*out = TAKE(files);
-	return VH_OK;
-}
-
-/* What the new keys take, as load_arena has it. */
-static uint64_t
-room_needed(const struct plan *plan, const size_t *places,
-    const struct keyfiles *files)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < plan->spec->keys.count; i++) {
-		const struct keyspec_key *key = &plan->spec->keys.at[i];
-
-		if (places[i] == SIZE_MAX && key->generate.kty != 0)
-			sum += keyspec_most_secrets(plan->spec, key) *
-			       arena_size_key(key->generate.kty,
-				   key->generate.bits, plan->workers);
-	}
-	for (size_t i = 0; i < files->count; i++)
-		sum += arena_size_file((uint64_t)files->at[i].st.st_size,
-		    plan->workers);
-	return sum;
-}
-
-static enum vh_err
-begin(struct talk *t, const size_t *places, const struct keyfiles *files)
-{
-	uint64_t need = room_needed(t->plan, places, files), have;
-	struct frame answer;
-
-	vault_open(t, VH_OP_VBEGIN);
-	TRY(vault_call(t, NO_ENTRY, "reload", -1, IMPORT_MS, &answer));
-	have = fields_u64(&answer.f, VH_F_FREE);
-	if (need <= have)
-		return VH_OK;
-	buf_format(t->why,
-	    "new keys may take %llu bytes of the secret arena, %llu are free: "
-	    "start the node anew",
-	    (unsigned long long)need, (unsigned long long)have);
-	return VH_ENOROOM;
-}
-
-/* The entry's keys stay; *have says how many they are. */
-static enum vh_err
-keep(struct talk *t, size_t entry, size_t before, uint32_t *have)
-{
-	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
-	struct frame answer;
-
-	vault_open(t, VH_OP_VKEEP);
-	frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)before);
-	put_times(t->request, t->plan->spec, entry);
-	frame_put_u32(t->request, VH_F_INDEX, (uint32_t)entry);
-	put_kind(t->request, key);
-	if (key->generate.kty != 0)
-		frame_put_u32(t->request, VH_F_COUNT, key->count);
-	TRY(put_terms(t->request, key));
-	TRY(vault_call(t, entry, "kept", -1, IMPORT_MS, &answer));
-	*have = fields_u32(&answer.f, VH_F_COUNT);
-	return VH_OK;
-}
-
-static enum vh_err
-stage(struct talk *t, const size_t *places, struct keyfiles *files)
-{
-	size_t file = 0;
-
-	TRY(begin(t, places, files));
-	for (size_t i = 0; i < t->plan->spec->keys.count; i++) {
-		uint32_t have = 0;
-
-		if (places[i] != SIZE_MAX)
-			TRY(keep(t, i, places[i], &have));
-		if (t->plan->spec->keys.at[i].generate.kty != 0)
-			TRY(generate(t, i, have));
-		while (file < files->count && files->at[file].entry == i)
-			TRY(import(t, &files->at[file++]));
-	}
-	return VH_OK;
-}
-
-enum vh_err
-load_again(struct super *s, const struct plan *plan, const size_t *places,
-    struct keyfiles *files, unsigned *keys, struct buf *why)
-{
-	AUTO(buf_free) struct buf *request = buf_new(FRAME_MAX);
-	struct talk t = { .super = s,
-		.why = why,
-		.plan = plan,
-		.request = request,
-		.id = s->last_id };
-	struct frame answer;
-	enum vh_err err = stage(&t, places, files);
-
-	vault_open(&t, err == VH_OK ? VH_OP_VCOMMIT : VH_OP_VROLLBACK);
-	/* After a failure that is what is told. */
-	enum vh_err end =
-	    vault_call(&t, NO_ENTRY, "end", -1, COMMIT_MS, &answer);
-
-	s->last_id = t.id;
-	TRY(err);
-	TRY(end);
-	*keys = fields_u32(&answer.f, VH_F_COUNT);
 	return VH_OK;
 }

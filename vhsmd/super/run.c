@@ -348,27 +348,6 @@ tell_seeds(struct watch *w)
 
 /* --- signals and time ----------------------------------------------------- */
 
-/* Front may have died meanwhile. */
-static void
-answer_front(struct super *s, enum vh_err err, struct buf *report,
-    struct buf *why)
-{
-	AUTO(buf_free) struct buf *b = buf_new(8192);
-
-	if (!child_is_there(&s->child[PROC_FRONT]))
-		return;
-	size_t at = frame_answer(b, VH_OP_FRELOAD, s->reload_id, err);
-
-	if (err == VH_OK)
-		frame_put(b, VH_F_JSON, buf_slice(report));
-	else
-		frame_put(b, VH_F_WHY, buf_slice(why));
-	frame_close(b, at);
-	/* Who has gone needs no answer; who hangs, is found out elsewhere. */
-	if (buf_end(b) == VH_OK)
-		(void)talk_tell(s, PROC_FRONT, buf_slice(b), -1);
-}
-
 static void
 reload(struct watch *w)
 {
@@ -385,7 +364,7 @@ reload(struct watch *w)
 	run_say_ready(w->super,
 	    err == VH_OK ? NULL : "nothing reloaded, see the log");
 	if (asked)
-		answer_front(w->super, err, report, why);
+		super_answer_reload(w->super, err, report, why);
 	w->super->reload_asked = w->super->reload_asked && !asked;
 }
 

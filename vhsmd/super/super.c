@@ -347,3 +347,24 @@ super_reload(struct super *s, struct buf *report, struct buf *why)
 		    KV("why", "the configuration has changed"));
 	return VH_OK;
 }
+
+/* Front may have died meanwhile. */
+void
+super_answer_reload(struct super *s, enum vh_err err, struct buf *report,
+    struct buf *why)
+{
+	AUTO(buf_free) struct buf *b = buf_new(8192);
+
+	if (!child_is_there(&s->child[PROC_FRONT]))
+		return;
+	size_t at = frame_answer(b, VH_OP_FRELOAD, s->reload_id, err);
+
+	if (err == VH_OK)
+		frame_put(b, VH_F_JSON, buf_slice(report));
+	else
+		frame_put(b, VH_F_WHY, buf_slice(why));
+	frame_close(b, at);
+	/* Who has gone needs no answer; who hangs, is found out elsewhere. */
+	if (buf_end(b) == VH_OK)
+		(void)talk_tell(s, PROC_FRONT, buf_slice(b), -1);
+}

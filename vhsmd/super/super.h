@@ -48,6 +48,10 @@ enum vh_err super_start(const struct options *o, struct plan *plan,
  * report has one, JSON. */
 enum vh_err super_reload(struct super *s, struct buf *report, struct buf *why);
 
+/* Tells front, which asked for it, what came of a reload. */
+void super_answer_reload(struct super *s, enum vh_err err, struct buf *report,
+    struct buf *why);
+
 /* Whom root's child becomes; NULL when not root. */
 const struct user *super_user(const struct super *s, enum proc proc);
 

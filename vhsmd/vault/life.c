@@ -1,48 +1,11 @@
 /* Keys and lines are in hash tables that remember the order of addition.  A
  * step goes on where the one before stopped, so that a thousand keys that are
  * due at once cost one walk, not a thousand. */
-#include "vault/life.h"
-
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "vault/life_inner.h"
 
-#define NEVER     UINT64_MAX
 #define LEAD_PART 20 /* of `every`, for making a key */
-
-struct line {
-	uint32_t id, entry;
-	struct life_terms terms;
-	bool makes, left, making;
-	bool wanted, hurried; /* an operator wants another key */
-	size_t keys;
-	struct one *active, *next; /* of its keys; NULL: none */
-	unsigned failures;
-	uint64_t pause_ms;
-	struct mono_ns retry; /* not before */
-	UT_hash_handle hh;
-};
-
-/* A key. */
-struct one {
-	char kid[VH_KID_SIZE + 1];
-	struct line *line;
-	enum vh_key_state state;
-	bool timed, told, closed, leaves;
-	struct mono_ns at;  /* PUBLISHED: active then, or to be told again;
-			     * ACTIVE: since; RETIRED: closes, then ends */
-	struct mono_ns due; /* PUBLISHED: when it is to be active */
-	uint64_t until_ms;  /* wall: last use */
-	UT_hash_handle hh;
-};
-
-struct life {
-	bool announces, making;
-	uint32_t last_line;
-	struct line *lines, *line_cursor;
-	struct one *keys, *cursor;
-};
 
 struct life *
 life_new(bool announces)
@@ -75,8 +38,8 @@ life_free(struct life *l)
 	free(l);
 }
 
-static struct line *
-find_line(const struct life *l, uint32_t id)
+struct line *
+life_find_line(const struct life *l, uint32_t id)
 {
 	struct line *line = NULL;
 
@@ -84,8 +47,8 @@ find_line(const struct life *l, uint32_t id)
 	return line;
 }
 
-static struct one *
-find(const struct life *l, const char *kid)
+struct one *
+life_find(const struct life *l, const char *kid)
 {
 	struct one *k = NULL;
 
@@ -178,11 +141,11 @@ later(struct mono_ns a, struct mono_ns b)
 	return a.ns > b.ns ? a : b;
 }
 
-static struct mono_ns
-rotates_at(const struct line *line)
+struct mono_ns
+life_rotates_at(const struct line *line)
 {
 	if (line->active == NULL || line->terms.every_ms == 0)
-		return (struct mono_ns){ NEVER };
+		return (struct mono_ns){ LIFE_NEVER };
 	return mono_after_ms(line->active->at, line->terms.every_ms);
 }
 
@@ -198,7 +161,7 @@ enum vh_err
 life_add(struct life *l, uint32_t id, const char *kid, enum life_start start,
     struct life_now now)
 {
-	struct line *line = find_line(l, id);
+	struct line *line = life_find_line(l, id);
 	struct one *k = calloc(1, sizeof *k);
 
 	if (k == NULL || line == NULL) {
@@ -234,7 +197,7 @@ calm(struct line *line)
 enum vh_err
 life_made(struct life *l, uint32_t id, const char *kid, struct life_now now)
 {
-	struct line *line = find_line(l, id);
+	struct line *line = life_find_line(l, id);
 
 	l->making = false;
 	if (line == NULL)
@@ -245,14 +208,14 @@ life_made(struct life *l, uint32_t id, const char *kid, struct life_now now)
 		return VH_ENOKEY;
 	}
 	struct mono_ns due = mono_after_ms(now.mono, line->terms.publish_ms);
-	struct mono_ns planned = rotates_at(line);
+	struct mono_ns planned = life_rotates_at(line);
 
 	if (line->hurried)
 		due = now.mono;
-	else if (!line->wanted && planned.ns != NEVER)
+	else if (!line->wanted && planned.ns != LIFE_NEVER)
 		due = later(due, planned);
 	TRY(life_add(l, id, kid, LIFE_WAITING, now));
-	publish(find(l, kid), due);
+	publish(life_find(l, kid), due);
 	line->wanted = line->hurried = false;
 	calm(line);
 	return VH_OK;
@@ -261,7 +224,7 @@ life_made(struct life *l, uint32_t id, const char *kid, struct life_now now)
 void
 life_failed(struct life *l, uint32_t id, struct life_now now)
 {
-	struct line *line = find_line(l, id);
+	struct line *line = life_find_line(l, id);
 
 	l->making = false;
 	if (line == NULL)
@@ -279,7 +242,7 @@ life_failed(struct life *l, uint32_t id, struct life_now now)
 enum vh_err
 life_activated(struct life *l, const char *kid, struct life_now now)
 {
-	struct one *k = find(l, kid);
+	struct one *k = life_find(l, kid);
 
 	if (k == NULL)
 		return VH_ENOKEY;
@@ -291,7 +254,7 @@ life_activated(struct life *l, const char *kid, struct life_now now)
 enum vh_err
 life_rotate(struct life *l, const char *kid, bool hurried, struct life_now now)
 {
-	struct one *k = find(l, kid);
+	struct one *k = life_find(l, kid);
 
 	if (k == NULL)
 		return VH_ENOKEY;
@@ -314,7 +277,7 @@ life_rotate(struct life *l, const char *kid, bool hurried, struct life_now now)
 enum vh_err
 life_retire(struct life *l, const char *kid, struct life_now now)
 {
-	struct one *k = find(l, kid);
+	struct one *k = life_find(l, kid);
 
 	if (k == NULL)
 		return VH_ENOKEY;
@@ -331,7 +294,7 @@ enum vh_err
 life_destroy(struct life *l, const char *kid, bool secret_only,
     struct life_now now)
 {
-	struct one *k = find(l, kid);
+	struct one *k = life_find(l, kid);
 
 	if (k == NULL)
 		return VH_ENOKEY;
@@ -354,7 +317,7 @@ life_destroy(struct life *l, const char *kid, bool secret_only,
 void
 life_leave(struct life *l, uint32_t id, struct life_now now)
 {
-	struct line *line = find_line(l, id);
+	struct line *line = life_find_line(l, id);
 	struct one *k, *next;
 
 	if (line == NULL)
@@ -371,29 +334,12 @@ void
 life_change(struct life *l, uint32_t id, uint32_t entry,
     const struct life_terms *terms)
 {
-	struct line *line = find_line(l, id);
+	struct line *line = life_find_line(l, id);
 
 	if (line == NULL)
 		return;
 	line->entry = entry;
 	line->terms = *terms;
-}
-
-bool
-life_next_line(const struct life *l, uint32_t *id, struct life_line_view *out)
-{
-	const struct line *line = *id == 0 ? l->lines : find_line(l, *id);
-
-	if (*id != 0 && line != NULL)
-		line = line->hh.next;
-	while (line != NULL && line->left)
-		line = line->hh.next;
-	if (line == NULL)
-		return false;
-	*id = line->id;
-	*out = (struct life_line_view){ line->entry, line->terms, line->makes,
-		line->failures };
-	return true;
 }
 
 /* --- what is to be done --------------------------------------------------- */
@@ -402,7 +348,7 @@ life_next_line(const struct life *l, uint32_t *id, struct life_line_view *out)
 static struct mono_ns
 key_next(const struct one *k)
 {
-	const struct mono_ns never = { NEVER }, now = { 0 };
+	const struct mono_ns never = { LIFE_NEVER }, now = { 0 };
 
 	if (k->state == VH_KEY_RETIRED && !k->told)
 		return now;
@@ -471,13 +417,13 @@ static struct mono_ns
 line_next(const struct line *line)
 {
 	uint64_t lead = line->terms.every_ms / LEAD_PART;
-	struct mono_ns at = rotates_at(line);
+	struct mono_ns at = life_rotates_at(line);
 
 	if (!line->makes || line->left || line->making || line->next != NULL)
-		return (struct mono_ns){ NEVER };
+		return (struct mono_ns){ LIFE_NEVER };
 	if (line->wanted)
 		return line->retry;
-	if (at.ns == NEVER)
+	if (at.ns == LIFE_NEVER)
 		return at;
 	lead = lead > LIFE_LEAD_MAX ? LIFE_LEAD_MAX : lead;
 	uint64_t before = (line->terms.publish_ms + lead) * 1000000;
@@ -523,7 +469,7 @@ life_step(struct life *l, struct life_now now, struct life_event *out)
 struct mono_ns
 life_next(const struct life *l)
 {
-	struct mono_ns soonest = { NEVER };
+	struct mono_ns soonest = { LIFE_NEVER };
 
 	for (const struct one *k = l->keys; k != NULL; k = k->hh.next)
 		if (key_next(k).ns < soonest.ns)
@@ -532,90 +478,5 @@ life_next(const struct life *l)
 	     line = line->hh.next)
 		if (line_next(line).ns < soonest.ns)
 			soonest = line_next(line);
-	return soonest;
-}
-
-/* --- looking -------------------------------------------------------------- */
-
-/* The wall time of an instant, now or then. */
-static uint64_t
-wall_of(struct mono_ns at, struct life_now now)
-{
-	if (at.ns >= now.mono.ns)
-		return now.wall.ms + (at.ns - now.mono.ns) / 1000000;
-	uint64_t ago = (now.mono.ns - at.ns) / 1000000;
-
-	return ago < now.wall.ms ? now.wall.ms - ago : 1;
-}
-
-static void
-look_published(const struct one *k, struct life_now now, struct life_view *out)
-{
-	if (k->timed)
-		out->not_before_ms = wall_of(k->due, now);
-}
-
-static void
-look_active(const struct one *k, struct life_now now, struct life_view *out)
-{
-	struct mono_ns next = rotates_at(k->line);
-
-	if (k->line->next != NULL && k->line->next->timed)
-		next = k->line->next->due;
-	out->not_before_ms = wall_of(k->at, now);
-	if (next.ns != NEVER && k->line->makes && !k->line->left)
-		out->next_ms = wall_of(next, now);
-}
-
-static void
-look_retired(const struct one *k, struct life_now now, struct life_view *out)
-{
-	struct mono_ns end = k->at;
-
-	if (!k->closed)
-		end = mono_after_ms(end, k->line->terms.keep_ms);
-	out->until_ms = k->until_ms;
-	out->end_ms = wall_of(end, now);
-}
-
-bool
-life_look(const struct life *l, const char *kid, struct life_now now,
-    struct life_view *out)
-{
-	const struct one *k = find(l, kid);
-
-	if (k == NULL)
-		return false;
-	*out = (struct life_view){ .state = k->state,
-		.closed = k->closed,
-		.line = k->line->id,
-		.terms = k->line->terms };
-	if (k->state == VH_KEY_PUBLISHED)
-		look_published(k, now, out);
-	else if (k->state == VH_KEY_ACTIVE)
-		look_active(k, now, out);
-	else
-		look_retired(k, now, out);
-	return true;
-}
-
-struct mono_ns
-life_next_rotation(const struct life *l, size_t *failing)
-{
-	struct mono_ns soonest = { NEVER };
-
-	*failing = 0;
-	for (const struct line *line = l->lines; line != NULL;
-	     line = line->hh.next) {
-		struct mono_ns at = rotates_at(line);
-
-		if (line->left || !line->makes)
-			continue;
-		*failing += line->failures > 0;
-		if (line->next != NULL && line->next->timed)
-			at = line->next->due;
-		if (at.ns < soonest.ns)
-			soonest = at;
-	}
 	return soonest;
 }

@@ -1,39 +1,15 @@
-#include "vault/record.h"
+#include "vault/record_inner.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "vault/check.h"
 #include "vault/sign.h"
 #include "wire/b64.h"
 
-#define KEYS_MAX      4096 /* what receivers take of one node */
-#define SMALL_MAX     1024 /* bytes of a hello, a tombstone, a proof's text */
 #define SIGNATURE_MAX (VH_RSA_BITS_MAX / 8)
-
-/* That this node holds a key. */
-struct proof {
-	char kid[VH_KID_SIZE + 1];
-	const struct alg *alg;
-	uint64_t epoch;   /* that text was made for; 0: none yet */
-	struct buf *text; /* base64url of the signature */
-	bool wanted;      /* the key is still there */
-	UT_hash_handle hh;
-};
-
-struct record {
-	const struct identity *id;
-	const struct store *store;
-	/* Guards all that follows. */
-	pthread_mutex_t lock;
-	uint64_t epoch, seq; /* of the last record; seq 0: none in this epoch */
-	struct proof *proofs; /* of signing keys, by kid */
-};
 
 /* What stands at the head of a record. */
 struct stamp {
@@ -87,7 +63,7 @@ static enum vh_err
 prove(const struct record *r, struct crypto *c, const struct key *key,
     struct proof *p)
 {
-	AUTO(buf_free) struct buf *text = buf_new(SMALL_MAX);
+	AUTO(buf_free) struct buf *text = buf_new(RECORD_SMALL_MAX);
 	uint8_t signature[SIGNATURE_MAX];
 	size_t size = sign_size(key, p->alg);
 
@@ -294,8 +270,8 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 /* --- its beginning ---------------------------------------------------------
  */
 
-static enum vh_err
-check_words(const struct key *key, struct buf *why)
+enum vh_err
+record_check_words(const struct key *key, struct buf *why)
 {
 	if (is_plain(slice_text(key->name)) && is_plain(slice_text(key->allow)))
 		return VH_OK;
@@ -315,12 +291,12 @@ check_keys(const struct record *r, struct buf *why)
 		    "of its own");
 	size_t count = store_count(r->store), i = 0;
 
-	if (count > KEYS_MAX)
+	if (count > RECORD_KEYS_MAX)
 		return REFUSE(why, VH_ETOOBIG,
 		    "%zu keys, a node of a cluster has at most %d", count,
-		    KEYS_MAX);
+		    RECORD_KEYS_MAX);
 	while ((key = store_next(r->store, &i)) != NULL)
-		TRY(check_words(key, why));
+		TRY(record_check_words(key, why));
 	return VH_OK;
 }
 
@@ -355,41 +331,6 @@ publish_all(const struct record *r)
 	while ((key = store_next(r->store, &i)) != NULL)
 		if (key->use == VH_USE_SIG && is_listed(key))
 			key->state = VH_KEY_PUBLISHED;
-}
-
-/* Bytes that a key may take in a record, at most. */
-static size_t
-room_for(const struct key *key)
-{
-	const struct pub *pub = &key->pub;
-	const size_t words = 512; /* names of members, numbers */
-
-	return words + slice_text(key->name).len + slice_text(key->allow).len +
-	       b64_size(pub->n.len + pub->e.len + pub->x.len + pub->y.len) +
-	       b64_size(pub->kty == VH_KTY_RSA ? pub->n.len
-					       : pub->x.len + pub->y.len + 64);
-}
-
-enum vh_err
-record_admit(const struct record *r, const struct key *key, struct buf *why)
-{
-	size_t bytes = room_for(key), i = 0;
-	const struct key *old;
-
-	TRY(check_words(key, why));
-	if (strcmp(key->kid, r->id->key->kid) == 0)
-		return REFUSE(why, VH_EDUPLICATE,
-		    "this is the node's record key, expected another one");
-	while ((old = store_next(r->store, &i)) != NULL)
-		bytes += room_for(old);
-	if (store_count(r->store) < KEYS_MAX &&
-	    b64_size(bytes + SMALL_MAX) + b64_size(buf_slice(r->id->x5c).len) +
-		    SMALL_MAX <=
-		VH_RECORD_MAX)
-		return VH_OK;
-	return REFUSE(why, VH_ENOROOM,
-	    "the record of %zu keys has no room for another one",
-	    store_count(r->store));
 }
 
 enum vh_err
@@ -515,7 +456,7 @@ enum vh_err
 op_hello(struct record *r, struct crypto *c, const struct frame *q,
     struct buf *answer)
 {
-	AUTO(buf_free) struct buf *payload = buf_new(SMALL_MAX);
+	AUTO(buf_free) struct buf *payload = buf_new(RECORD_SMALL_MAX);
 	struct slice nonce = q->f.at[VH_F_NONCE];
 	struct slice audience = q->f.at[VH_F_AUDIENCE];
 
@@ -534,7 +475,7 @@ enum vh_err
 op_revoke(struct record *r, struct crypto *c, const struct frame *q,
     struct buf *answer)
 {
-	AUTO(buf_free) struct buf *payload = buf_new(SMALL_MAX);
+	AUTO(buf_free) struct buf *payload = buf_new(RECORD_SMALL_MAX);
 	struct slice kid = q->f.at[VH_F_KID];
 
 	if (kid.len == 0 || !is_plain(kid))
@@ -542,70 +483,4 @@ op_revoke(struct record *r, struct crypto *c, const struct frame *q,
 	buf_put_text(payload, "{\"kid\":");
 	put_json_text(payload, kid);
 	return state(r, c, "vhsm-tombstone", payload, VH_F_TOMBSTONE, answer);
-}
-
-/* --- the way to ACTIVE ------------------------------------------------------
- */
-
-enum vh_err
-op_announce(struct record *r, struct crypto *c, const struct frame *q,
-    struct buf *answer)
-{
-	struct slice kid = q->f.at[VH_F_KID];
-	bool all = !fields_have(&q->f, VH_F_KID);
-	uint32_t announced = 0;
-	struct key *key;
-	size_t i = 0;
-
-	(void)c;
-	if (!all && store_get(r->store, kid) == NULL)
-		return VH_ENOKEY;
-	if (pthread_mutex_trylock(&r->lock) != 0)
-		return VH_EBUSY;
-	while ((key = store_next(r->store, &i)) != NULL) {
-		if ((all ? !key->scheduled : slice_is(kid, key->kid)) &&
-		    !key->announced && key->state == VH_KEY_PUBLISHED) {
-			key->shown_seq = 0;
-			key->announced = true;
-		}
-		announced += key->announced;
-	}
-	pthread_mutex_unlock(&r->lock);
-	frame_put_u32(answer, VH_F_COUNT, announced);
-	return VH_OK;
-}
-
-/* Whether a record that is not newer than (epoch, seq) showed it active. */
-static bool
-was_shown(const struct key *key, uint64_t epoch, uint64_t seq)
-{
-	return key->announced && key->shown_seq > 0 &&
-	       (key->shown_epoch < epoch ||
-		   (key->shown_epoch == epoch && key->shown_seq <= seq));
-}
-
-enum vh_err
-op_activate(struct record *r, struct crypto *c, const struct frame *q,
-    struct buf *answer)
-{
-	uint64_t epoch = fields_u64(&q->f, VH_F_EPOCH);
-	uint64_t seq = fields_u64(&q->f, VH_F_SEQ);
-	uint32_t active = 0;
-	struct key *key;
-	size_t i = 0;
-
-	(void)c;
-	if (pthread_mutex_trylock(&r->lock) != 0)
-		return VH_EBUSY;
-	while ((key = store_next(r->store, &i)) != NULL) {
-		if (was_shown(key, epoch, seq)) {
-			key->announced = false;
-			if (key->state == VH_KEY_PUBLISHED)
-				key->state = VH_KEY_ACTIVE;
-		}
-		active += key->state == VH_KEY_ACTIVE;
-	}
-	pthread_mutex_unlock(&r->lock);
-	frame_put_u32(answer, VH_F_COUNT, active);
-	return VH_OK;
 }

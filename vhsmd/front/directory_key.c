@@ -1,0 +1,46 @@
+/* What one key can be used for. */
+#include "front/directory.h"
+
+const struct dkey_alg *
+dkey_alg(const struct dkey *key, const struct alg *alg)
+{
+	for (size_t i = 0; i < key->alg_count; i++)
+		if (key->algs[i].alg == alg)
+			return &key->algs[i];
+	return NULL;
+}
+
+const struct dkey_alg *
+dkey_preset(const struct dkey *key)
+{
+	/* A pin leaves one; the rows of alg.def begin with RS256, and every
+	 * curve fits one signature algorithm. */
+	return key->use == VH_USE_SIG || key->pin != NULL ? &key->algs[0]
+							  : NULL;
+}
+
+bool
+dkey_serves(const struct dkey *key, enum purpose purpose)
+{
+	static const struct {
+		enum vh_use use;    /* 0: any */
+		bool before, after; /* also PUBLISHED, also RETIRED */
+	} rules[] = {
+		[FOR_SIGN] = { VH_USE_SIG, false, false },
+		[FOR_VERIFY] = { VH_USE_SIG, true, true },
+		[FOR_ENCRYPT] = { VH_USE_ENC, false, false },
+		[FOR_DECRYPT] = { VH_USE_ENC, true, true },
+		[FOR_LIST] = { 0, true, true },
+	};
+
+	if (rules[purpose].use != 0 && rules[purpose].use != key->use)
+		return false;
+	if (key->state == VH_KEY_PUBLISHED)
+		return rules[purpose].before;
+	if (key->state != VH_KEY_RETIRED)
+		return key->state == VH_KEY_ACTIVE;
+	/* An encryption key that is about to go: nobody shall take it up. */
+	if (purpose == FOR_LIST && key->use == VH_USE_ENC)
+		return false;
+	return rules[purpose].after;
+}

@@ -1,0 +1,117 @@
+/* What operators ask for. */
+#include "vault/keeper_inner.h"
+
+static enum vh_err
+rotate(struct keeper *k, const struct key *key)
+{
+	return life_rotate(k->life, key->kid, false, keeper_now());
+}
+
+static enum vh_err
+rotate_now(struct keeper *k, const struct key *key)
+{
+	return life_rotate(k->life, key->kid, true, keeper_now());
+}
+
+static enum vh_err
+retire(struct keeper *k, const struct key *key)
+{
+	return life_retire(k->life, key->kid, keeper_now());
+}
+
+static enum vh_err
+destroy(struct keeper *k, const struct key *key)
+{
+	/* A symmetric key has no other half to verify with. */
+	return life_destroy(k->life, key->kid,
+	    key->use == VH_USE_SIG && key->oct == NULL, keeper_now());
+}
+
+static const struct act {
+	const char *name;
+	enum vh_err (*run)(struct keeper *, const struct key *);
+	bool by_name; /* of all active keys of a name, too */
+} wishes[] = {
+	{ "rotate", rotate, true },
+	{ "rotate-now", rotate_now, true },
+	{ "retire", retire, false },
+	{ "destroy", destroy, false },
+};
+
+static const struct act *
+find_act(struct slice name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
+		if (slice_is(name, wishes[i].name))
+			return &wishes[i];
+	return NULL;
+}
+
+static void
+put_key(const struct keeper *k, struct buf *out, const struct key *key)
+{
+	size_t nest = frame_nest(out, VH_F_KEY);
+
+	key_put(out, key);
+	keeper_put_life(k, out, key);
+	frame_nest_close(out, nest);
+}
+
+/* Answers with the key as it is now: what comes of it follows. */
+static enum vh_err
+act_named(struct keeper *k, const struct act *act, struct slice name,
+    struct buf *out)
+{
+	enum vh_err err = VH_ENOKEY;
+	struct key *key;
+	size_t i = 0, done = 0;
+
+	while ((key = store_next(k->store, &i)) != NULL) {
+		if (key->name == NULL || !slice_is(name, key->name) ||
+		    key->state != VH_KEY_ACTIVE)
+			continue;
+		enum vh_err one = act->run(k, key);
+
+		if (one == VH_OK)
+			put_key(k, out, key);
+		done += one == VH_OK;
+		err = done > 0 ? VH_OK : one;
+	}
+	return err;
+}
+
+static enum vh_err
+act_on(struct keeper *k, const struct fields *f, struct buf *out)
+{
+	const struct act *act = find_act(f->at[VH_F_ACT]);
+	bool kid = fields_have(f, VH_F_KID), name = fields_have(f, VH_F_NAME);
+
+	if (act == NULL || kid == name || (name && !act->by_name))
+		return VH_EFIELD;
+	if (name)
+		return act_named(k, act, f->at[VH_F_NAME], out);
+	struct key *key = store_get(k->store, f->at[VH_F_KID]);
+
+	if (key == NULL)
+		return VH_ENOKEY;
+	TRY(act->run(k, key));
+	put_key(k, out, key);
+	return VH_OK;
+}
+
+enum vh_err
+keeper_act(struct keeper *k, const struct frame *q, struct buf *out)
+{
+	size_t start = frame_answer(out, q->op, q->id, VH_OK);
+	enum vh_err err = act_on(k, &q->f, out);
+
+	k->dirty = true;
+	if (err == VH_OK) {
+		frame_close(out, start);
+		return VH_OK;
+	}
+	err = err == VH_EKEY ? VH_EFIXED : err;
+	buf_trim(out, start);
+	frame_put_error(out, q->op, q->id, err, NULL);
+	return err;
+}

@@ -1,0 +1,38 @@
+/* What record*.c share. */
+#ifndef VAULT_RECORD_INNER_H
+#define VAULT_RECORD_INNER_H
+
+#include <pthread.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "vault/record.h"
+
+#define RECORD_KEYS_MAX 4096 /* what receivers take of one node */
+#define RECORD_SMALL_MAX                                                       \
+	1024 /* bytes of a hello, a tombstone, a proof's text */
+
+/* That this node holds a key. */
+struct proof {
+	char kid[VH_KID_SIZE + 1];
+	const struct alg *alg;
+	uint64_t epoch;   /* that text was made for; 0: none yet */
+	struct buf *text; /* base64url of the signature */
+	bool wanted;      /* the key is still there */
+	UT_hash_handle hh;
+};
+
+struct record {
+	const struct identity *id;
+	const struct store *store;
+	/* Guards all that follows. */
+	pthread_mutex_t lock;
+	uint64_t epoch, seq; /* of the last record; seq 0: none in this epoch */
+	struct proof *proofs; /* of signing keys, by kid */
+};
+
+/* VH_EFIELD for a name or principal that is not plain; why gets one line. */
+enum vh_err record_check_words(const struct key *key, struct buf *why);
+
+#endif
