@@ -59,7 +59,7 @@
 #define MEMBER_ADDRESS_MAX 128  /* host:port; letters, digits, . _ - : [ ] % */
 #define MEMBER_VERSION_MAX 32   /* printable ASCII, may be empty */
 #define MEMBER_MAX         4096 /* nodes in a table, ourselves included */
-#define MEMBER_SEEDS_MAX   256
+#define MEMBER_SEEDS_MAX   512
 #define MEMBER_ASKS_MAX    256 /* questions of ours in flight */
 #define MEMBER_REPLIES_MAX 256 /* questions to us not yet replied to */
 /* The bound for RECVMAXSZ and frames: a SYNC of a full table fits. */

@@ -19,6 +19,7 @@ struct wanted {
 struct names {
 	struct pair seeds[NAMES_MAX], known[NAMES_MAX];
 	size_t seed_count, known_count, wanted_count;
+	size_t seeds_over, known_over, told_over;
 	struct wanted wanted[NAMES_MAX];
 	bool changed;
 };
@@ -120,20 +121,20 @@ parse_pair(struct slice item, struct pair *out)
 	return VH_OK;
 }
 
-/* Into pairs, which has room for NAMES_MAX. */
+/* Into pairs, which has room for NAMES_MAX; more are counted. */
 static enum vh_err
-parse_list(struct slice list, struct pair *pairs, size_t *count)
+parse_list(struct slice list, struct pair *pairs, size_t *count, size_t *over)
 {
+	struct pair left_out;
 	struct slice item;
 	size_t n = 0;
 
 	while (list.len > 0 && slice_next_item(&list, &item)) {
-		if (n == NAMES_MAX)
-			return VH_EFIELD;
-		TRY(parse_pair(item, &pairs[n]));
+		TRY(parse_pair(item, n < NAMES_MAX ? &pairs[n] : &left_out));
 		n++;
 	}
-	*count = n;
+	*count = n < NAMES_MAX ? n : NAMES_MAX;
+	*over = n - *count;
 	return VH_OK;
 }
 
@@ -146,14 +147,14 @@ AUTO_FREE(struct pair, pairs_free)
 
 /* Only a whole list leaves. */
 static enum vh_err
-replace(struct slice list, struct pair *to, size_t *count)
+replace(struct slice list, struct pair *to, size_t *count, size_t *over)
 {
 	AUTO(pairs_free) struct pair *pairs = calloc(NAMES_MAX, sizeof *pairs);
 	size_t n;
 
 	if (pairs == NULL)
 		return VH_ENOMEM;
-	TRY(parse_list(list, pairs, &n));
+	TRY(parse_list(list, pairs, &n, over));
 	memcpy(to, pairs, n * sizeof *pairs);
 	*count = n;
 	return VH_OK;
@@ -165,7 +166,7 @@ replace(struct slice list, struct pair *to, size_t *count)
 enum vh_err
 names_set_seeds(struct names *n, struct slice list)
 {
-	return replace(list, n->seeds, &n->seed_count);
+	return replace(list, n->seeds, &n->seed_count, &n->seeds_over);
 }
 
 const char *
@@ -211,7 +212,18 @@ names_seed_name(const struct names *n, const char *address,
 enum vh_err
 names_set_known(struct names *n, struct slice list)
 {
-	return replace(list, n->known, &n->known_count);
+	return replace(list, n->known, &n->known_count, &n->known_over);
+}
+
+bool
+names_left_out(struct names *n, size_t *count)
+{
+	bool news;
+
+	*count = n->seeds_over + n->known_over;
+	news = *count != n->told_over;
+	n->told_over = *count;
+	return news;
 }
 
 /* Entered as wanted; NULL when there is no room. */

@@ -16,8 +16,8 @@ struct names *names_new(void);
 void names_free(struct names *n);
 AUTO_FREE(struct names, names_free)
 
-/* Replaces the seeds: a comma list of NAME=ADDR:PORT and ADDR:PORT.  VH_EFIELD
- * for anything else or too many: the old ones stay. */
+/* Replaces the seeds: a comma list of NAME=ADDR:PORT and ADDR:PORT, of which the
+ * first NAMES_MAX count.  VH_EFIELD for anything else: the old ones stay. */
 enum vh_err names_set_seeds(struct names *n, struct slice list);
 /* Seed i as "ADDR:PORT"; NULL past the last. */
 const char *names_seed(const struct names *n, size_t i);
@@ -25,8 +25,11 @@ const char *names_seed(const struct names *n, size_t i);
 void names_seed_name(const struct names *n, const char *address,
     char name[static NAMES_ADDRESS_MAX + 1]);
 
-/* Replaces what wanted names are: a comma list of NAME=ADDR:PORT. */
+/* Replaces what wanted names are: a comma list of NAME=ADDR:PORT, as above. */
 enum vh_err names_set_known(struct names *n, struct slice list);
+/* Whether the number of entries that were too many, of both lists, has changed
+ * since this was asked last; and that number. */
+bool names_left_out(struct names *n, size_t *count);
 /* "HOST:PORT" as "ADDR:PORT".  VH_EBUSY: not known, and wanted from now on;
  * VH_EFIELD for what is no address. */
 enum vh_err names_resolve(struct names *n, struct mono_ns now,

@@ -72,8 +72,11 @@ void
 super_tell_seeds(struct peer *p)
 {
 	const char *seeds[MEMBER_SEEDS_MAX];
-	size_t count = 0;
+	size_t count = 0, over;
 
+	if (names_left_out(p->names, &over))
+		LOG(NOTICE, "addresses-left-out", KV("count", over),
+		    KV("most", (size_t)NAMES_MAX));
 	while (count < MEMBER_SEEDS_MAX &&
 	       (seeds[count] = names_seed(p->names, count)) != NULL)
 		count++;
