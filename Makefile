@@ -221,6 +221,7 @@ fuzz-layer-jws_json := jose
 fuzz-layer-jwe_json := jose
 fuzz-layer-yaml   := keyspec
 fuzz-layer-import := vault
+fuzz-layer-member := peer
 
 # Each twice: replayed over its corpus by make test, and, in the build that make
 # fuzz makes with clang, driven by libFuzzer.

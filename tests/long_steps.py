@@ -33,6 +33,8 @@ REACHED = {
     "jwe": ["jwe_parse", "header_put"],
     "jwk": ["jwk_parse", "jwks_parse", "pub_check"],
     "yaml": ["node_parse", "keyspec_parse", "keyspec_put", "config_parse", "config_put"],
+    "member": ["message_parse", "message_next", "message_put", "message_name_ok",
+               "message_address_ok", "message_version_ok"],
     "import": ["import_pem", "import_der", "import_jwk", "parts_to_pkey", "check_pair"],
 }
 
