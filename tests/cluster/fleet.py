@@ -31,14 +31,16 @@ def cli(*args):
 class Member(Node):
     """A node of a fleet: as Node, with an address and a namespace."""
 
-    def __init__(self, fleet, index, spec, options=""):
+    def __init__(self, fleet, index, spec, options="", namesake=None):
+        """namesake: on this host, a second node of that name."""
         self.fleet, self.index = fleet, index
-        self.name = "abcdefghijklmnopqrstuvwxyz"[index]
+        own = "abcdefghijklmnopqrstuvwxyz"[index]
+        self.name = namesake or own
         self.address = fleet.address(index)
         self.namespace = fleet.namespace(index)
-        folder = os.path.join(fleet.dir, self.name)
+        folder = os.path.join(fleet.dir, own)
         os.makedirs(folder, exist_ok=True)
-        pki = fleet.pki
+        pki = fleet.pki if namesake is None else fleet.issue_again(index, namesake)
         seeds = ", ".join(f'"{fleet.address(i)}:{PORT}"' for i in range(min(fleet.count, 3)))
         config = (
             f"node: {{name: {self.name}}}\n"
@@ -46,11 +48,12 @@ class Member(Node):
             "limits: {per_principal: 1024}\n"
             f'cluster:\n  listen: "tls+tcp://{self.address}:{PORT}"\n'
             f'  advertise: "{self.address}:{PORT}"\n  seeds: [{seeds}]\n'
-            f"  ca: {pki}/ca.crt\n{fleet.crl_line()}"
+            f"  ca: {fleet.pki}/ca.crt\n{fleet.crl_line()}"
             f"  tls: {{cert: {pki}/{self.name}.tls.crt, key: {pki}/{self.name}.tls.key}}\n"
             f"  record: {{cert: {pki}/{self.name}.record.crt, key: {pki}/{self.name}.record.key}}\n"
             f"{options}")
-        super().__init__(spec % {"name": self.name}, config, folder=folder, http=False,
+        text = spec(self.name) if callable(spec) else spec % {"name": self.name}
+        super().__init__(text, config, folder=folder, http=False,
                          prefix=("ip", "netns", "exec", self.namespace))
 
     def fetch(self, path="/.well-known/jwks.json"):
@@ -89,7 +92,9 @@ class Member(Node):
 
 
 class Fleet:
-    """count nodes, not yet started; always taken down."""
+    """count nodes, not yet started; always taken down.
+
+    spec: a text with %(name)s, or what gives the text for a name."""
 
     def __init__(self, count, spec=SPEC, options="", crl=False):
         self.count, self.spec, self.options, self.crl = count, spec, options, crl
@@ -141,6 +146,13 @@ class Fleet:
         for i in range(self.count):
             cli("cluster", "issue", "--ca", self.pki, "--out", self.pki,
                 "--san", self.address(i), "abcdefghijklmnopqrstuvwxyz"[i])
+
+    def issue_again(self, index, name):
+        """Certificates for a second node of that name; their folder."""
+        out = os.path.join(self.dir, f"pki-{index}")
+        os.makedirs(out)
+        cli("cluster", "issue", "--ca", self.pki, "--out", out, "--san", self.address(index), name)
+        return out
 
     def start(self):
         for node in self.nodes:

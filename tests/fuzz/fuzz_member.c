@@ -20,8 +20,8 @@ check_message(const struct message *m)
 {
 	CHECK((m->kind == MESSAGE_PING_REQ) == (m->target.len > 0));
 	CHECK(m->kind == MESSAGE_PING_REQ || m->help_ms == 0);
-	CHECK(m->sender.state == MEMBER_ALIVE ||
-	      m->sender.state == MEMBER_LEFT);
+	CHECK(
+	    m->sender.state == MEMBER_ALIVE || m->sender.state == MEMBER_LEFT);
 	check_update(&m->sender);
 }
 

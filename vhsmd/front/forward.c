@@ -6,9 +6,9 @@
  * and whoever is merely slow needs no second chance.  No node is asked twice
  * for one request.
  *
- * A node that has answered anything since it was asked is slow and not lost: it
- * is waited for until the deadline.  Otherwise, after FORWARD_LOST_MS, the
- * caller has waited long enough. */
+ * A node that goes on answering other questions is slow and not lost: it is
+ * waited for until the deadline.  Otherwise, after FORWARD_LOST_MS, the caller
+ * has waited long enough. */
 #include "front/forward.h"
 
 #include <utlist.h>
@@ -110,15 +110,42 @@ is_over(const struct front *f, const struct forward *w)
 	return mono_passed(mono_after_ms(w->since, FORWARD_LOST_MS), f->now);
 }
 
-/* Whether one that was asked is alive and merely slow. */
+/* Whether its node has said nothing at all for so long, since it was asked. */
 static bool
-is_worth_waiting(const struct forward *w)
+is_silent(const struct front *f, const struct try *y, uint64_t ms)
 {
+	struct mono_ns last = y->node->heard;
+
+	if (last.ns < y->since.ns)
+		last = y->since;
+	return mono_passed(mono_after_ms(last, ms), f->now);
+}
+
+/* Whether one that was asked is alive and merely slow.  Whom a peer's end has
+ * cost time already waits for nobody. */
+static bool
+is_worth_waiting(const struct front *f, const struct forward *w)
+{
+	if (forward_is_early(f))
+		return false;
 	for (size_t i = 0; i < w->count; i++)
 		if (w->tries[i] != NULL &&
-		    w->tries[i]->node->heard.ns > w->tries[i]->since.ns)
+		    w->tries[i]->node->heard.ns > w->tries[i]->since.ns &&
+		    !is_silent(f, w->tries[i], 2 * FORWARD_NEXT_MS))
 			return true;
 	return false;
+}
+
+/* Not past the end of the wait, unless it is past that already. */
+static void
+wake_soon(struct front *f, struct forward *w)
+{
+	struct mono_ns at = mono_after_ms(f->now, FORWARD_NEXT_MS / 2);
+	struct mono_ns over = mono_after_ms(w->since, FORWARD_LOST_MS);
+
+	if (!is_over(f, w) && over.ns < at.ns)
+		at = over;
+	forward_wake_at(f, w, at);
 }
 
 /* Asks somebody else; when there is nobody, waits for those who were asked. */
@@ -134,7 +161,7 @@ go_on(struct front *f, struct forward *w)
 	err = f->peer.link == NULL ? VH_ELOST : forward_ask_next(f, w);
 	if (err == VH_OK)
 		return;
-	bool wait = w->live > 0 ? !is_over(f, w) || is_worth_waiting(w)
+	bool wait = w->live > 0 ? !is_over(f, w) || is_worth_waiting(f, w)
 				: !is_over(f, w) && forward_is_early(f);
 
 	/* That nobody is left is no news. */
@@ -146,7 +173,7 @@ go_on(struct front *f, struct forward *w)
 	}
 	if (w->live == 0)
 		forward_forget(f, w);
-	forward_wake_at(f, w, mono_after_ms(f->now, FORWARD_NEXT_MS / 2));
+	wake_soon(f, w);
 }
 
 /* What it says about the node that it has said nothing. */
@@ -156,9 +183,7 @@ judge_silent(struct front *f, struct forward *w)
 	for (size_t i = 0; i < w->count; i++) {
 		struct try *y = w->tries[i];
 
-		if (y != NULL && y->node->heard.ns <= y->since.ns &&
-		    mono_passed(mono_after_ms(y->since, FORWARD_NEXT_MS),
-			f->now))
+		if (y != NULL && is_silent(f, y, FORWARD_NEXT_MS))
 			blame(f, y->node, w);
 	}
 }
@@ -185,7 +210,7 @@ forwards_tick(struct front *f)
 		if (!mono_passed(w->next_at, f->now))
 			continue;
 		judge_silent(f, w);
-		if (w->live > 0 && !is_over(f, w) && is_worth_waiting(w))
+		if (w->live > 0 && !is_over(f, w) && is_worth_waiting(f, w))
 			forward_wake_at(f, w,
 			    mono_after_ms(f->now, FORWARD_NEXT_MS));
 		else

@@ -8,11 +8,11 @@
 #define FORWARD_TRIES    8    /* nodes asked for one request, each once */
 #define FORWARDS_MAX     1024 /* questions to other nodes under way */
 #define FORWARDS_OF_NODE 128  /* of them, to one node */
-#define FORWARD_NEXT_MS  250  /* a node that says nothing: ask another, too */
-#define FORWARD_LOST_MS  900  /* none of them says anything: give up */
+#define FORWARD_NEXT_MS  150  /* a node that says nothing: ask another, too */
+#define FORWARD_LOST_MS  850  /* none of them says anything: give up */
 #define FORWARD_TRY_MS   3000 /* that a question lives at most */
-/* Until when requests wait for a peer that is gone: the supervisor starts
- * another. */
+/* Until when requests wait for a peer that is gone, each for FORWARD_LOST_MS at
+ * most: the supervisor starts another. */
 #define FORWARD_PEER_MS 2000
 
 struct front;

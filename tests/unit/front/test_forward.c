@@ -407,26 +407,49 @@ Test(forward, when_all_are_silent_the_caller_waits_less_than_a_second)
 	stage_end(&s);
 }
 
-/* Another request's answer shows that it is alive. */
+/* Another request comes and is answered. */
+static void
+other_is_signed(struct stage *s)
+{
+	client_sign(s->k, 2, "other");
+	AUTO(question_free) struct question *r = cluster_next(s->c);
+
+	cr_assert_not_null(r);
+	node_signs(s->c, r, "other");
+	cr_expect_eq(answer(s), VH_OK);
+}
+
+/* Answers to others show that it is alive. */
 Test(forward, a_node_that_is_merely_slow_is_waited_for)
 {
 	struct stage s = stage_new("b");
 	AUTO(question_free) struct question *q = sign(&s);
 
-	cluster_age(s.c, 100);
-	client_sign(s.k, 2, "other");
-	AUTO(question_free) struct question *r = cluster_next(s.c);
-
-	cr_assert_not_null(r);
-	node_signs(s.c, r, "other");
-	cr_expect_eq(answer(&s), VH_OK);
 	for (int i = 0; i < 20; i++) {
 		cluster_age(s.c, 100);
-		cr_assert_null(cluster_next(s.c));
+		other_is_signed(&s);
 	}
 	cr_expect_not(client_read(s.k));
 	node_signs(s.c, q, "hello");
 	cr_expect_eq(answer(&s), VH_OK);
+	stage_end(&s);
+}
+
+Test(forward, a_node_that_stops_after_an_answer_costs_less_than_a_second)
+{
+	struct stage s = stage_new("b");
+	AUTO(question_free) struct question *q = sign(&s);
+
+	cr_assert_not_null(q);
+	cluster_age(s.c, 100);
+	other_is_signed(&s);
+	for (uint64_t ms = 100; ms + 50 < FORWARD_LOST_MS; ms += 50) {
+		cr_expect_not(client_read(s.k));
+		cluster_age(s.c, 50);
+	}
+	cluster_age(s.c, 100);
+	cr_expect_eq(answer(&s), VH_ELOST);
+	cr_expect(has_text(got(&s, VH_F_WHY), "asked b"));
 	stage_end(&s);
 }
 

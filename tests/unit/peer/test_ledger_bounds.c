@@ -33,11 +33,11 @@ Test(ledger_bounds, past_the_last_tombstone_no_other_is_taken)
 	struct world w = world_new();
 
 	fill_graves(&w, LEDGER_TOMBSTONES_MAX - 1);
-	cr_expect_eq(
-	    world_take_tombstone(&w, test_tombstone(w.node[B], "last", T0)),
+	cr_expect_eq(world_take_tombstone(&w,
+			 test_tombstone(w.node[B], "last", T0)),
 	    REFUSAL_NONE);
-	cr_expect_eq(
-	    world_take_tombstone(&w, test_tombstone(w.node[B], "over", T0)),
+	cr_expect_eq(world_take_tombstone(&w,
+			 test_tombstone(w.node[B], "over", T0)),
 	    REFUSAL_FULL);
 	cr_expect_eq(ledger_stats(w.ledger).tombstones, LEDGER_TOMBSTONES_MAX);
 	cr_expect(ledger_is_revoked(w.ledger, "last"));
@@ -58,8 +58,8 @@ Test(ledger_bounds, when_full_of_tombstones_those_it_has_still_count)
 	cr_expect_str_eq(world_state(&w, k), "none");
 	cr_expect(ledger_is_revoked(w.ledger, "kid-000000"));
 	cr_expect(ledger_is_revoked(w.ledger, "kid-065534"));
-	cr_expect_eq(
-	    world_take_tombstone(&w, test_tombstone(w.node[B], k->kid, T0)),
+	cr_expect_eq(world_take_tombstone(&w,
+			 test_tombstone(w.node[B], k->kid, T0)),
 	    REFUSAL_STALE, "a second one for the same key is no news");
 	world_free(&w);
 }
