@@ -241,3 +241,77 @@ Test(args, operands_are_counted)
 	parsed_end(&p);
 	parsed_end(&help);
 }
+
+/* --- several parties ------------------------------------------------------ */
+
+Test(args, options_behind_also_are_the_next_partys)
+{
+	struct parsed p = parse(
+	    WORDS("sign", "--alg", "ES256", "--format", "general", "--also",
+		"--kid", "b", "--typ", "t", "--also", "--name", "c", "file"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_assert_eq(p.args.more_count, 2);
+	cr_expect_str_eq(p.args.key.alg, "ES256");
+	cr_expect_null(p.args.key.kid);
+	cr_expect_null(p.args.typ);
+	cr_expect_str_eq(p.args.more[0].key.kid, "b");
+	cr_expect_str_eq(p.args.more[0].typ, "t");
+	cr_expect_null(p.args.more[0].key.alg, "no party has another's");
+	cr_expect_str_eq(p.args.more[1].key.name, "c");
+	cr_expect_null(p.args.more[1].typ);
+	cr_expect_str_eq(p.args.format, "general");
+	cr_expect_str_eq(args_operand(&p.args), "file");
+	parsed_end(&p);
+}
+
+Test(args, what_is_no_partys_may_stand_behind_also)
+{
+	struct parsed p =
+	    parse(WORDS("encrypt", "--also", "--jwk", "f", "--enc", "A128GCM"));
+
+	cr_assert(p.ok, "%s", p.err);
+	cr_assert_eq(p.args.more_count, 1);
+	cr_expect_null(p.args.jwk);
+	cr_expect_str_eq(p.args.more[0].jwk, "f");
+	cr_expect_str_eq(p.args.enc, "A128GCM");
+	parsed_end(&p);
+}
+
+/* vhsm sign with that many --also. */
+static struct parsed
+parse_also(size_t count)
+{
+	static char vhsm[] = "vhsm", sign[] = "sign", also[] = "--also";
+	char *argv[VHSM_PARTIES_MAX + 4] = { vhsm, sign };
+	struct parsed p = { 0 };
+	size_t size = 0;
+	FILE *err = open_memstream(&p.err, &size);
+
+	for (size_t i = 0; i < count; i++)
+		argv[i + 2] = also;
+	p.ok = args_parse((int)count + 2, argv, err, &p.args);
+	fclose(err);
+	return p;
+}
+
+Test(args, there_are_at_most_sixteen_parties)
+{
+	struct parsed p = parse_also(VHSM_PARTIES_MAX - 1);
+
+	cr_expect(p.ok, "%s", p.err);
+	cr_expect_eq(p.args.more_count, VHSM_PARTIES_MAX - 1);
+	parsed_end(&p);
+	p = parse_also(VHSM_PARTIES_MAX);
+	cr_expect_not(p.ok);
+	cr_expect_str_eq(p.err, "vhsm: sign: --also may be given 15 times\n");
+	parsed_end(&p);
+}
+
+Test(args, who_verifies_names_no_parties)
+{
+	expect_complaint(WORDS("verify", "--also"),
+	    "vhsm: verify: unknown option --also; see vhsm help\n");
+	expect_complaint(WORDS("sign", "--also=x"),
+	    "vhsm: sign: --also takes no value\n");
+}

@@ -120,3 +120,94 @@ Test(answer, a_newer_error_is_an_internal_one)
 	vhsm_answer_free(NULL);
 	buf_free(b);
 }
+
+/* --- signatures ----------------------------------------------------------- */
+
+static void
+put_party(struct buf *b, const char *kid, enum vh_err outcome)
+{
+	size_t nest = frame_nest(b, VH_F_PARTY);
+
+	frame_put_u32(b, VH_F_OUTCOME, outcome);
+	frame_put_text(b, VH_F_KID, kid);
+	frame_put_text(b, VH_F_UNPROTECTED, "{\"u\":1}");
+	frame_nest_close(b, nest);
+}
+
+/* An answer about count signatures. */
+static struct buf *
+several(size_t count)
+{
+	struct buf *b = buf_new(1 << 16);
+	size_t start = frame_answer(b, VH_OP_VERIFY, 5, VH_OK);
+
+	frame_put_text(b, VH_F_DATA, "x");
+	for (size_t i = 0; i < count; i++)
+		put_party(b, i == 0 ? "first" : "next",
+		    i == 0 ? VH_OK : VH_EVERIFY);
+	frame_put_text(b, VH_F_KID, "first");
+	frame_close(b, start);
+	return b;
+}
+
+Test(answer, tells_of_each_signature)
+{
+	struct buf *b = several(3);
+	struct vhsm_answer *a = NULL;
+
+	cr_assert_eq(answer_parse(buf_slice(b), VHSM_VERIFY, 5, &a), VH_OK);
+	buf_free(b);
+	cr_assert_eq(a->signature_count, 3);
+	cr_expect_eq(a->signatures[0].error, VHSM_OK);
+	cr_expect_str_eq(a->signatures[0].kid, "first");
+	cr_expect_str_eq(a->signatures[0].unprotected, "{\"u\":1}");
+	cr_expect_null(a->signatures[0].alg);
+	cr_expect_eq(a->signatures[2].error, VHSM_EVERIFY);
+	cr_expect_str_eq(a->signatures[2].kid, "next");
+	cr_expect_str_eq(a->kid, "first");
+	vhsm_answer_free(a);
+}
+
+Test(answer, without_signatures_there_is_no_list)
+{
+	struct buf *b = several(0);
+	struct vhsm_answer *a = NULL;
+
+	cr_assert_eq(answer_parse(buf_slice(b), VHSM_VERIFY, 5, &a), VH_OK);
+	cr_expect_eq(a->signature_count, 0);
+	cr_expect_null(a->signatures);
+	vhsm_answer_free(a);
+	buf_free(b);
+}
+
+Test(answer, of_more_signatures_than_there_can_be_the_first_count)
+{
+	struct buf *b = several(VHSM_PARTIES_MAX + 4);
+	struct vhsm_answer *a = NULL;
+
+	cr_assert_eq(answer_parse(buf_slice(b), VHSM_VERIFY, 5, &a), VH_OK);
+	cr_expect_eq(a->signature_count, VHSM_PARTIES_MAX);
+	cr_expect_str_eq(a->signatures[VHSM_PARTIES_MAX - 1].kid, "next");
+	vhsm_answer_free(a);
+	buf_free(b);
+}
+
+Test(answer, every_flipped_bit_of_signatures_leaves_texts_that_end)
+{
+	struct buf *b = several(2);
+
+	for (size_t bit = 0; bit < b->len * 8; bit++) {
+		struct vhsm_answer *a = NULL;
+		size_t total = 0;
+
+		b->p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (answer_parse(buf_slice(b), VHSM_VERIFY, 5, &a) == VH_OK)
+			for (size_t i = 0; i < a->signature_count; i++)
+				if (a->signatures[i].kid != NULL)
+					total += strlen(a->signatures[i].kid);
+		cr_expect_leq(total, b->len);
+		vhsm_answer_free(a);
+		b->p[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	buf_free(b);
+}

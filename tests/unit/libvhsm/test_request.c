@@ -177,3 +177,135 @@ Test(request, a_message_takes_another_number)
 	buf_free(a);
 	buf_free(b);
 }
+
+/* --- forms ---------------------------------------------------------------- */
+
+Test(request, each_party_has_a_field_of_its_own)
+{
+	static const struct vhsm_party more[] = {
+		{ .key = { .name = "n", .alg = "ES256" },
+		    .header = "{\"x\":1}",
+		    .typ = "t",
+		    .unprotected = "{}" },
+		{ .jwk = "{}",
+		    .apu = "u",
+		    .apu_len = 1,
+		    .apv = "",
+		    .apv_len = 0 },
+	};
+	const struct vhsm_request q = { .op = VHSM_SIGN,
+		.data = "x",
+		.data_len = 1,
+		.format = VHSM_GENERAL,
+		.unprotected = "{\"u\":1}",
+		.detached = 1,
+		.unencoded = 1,
+		.more = more,
+		.more_count = ARRAY_LEN(more) };
+	struct buf *b = buf_new(1 << 20);
+	struct frame f = frame_of(b, &q, 1);
+	struct slice rest = f.f.body, body;
+	struct fields party[2];
+	size_t count = 0;
+	unsigned tag;
+
+	cr_expect_eq(frame_check(&f, VH_WHO_CALLER), VH_OK);
+	cr_expect(slice_is(f.f.at[VH_F_FORMAT], "general"));
+	cr_expect(slice_is(f.f.at[VH_F_UNPROTECTED], "{\"u\":1}"));
+	cr_expect_eq(fields_u32(&f.f, VH_F_DETACHED), 1);
+	cr_expect_eq(fields_u32(&f.f, VH_F_UNENCODED), 1);
+	while (fields_next(&rest, &tag, &body))
+		if (tag == VH_F_PARTY) {
+			cr_assert_lt(count, 2);
+			cr_assert_eq(fields_parse(body, &party[count++]),
+			    VH_OK);
+		}
+	cr_assert_eq(count, 2);
+	cr_expect(slice_is(party[0].at[VH_F_NAME], "n"));
+	cr_expect(slice_is(party[0].at[VH_F_ALG], "ES256"));
+	cr_expect(slice_is(party[0].at[VH_F_HEADER], "{\"x\":1}"));
+	cr_expect(slice_is(party[0].at[VH_F_TYP], "t"));
+	cr_expect(slice_is(party[0].at[VH_F_UNPROTECTED], "{}"));
+	cr_expect_not(fields_have(&party[0], VH_F_JWK));
+	cr_expect(slice_is(party[1].at[VH_F_JWK], "{}"));
+	cr_expect(slice_is(party[1].at[VH_F_APU], "u"));
+	cr_expect(fields_have(&party[1], VH_F_APV), "empty, but there");
+	cr_expect_not(fields_have(&party[1], VH_F_KID));
+	buf_free(b);
+}
+
+Test(request, parties_are_bounded_and_only_where_they_belong)
+{
+	static const struct vhsm_party more[VHSM_PARTIES_MAX];
+	struct vhsm_request q = { .op = VHSM_SIGN,
+		.data = "x",
+		.format = VHSM_GENERAL,
+		.more = more,
+		.more_count = VHSM_PARTIES_MAX - 1 };
+
+	cr_expect_eq(request_check(&q, &culprit), VH_OK);
+	q.more_count++;
+	cr_expect_eq(request_check(&q, &culprit), VH_ETOOBIG);
+	cr_expect_str_eq(culprit, "PARTY");
+	q.more = NULL;
+	q.more_count = 1;
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	q = (struct vhsm_request){ .op = VHSM_VERIFY,
+		.data = "x",
+		.more = more,
+		.more_count = 1 };
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	cr_expect_str_eq(culprit, "PARTY");
+}
+
+Test(request, what_a_party_has_too_long_is_refused)
+{
+	size_t size = field_row(VH_F_HEADER)->max + 2;
+	char *header = calloc(1, size);
+	const struct vhsm_party more[] = { { .header = header },
+		{ .apu = NULL, .apu_len = 1 } };
+	struct vhsm_request q = { .op = VHSM_SIGN,
+		.data = "x",
+		.format = VHSM_GENERAL,
+		.more = more,
+		.more_count = 1 };
+
+	memset(header, ' ', size - 2);
+	cr_expect_eq(request_check(&q, &culprit), VH_OK);
+	header[size - 2] = ' ';
+	cr_expect_eq(request_check(&q, &culprit), VH_ETOOBIG);
+	q.more = more + 1;
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD, "no bytes");
+	free(header);
+}
+
+Test(request, a_format_that_vhsm_h_does_not_have_is_refused)
+{
+	struct vhsm_request q = { .op = VHSM_SIGN,
+		.data = "x",
+		.format = (enum vhsm_format)3 };
+
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	cr_expect_str_eq(culprit, "FORMAT");
+	q.format = (enum vhsm_format) - 1;
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+}
+
+Test(request, a_detached_payload_and_all_go_with_a_verification)
+{
+	struct vhsm_request q = { .op = VHSM_VERIFY,
+		.data = "t",
+		.data_len = 1,
+		.payload = "p\0q",
+		.payload_len = 3,
+		.all = 1 };
+	struct buf *b = buf_new(1 << 20);
+	struct frame f = frame_of(b, &q, 1);
+
+	cr_expect(slice_is(f.f.at[VH_F_TOKEN], "t"));
+	cr_expect(slice_eq(f.f.at[VH_F_DATA], slice_of("p\0q", 3)));
+	cr_expect_eq(fields_u32(&f.f, VH_F_ALL), 1);
+	q.op = VHSM_SIGN;
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	buf_free(b);
+}
