@@ -7,8 +7,8 @@
 static struct life_now
 at(double s)
 {
-	return (struct life_now){ { (uint64_t)(s * 1e9) },
-		{ 1000000 + (uint64_t)(s * 1e3) } };
+	return (struct life_now){ { (uint64_t)(s * 1e9 + 0.5) },
+		{ 1000000 + (uint64_t)(s * 1e3 + 0.5) } };
 }
 
 static const struct life_terms daily = { 86400000, 600000, 3600000 };
