@@ -9,6 +9,7 @@
 
 #define CONFIG_PRINCIPALS_MAX 256
 #define CONFIG_ACCOUNTS_MAX   64 /* of one list uids or gids */
+#define CONFIG_RATE_MAX       1000000 /* requests a second */
 #define CONFIG_SEEDS_MAX      64
 #define CONFIG_REVOKERS_MAX   256
 #define CONFIG_AUDIT_SIZE_MAX (1u << 31) /* bytes of one file */
@@ -64,7 +65,8 @@ struct config_cluster {
 struct config_principal {
 	struct place at;
 	char *name;
-	struct texts uids, gids; /* names or numbers; not both empty */
+	struct texts uids, gids;  /* names or numbers; not both empty */
+	uint32_t rate, in_flight; /* 0: no limit */
 };
 
 struct config_principals {

@@ -55,6 +55,7 @@ is_admitted(struct front *f, struct conn *c, const struct listener *l)
 		return false;
 	if (c->who != VH_WHO_CALLER)
 		return true;
+	c->limits = limits_of(f->limits, &c->caller);
 	c->quota = quota_get(f->quotas, c->caller.uid);
 	return c->quota != NULL &&
 	       quota_connections(c->quota) <= l->most - l->most / CONN_SPARE;

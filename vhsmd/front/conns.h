@@ -4,6 +4,7 @@
 #define FRONT_CONNS_H
 
 #include "base/clock.h"
+#include "front/limits.h"
 #include "front/pending.h"
 #include "front/policy.h"
 #include "front/shared.h"
@@ -35,6 +36,7 @@ struct conn {
 	struct caller caller;
 	char principals[POLICY_WHO_MAX + 1]; /* "" until the first request */
 	struct quota *quota;
+	struct limit_set limits;
 	struct stream in;
 	struct buf *out;
 	size_t out_sent; /* bytes of out that are gone */

@@ -82,6 +82,7 @@ front_free(struct front *f)
 	directory_free(f->directory);
 	nodes_free(f->nodes);
 	link_free(f->peer.link);
+	limits_free(f->limits);
 	policy_free(f->policy);
 	link_free(f->vault);
 	link_free(f->super);
@@ -90,6 +91,14 @@ front_free(struct front *f)
 	free(f->conns.bytes);
 	settings_free(f->settings);
 	free(f);
+}
+
+enum vh_err
+front_read_policy(struct front *f)
+{
+	TRY(policy_parse(f->settings->principals, &f->policy));
+	f->limits = limits_new(f->policy, f->now);
+	return f->limits == NULL ? VH_ENOMEM : VH_OK;
 }
 
 /* splitmix64 */

@@ -8,6 +8,7 @@
 #include "base/verify.h"
 #include "front/conns.h"
 #include "front/forward.h"
+#include "front/limits.h"
 #include "front/members.h"
 #include "front/pending.h"
 #include "front/policy.h"
@@ -72,6 +73,7 @@ struct front {
 	struct verifier *verifier;
 	struct pendings *pendings;
 	struct quotas *quotas;
+	struct limits *limits; /* of the policy */
 	struct link *super, *vault;
 	struct source super_source, vault_source, stats_source;
 	int epoll;
@@ -109,6 +111,10 @@ struct front *front_new(struct settings *settings, struct shared *shared);
 /* Frees all but shared. */
 void front_free(struct front *f);
 AUTO_FREE(struct front, front_free)
+
+/* Reads the policy, and the limits in it, from the settings.  VH_EPARSE,
+ * VH_ETOOBIG, VH_ENOMEM. */
+enum vh_err front_read_policy(struct front *f);
 
 /* For spreading load, not for secrets. */
 uint64_t front_random(struct front *f);

@@ -88,6 +88,7 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->to = *to;
 	p->who[0] = '\0';
 	p->quota = NULL;
+	p->limits = (struct limit_set){ 0 };
 	p->started = now;
 	p->deadline = deadline;
 	p->own = NULL;

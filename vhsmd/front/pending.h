@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "front/directory.h"
+#include "front/limits.h"
 #include "front/policy.h"
 #include "front/quota.h"
 
@@ -39,6 +40,7 @@ struct pending {
 	struct origin to;
 	char who[POLICY_WHO_MAX + 1]; /* for the audit trail */
 	struct quota *quota;          /* NULL: not counted */
+	struct limit_set limits;      /* that it has a place of */
 	struct mono_ns started, deadline;
 	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */
 	struct directory *own; /* of keys: one reference, or NULL */

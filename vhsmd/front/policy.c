@@ -11,7 +11,8 @@ struct member {
 struct policy {
 	char *text;
 	struct member *members;
-	size_t count;
+	size_t count, limit_count;
+	struct policy_limit limits[POLICY_LIMITS];
 };
 
 /* Cuts text up to the next mark off *rest; false when nothing is left. */
@@ -58,27 +59,58 @@ parse_member(struct slice text, struct member *out)
 	return parse_id(slice_of(text.p + 4, text.len - 4), &out->id);
 }
 
+/* "PREFIX" and a number that is not 0; true when it begins with PREFIX, with 0
+ * for any other number. */
+static bool
+parse_limit(struct slice text, const char *prefix, uint32_t *out)
+{
+	size_t len = strlen(prefix);
+
+	if (text.len < len || memcmp(text.p, prefix, len) != 0)
+		return false;
+	if (!parse_id(slice_of(text.p + len, text.len - len), out))
+		*out = 0;
+	return true;
+}
+
+/* One item after a name; *limit is the name's. */
+static enum vh_err
+add_item(struct policy *p, struct slice item, struct policy_limit *limit)
+{
+	if (parse_limit(item, "rate:", &limit->rate))
+		return limit->rate == 0 ? VH_EPARSE : VH_OK;
+	if (parse_limit(item, "in_flight:", &limit->in_flight))
+		return limit->in_flight == 0 ? VH_EPARSE : VH_OK;
+	if (p->count == POLICY_MEMBERS)
+		return VH_ETOOBIG;
+	p->members[p->count].name = limit->name;
+	if (!parse_member(item, &p->members[p->count]))
+		return VH_EPARSE;
+	p->count++;
+	return VH_OK;
+}
+
 static enum vh_err
 add_principal(struct policy *p, struct slice principal)
 {
-	struct slice name, member;
+	struct policy_limit limit = { 0 };
+	size_t whole = principal.len, before = p->count;
+	struct slice item;
 
-	size_t whole = principal.len;
-
-	if (!cut(&principal, '=', &name) || name.len == 0 || name.len == whole)
+	if (!cut(&principal, '=', &limit.name) || limit.name.len == 0 ||
+	    limit.name.len == whole)
 		return VH_EPARSE;
+	while (cut(&principal, '+', &item))
+		TRY(add_item(p, item, &limit));
 	/* Nobody on this node, but its name means something here. */
-	if (principal.len == 0 && p->count < POLICY_MEMBERS)
+	if (p->count == before && p->count < POLICY_MEMBERS)
 		p->members[p->count++] =
-		    (struct member){ .name = name, .id = UINT32_MAX };
-	while (cut(&principal, '+', &member)) {
-		if (p->count == POLICY_MEMBERS)
-			return VH_ETOOBIG;
-		p->members[p->count].name = name;
-		if (!parse_member(member, &p->members[p->count]))
-			return VH_EPARSE;
-		p->count++;
-	}
+		    (struct member){ .name = limit.name, .id = UINT32_MAX };
+	if (limit.rate == 0 && limit.in_flight == 0)
+		return VH_OK;
+	if (p->limit_count == POLICY_LIMITS)
+		return VH_ETOOBIG;
+	p->limits[p->limit_count++] = limit;
 	return VH_OK;
 }
 
@@ -112,6 +144,12 @@ policy_free(struct policy *p)
 	free(p);
 }
 
+const struct policy_limit *
+policy_limit(const struct policy *p, size_t i)
+{
+	return i < p->limit_count ? &p->limits[i] : NULL;
+}
+
 static bool
 is_in_group(const struct caller *caller, uint32_t gid)
 {
@@ -129,9 +167,9 @@ is_member(const struct member *m, const struct caller *caller)
 	return m->is_group ? is_in_group(caller, m->id) : m->id == caller->uid;
 }
 
-/* Whether the caller is one of the name's members; parse_member knows uids. */
-static bool
-has_name(const struct policy *p, const struct caller *caller, struct slice name)
+bool
+policy_has_name(const struct policy *p, const struct caller *caller,
+    struct slice name)
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (is_member(&p->members[i], caller) &&
@@ -184,7 +222,7 @@ is_principal(const struct asker *a, struct slice name)
 		return is_listed(a->principals, name);
 	if (is_uid(name, &uid))
 		return uid == a->caller->uid;
-	return has_name(a->policy, a->caller, name);
+	return policy_has_name(a->policy, a->caller, name);
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include "wire/buf.h"
 
 #define POLICY_MEMBERS 4096 /* members of all principals together */
+#define POLICY_LIMITS  256  /* names that have limits */
 #define CALLER_GROUPS  32   /* supplementary groups that are looked at */
 
 /* As the kernel says at accept(2). */
@@ -33,11 +34,24 @@ struct asker {
 	struct slice principals;     /* without caller: comma list */
 };
 
-/* From the setting "NAME=uid:N+gid:N;NAME=...", which is copied.  VH_EPARSE for
- * anything else, VH_ETOOBIG past POLICY_MEMBERS; *out is NULL on failure. */
+/* What a name may ask for; 0: as much as it likes. */
+struct policy_limit {
+	struct slice name;
+	uint32_t rate, in_flight;
+};
+
+/* From the setting "NAME=uid:N+gid:N+rate:N+in_flight:N;NAME=...", which is
+ * copied.   VH_EPARSE for anything else, VH_ETOOBIG past POLICY_MEMBERS or
+ * POLICY_LIMITS; *out is NULL on failure. */
 enum vh_err policy_parse(const char *principals, struct policy **out);
 void policy_free(struct policy *p);
 AUTO_FREE(struct policy, policy_free)
+
+/* The i-th name that has limits; NULL past the last.  Borrowed from p. */
+const struct policy_limit *policy_limit(const struct policy *p, size_t i);
+/* Whether the caller is one of the name's members. */
+bool policy_has_name(const struct policy *p, const struct caller *caller,
+    struct slice name);
 
 /* Whether allow, a comma list of principals, lets the asker in.  Empty: it lets
  * everyone in.  An item that is no principal lets nobody in.  uids: whether

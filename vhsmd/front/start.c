@@ -133,7 +133,7 @@ static enum vh_err
 read_policy(struct front *f, struct given *g)
 {
 	(void)g;
-	return policy_parse(f->settings->principals, &f->policy);
+	return front_read_policy(f);
 }
 
 static enum vh_err

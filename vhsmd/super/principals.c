@@ -34,6 +34,10 @@ principals_put(const struct reading *r,
 		TRY(buf_end(b));
 		TRY(put_ids(r, p, "uid", &p->uids, account_uid, b));
 		TRY(put_ids(r, p, "gid", &p->gids, account_gid, b));
+		if (p->rate > 0)
+			buf_format(b, "+rate:%u", p->rate);
+		if (p->in_flight > 0)
+			buf_format(b, "+in_flight:%u", p->in_flight);
 	}
 	TRY(buf_end(b));
 	buf_put(out, buf_slice(b));

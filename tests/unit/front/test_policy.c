@@ -207,3 +207,36 @@ Test(policy, principals_are_listed_once_and_bounded)
 	policy_put_principals(b, p, &c, 9);
 	cr_expect(slice_is(buf_slice(b), "uid:1,app"));
 }
+
+Test(policy, a_name_may_have_limits)
+{
+	AUTO(policy_free)
+	struct policy *p = policy_of("free=uid:1;app=uid:1+rate:5+gid:2;"
+				     "no=in_flight:3");
+	const struct policy_limit *limit = policy_limit(p, 0);
+
+	cr_assert_not_null(limit);
+	cr_expect(slice_is(limit->name, "app"));
+	cr_expect_eq(limit->rate, 5);
+	cr_expect_eq(limit->in_flight, 0);
+	cr_expect_eq(policy_limit(p, 1)->in_flight, 3);
+	cr_expect_null(policy_limit(p, 2));
+	cr_expect(allows(p, 1, 1, "app"));
+	cr_expect(allows(p, 9, 2, "app"));
+	cr_expect_not(allows(p, 5, 5, "app"), "5 is its rate");
+	cr_expect_not(allows(p, 3, 3, "no"));
+}
+
+Test(policy, a_limit_is_a_number_above_zero)
+{
+	static const char *const bad[] = { "a=rate:0", "a=rate:", "a=rate:x",
+		"a=rate:01", "a=uid:1+in_flight:0", "a=in_flight:-1",
+		"a=rate:99999999999" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct policy *p = NULL;
+
+		cr_expect_eq(policy_parse(bad[i], &p), VH_EPARSE, "%s", bad[i]);
+		cr_expect_null(p);
+	}
+}

@@ -51,7 +51,7 @@ world_new(struct directory *d, void (*change)(struct settings *s))
 	cr_assert_not_null(w->front);
 	directory_free(w->front->directory);
 	w->front->directory = d;
-	cr_assert_eq(policy_parse(s->principals, &w->front->policy), VH_OK);
+	cr_assert_eq(front_read_policy(w->front), VH_OK);
 	make_pair(&w->vault, &w->front->vault);
 	make_pair(&w->super, &w->front->super);
 	cr_assert_eq(loop_watch(w->front), VH_OK);

@@ -27,6 +27,20 @@ Test(principals, names_become_numbers)
 	    "app=uid:0+uid:7+gid:9;batch=gid:0");
 }
 
+Test(principals, limits_stand_behind_the_members)
+{
+	AUTO(buf_free) struct buf *out = buf_new(8192);
+	AUTO(buf_free) struct buf *why = buf_new(8192);
+
+	cr_assert_eq(put("principals:\n"
+			 "  app: {uids: [7], rate: 500, in_flight: 32}\n"
+			 "  batch: {gids: [9], in_flight: 1}\n",
+			 out, why),
+	    VH_OK);
+	cr_expect_str_eq((const char *)buf_slice(out).p,
+	    "app=uid:7+rate:500+in_flight:32;batch=gid:9+in_flight:1");
+}
+
 Test(principals, none_are_an_empty_text)
 {
 	AUTO(buf_free) struct buf *out = buf_new(8192);
@@ -66,7 +80,7 @@ Test(principals, the_longest_configuration_fits)
 		buf_put_text(yaml, "], gids: [1");
 		for (unsigned k = 1; k < CONFIG_ACCOUNTS_MAX; k++)
 			buf_format(yaml, ",%u", 4294967000u + k);
-		buf_put_text(yaml, "]}\n");
+		buf_put_text(yaml, "], rate: 1000000, in_flight: 65536}\n");
 	}
 	buf_put_u8(yaml, 0);
 	cr_expect_eq(put((const char *)buf_slice(yaml).p, out, why), VH_OK);
