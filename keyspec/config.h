@@ -8,7 +8,7 @@
 #include "keyspec/yaml.h"
 
 #define CONFIG_PRINCIPALS_MAX 256
-#define CONFIG_ACCOUNTS_MAX   64 /* of one list uids or gids */
+#define CONFIG_ACCOUNTS_MAX   64      /* of one list uids or gids */
 #define CONFIG_RATE_MAX       1000000 /* requests a second */
 #define CONFIG_SEEDS_MAX      64
 #define CONFIG_REVOKERS_MAX   256

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/log.h"
+#include "front/admit.h"
 #include "front/batch.h"
 #include "front/group.h"
 #include "front/ops.h"
@@ -141,30 +142,10 @@ check_op(const struct request *q)
 	return fields_have(&q->frame.f, VH_F_KID) ? VH_OK : VH_EFIELD;
 }
 
-static bool
-uses_keys(uint16_t op)
+bool
+request_uses_keys(uint16_t op)
 {
-	return ops[op].work || ops[op].costly;
-}
-
-/* Whether a caller's request is one that its names' limits are for. */
-static bool
-is_limited(const struct conn *c, uint16_t op)
-{
-	return c != NULL && c->who == VH_WHO_CALLER && uses_keys(op);
-}
-
-/* Of a request in parts the first was counted as the whole. */
-static enum vh_err
-check_rate(struct front *f, const struct request *q)
-{
-	const struct conn *c = origin_conn(&q->to);
-
-	if (!is_limited(c, q->frame.op) || (q->to.is_part && q->to.part == 0) ||
-	    limits_pass(f->limits, &c->limits, f->now, f->why))
-		return VH_OK;
-	shared_count(f->shared, COUNT_OVER_RATE);
-	return VH_EBUSY;
+	return op < ARRAY_LEN(ops) && (ops[op].work || ops[op].costly);
 }
 
 static enum vh_err
@@ -178,7 +159,7 @@ check(struct front *f, struct request *q)
 	}
 	q->deadline = deadline_of(f, &q->frame);
 	TRY(check_state(f, &ops[q->frame.op]));
-	return check_rate(f, q);
+	return admit_rate(f, q);
 }
 
 static enum vh_err
@@ -227,7 +208,7 @@ request_run_part(struct front *f, struct request *q, struct pending **out)
 {
 	TRY(check_op(q));
 	TRY(check_state(f, &ops[q->frame.op]));
-	TRY(check_rate(f, q));
+	TRY(admit_rate(f, q));
 	TRY(ops[q->frame.op].begin(f, q));
 	*out = pendings_last(f->pendings);
 	return VH_OK;
@@ -266,19 +247,6 @@ request_asker(const struct front *f, const struct conn *c)
 
 /* --- waiting -------------------------------------------------------------- */
 
-static bool
-take_limits(struct front *f, struct pending *p, const struct conn *c)
-{
-	if (!is_limited(c, p->to.op))
-		return true;
-	if (!limits_take(f->limits, &c->limits, f->why)) {
-		shared_count(f->shared, COUNT_OVER_IN_FLIGHT);
-		return false;
-	}
-	p->limits = c->limits;
-	return true;
-}
-
 /* The place of a caller's request counts against its uid and its names; false:
  * one of them has all it may have. */
 static bool
@@ -286,10 +254,10 @@ take_quota(struct front *f, struct pending *p, struct conn *c)
 {
 	if (c->who != VH_WHO_CALLER)
 		return true;
-	if (!take_limits(f, p, c))
+	if (!admit_take(f, p, c))
 		return false;
 	if (!quota_take(f->quotas, c->quota)) {
-		limits_give(f->limits, &p->limits);
+		admit_give(f, p);
 		return false;
 	}
 	p->quota = c->quota;
@@ -389,7 +357,7 @@ request_drop(struct front *f, struct pending *p)
 	if (p->to.relay != NULL)
 		leave_relayed(f, p);
 	if (p->quota != NULL) {
-		limits_give(f->limits, &p->limits);
+		admit_give(f, p);
 		quota_give(f->quotas, p->quota);
 	}
 	f->work -= ops[p->to.op].work;

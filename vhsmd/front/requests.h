@@ -20,6 +20,8 @@ struct request {
 
 /* Whether a whole SP message asks for work that takes the loop long. */
 bool request_is_costly(struct slice message);
+/* Whether an operation of callers works with keys. */
+bool request_uses_keys(uint16_t op);
 
 /* Handles one SP message of a connection.  cut: only its first STREAM_CUT bytes
  * are there, for it was too long. */

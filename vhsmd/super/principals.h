@@ -8,9 +8,9 @@
 /* Most bytes of the text: more than any configuration makes. */
 #define PRINCIPALS_TEXT_MAX (512u << 10)
 
-/* "NAME=uid:N+gid:N+rate:N+in_flight:N;NAME=uid:N", NUL-terminated, appended to out.  VH_ECONFIG
- * with a line in r->why for a name the machine does not know; VH_ETOOBIG,
- * VH_ENOMEM. */
+/* "NAME=uid:N+gid:N+rate:N+in_flight:N;NAME=uid:N", NUL-terminated, appended to
+ * out.  VH_ECONFIG with a line in r->why for a name the machine does not know;
+ * VH_ETOOBIG, VH_ENOMEM. */
 enum vh_err principals_put(const struct reading *r,
     const struct config_principals *principals, struct buf *out);
 
