@@ -27,13 +27,13 @@ kat_cookbook(const char *path)
 	const char *folder = getenv("VHSM_VECTORS");
 	char full[512];
 
-	(void)snprintf(full, sizeof full, "%s/%s",
-	    folder == NULL ? "../shared/vectors/jose-cookbook" : folder, path);
+	(void)snprintf(full, sizeof full, "%s/jose-cookbook/%s",
+	    folder == NULL ? "../shared/vectors" : folder, path);
 	json_t *found = json_load_file(full, 0, NULL);
 
 	if (found == NULL)
-		cr_log_warn("SKIPPED: no %s (VHSM_VECTORS names the folder of "
-			    "RFC 7520's examples)",
+		cr_log_warn("SKIPPED: no %s (VHSM_VECTORS names the folder "
+			    "that holds jose-cookbook)",
 		    full);
 	return found;
 }
