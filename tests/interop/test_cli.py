@@ -130,7 +130,7 @@ def test_help_names_all_verbs(node):
 def test_bench_tells_what_it_measured(node, alg):
     result = json.loads(node.ask("bench", "--json", "--alg", alg, "--clients", "3",
                                  "--batch", "4", "--seconds", "1"))
-    assert set(result) == {"alg", "clients", "batch", "ops_per_second", "p50_us", "p99_us",
+    assert set(result) == {"alg", "clients", "batch", "pack", "ops_per_second", "p50_us", "p99_us",
                            "p999_us", "errors"}
     assert (result["alg"], result["clients"], result["batch"]) == (alg, 3, 4)
     assert result["ops_per_second"] > 0 and result["errors"] == 0
