@@ -16,8 +16,9 @@ struct names *names_new(void);
 void names_free(struct names *n);
 AUTO_FREE(struct names, names_free)
 
-/* Replaces the seeds: a comma list of NAME=ADDR:PORT and ADDR:PORT, of which the
- * first NAMES_MAX count.  VH_EFIELD for anything else: the old ones stay. */
+/* Replaces the seeds: a comma list of NAME=ADDR:PORT and ADDR:PORT, of which
+ * the first NAMES_MAX count.  VH_EFIELD for anything else: the old ones stay.
+ */
 enum vh_err names_set_seeds(struct names *n, struct slice list);
 /* Seed i as "ADDR:PORT"; NULL past the last. */
 const char *names_seed(const struct names *n, size_t i);

@@ -207,7 +207,8 @@ Test(record, the_header_is_what_it_has_to_be)
 	} rows[] = {
 		{ "{}", REFUSAL_TOKEN },
 		{ "{\"alg\":\"none\",\"typ\":\"vhsm-record\"}", REFUSAL_ALG },
-		{ "{\"alg\":\"HS256\",\"typ\":\"vhsm-record\"}", REFUSAL_TOKEN },
+		{ "{\"alg\":\"HS256\",\"typ\":\"vhsm-record\"}",
+		    REFUSAL_TOKEN },
 		{ "{\"alg\":\"EdDSA\",\"typ\":\"vhsm-record\"}", REFUSAL_ALG },
 		{ "{\"alg\":\"ES256\"}", REFUSAL_TYP },
 		{ "{\"alg\":\"ES256\",\"typ\":1}", REFUSAL_TYP },
