@@ -70,6 +70,7 @@ struct counts {
 struct publishing {
 	struct mono_ns record_at; /* when to ask for the next */
 	bool asked;               /* a VRECORD is under way */
+	bool push;                /* the next goes to all, whatever is in it */
 	uint64_t epoch, seq;      /* of the last */
 	struct mono_ns joined_by; /* whether there is a cluster, by then */
 	bool joined;

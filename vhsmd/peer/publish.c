@@ -60,8 +60,9 @@ take_own(struct peer *p, const struct frame *a)
 	if (v.news)
 		u->active = false;
 	/* What is announced is pushed until it is taken. */
-	if (!is_announced(p, &v, &a->f) && v.news)
+	if (!is_announced(p, &v, &a->f) && (v.news || u->push))
 		push_all(p, VH_F_RECORD, token);
+	u->push = false;
 }
 
 static void
@@ -317,6 +318,7 @@ publish_changed(struct peer *p, const struct fields *f)
 	char kid[VH_KID_SIZE + 1];
 
 	if (due.len != VH_KID_SIZE) {
+		p->publishing.push = true;
 		record_in(p, 0);
 		return;
 	}

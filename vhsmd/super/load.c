@@ -194,8 +194,10 @@ load_vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
 	    KV("entry", name.text), KV("source", what), KV_ERR(err),
 	    KV("why", why));
 	if (t->why != NULL)
-		buf_format(t->why, "entry %s, %s: %.*s", name.text, what,
-		    (int)why.len, (const char *)why.p);
+		buf_format(t->why, "%s%s%s%s: %.*s",
+		    entry == NO_ENTRY ? "" : "entry ", name.text,
+		    entry == NO_ENTRY ? "" : ", ", what, (int)why.len,
+		    (const char *)why.p);
 	return err;
 }
 
@@ -300,29 +302,41 @@ load_import(struct talk *t, struct keyfile *file)
 	return VH_OK;
 }
 
-/* Who this node is in its cluster; before the keys, since it costs least. */
-static enum vh_err
-identify(struct talk *t, struct keyfiles *files, const char *advertise)
+enum vh_err
+load_tell_identity(struct talk *t, const struct buf *chain,
+    const struct keyfile *file, const char *advertise, bool look)
 {
 	const struct plan *plan = t->plan;
-	/* What load_open opened last. */
-	struct keyfile *file =
-	    files->count == 0 ? NULL : &files->at[files->count - 1];
+	AUTO(buf_free) struct buf *what = buf_new(WHY_MAX);
 	struct frame answer;
 
-	if (!plan->clustered)
-		return VH_OK;
-	if (file == NULL || file->entry != KEYFILE_IDENTITY)
-		return VH_EINTERNAL;
+	buf_format(what, "%s, %s", plan->record_cert, file->shown);
 	load_vault_open(t, VH_OP_VIDENTITY);
 	frame_put_text(t->request, VH_F_NODE, plan->node);
 	frame_put_text(t->request, VH_F_ADDRESS, advertise);
-	frame_put(t->request, VH_F_CHAIN, buf_slice(plan->chain));
+	frame_put(t->request, VH_F_CHAIN, buf_slice(chain));
 	frame_put_u64(t->request, VH_F_KEEP_MS,
 	    plan->spec->defaults.keep_after);
 	frame_put_text(t->request, VH_F_VERSION, VHSM_VERSION);
-	TRY(load_vault_call(t, NO_ENTRY, file->shown, file->fd, IMPORT_MS,
-	    &answer));
+	if (look)
+		frame_put_u32(t->request, VH_F_OFF, 1);
+	return load_vault_call(t, NO_ENTRY, line(what), file->fd, IMPORT_MS,
+	    &answer);
+}
+
+/* Before the keys, since it costs least. */
+static enum vh_err
+identify(struct talk *t, struct keyfiles *files, const char *advertise)
+{
+	/* What load_open opened last. */
+	struct keyfile *file =
+	    files->count == 0 ? NULL : &files->at[files->count - 1];
+
+	if (!t->plan->clustered)
+		return VH_OK;
+	if (file == NULL || file->entry != KEYFILE_IDENTITY)
+		return VH_EINTERNAL;
+	TRY(load_tell_identity(t, t->plan->chain, file, advertise, false));
 	fd_close(fd_take(&file->fd));
 	return VH_OK;
 }

@@ -29,6 +29,22 @@ enum vh_err load_vault(struct link *vault, const struct plan *plan,
     struct keyfiles *files, const char *advertise, uint64_t arena,
     struct loaded *out);
 
+/* The record certificate and its key, opened anew. */
+struct record_files {
+	struct buf *chain;
+	struct keyfiles *key; /* one */
+};
+
+void record_files_free(struct record_files *f);
+/* Errors as load_open; why has the line.  Nothing is open then. */
+enum vh_err record_files_open(const struct plan *plan, struct record_files *out,
+    struct buf *why);
+struct super;
+/* Has the vault of a node that serves look at them, or (take) sign by them from
+ * now on; more than once, if need be. */
+enum vh_err load_identity_again(struct super *s, const struct record_files *f,
+    bool take, struct buf *why);
+
 /* A reload.  places: of each entry of plan's spec, where it stood in the one
  * before, whose keys it keeps; SIZE_MAX: it is new.
  *
@@ -36,7 +52,6 @@ enum vh_err load_vault(struct link *vault, const struct plan *plan,
  * the line. */
 enum vh_err load_open_new(const struct plan *plan, const size_t *places,
     struct keyfiles **out, struct buf *why);
-struct super;
 /* Has the vault of a node that serves take it all, or nothing. */
 enum vh_err load_again(struct super *s, const struct plan *plan,
     const size_t *places, struct keyfiles *files, unsigned *keys,

@@ -1,4 +1,7 @@
-/* The vault of a node that serves takes what a new key spec says. */
+/* The vault of a node that serves takes what a new key spec says, and another
+ * record key. */
+#include <unistd.h>
+
 #include "super/arena_size.h"
 #include "super/load_inner.h"
 #include "super/talk.h"
@@ -119,4 +122,51 @@ load_again(struct super *s, const struct plan *plan, const size_t *places,
 	TRY(end);
 	*keys = fields_u32(&answer.f, VH_F_COUNT);
 	return VH_OK;
+}
+
+/* --- the record key --------------------------------------------------------
+ */
+
+void
+record_files_free(struct record_files *f)
+{
+	buf_free(TAKE(f->chain));
+	keyfiles_free(TAKE(f->key));
+}
+
+enum vh_err
+record_files_open(const struct plan *plan, struct record_files *out,
+    struct buf *why)
+{
+	AUTO(keyfiles_free) struct keyfiles *key = keyfiles_new();
+
+	*out = (struct record_files){ 0 };
+	if (key == NULL)
+		return VH_ENOMEM;
+	TRY(keyfiles_add_file(key, KEYFILE_IDENTITY, plan->record_key, why));
+	TRY(plan_read_chain(plan, &out->chain, why));
+	out->key = TAKE(key);
+	return VH_OK;
+}
+
+enum vh_err
+load_identity_again(struct super *s, const struct record_files *f, bool take,
+    struct buf *why)
+{
+	AUTO(buf_free) struct buf *request = buf_new(FRAME_MAX);
+	struct talk t = { .super = s,
+		.why = why,
+		.plan = s->plan,
+		.request = request,
+		.id = s->last_id };
+	const struct keyfile *file = &f->key->at[0];
+
+	/* A look has read it to its end. */
+	if (lseek(file->fd, 0, SEEK_SET) != 0)
+		return VH_EIO;
+	enum vh_err err =
+	    load_tell_identity(&t, f->chain, file, s->advertise, !take);
+
+	s->last_id = t.id;
+	return err;
 }

@@ -35,6 +35,10 @@ void load_put_kind(struct buf *b, const struct keyspec_key *key);
  * of its files. */
 enum vh_err load_generate(struct talk *t, size_t entry, uint32_t have);
 enum vh_err load_import(struct talk *t, struct keyfile *file);
+/* Says who this node is in its cluster: a chain, as in record_cert, and the
+ * file of its key.  look: only to have it looked at. */
+enum vh_err load_tell_identity(struct talk *t, const struct buf *chain,
+    const struct keyfile *file, const char *advertise, bool look);
 /* Opens and checks what an entry loads. */
 enum vh_err load_open_entry(const struct plan *plan, size_t i,
     struct keyfiles *files, struct buf *why);

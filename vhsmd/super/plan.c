@@ -272,6 +272,23 @@ choose_principals(const struct options *o, struct plan *p, struct buf *why)
 	return overlay(&p->principals, (const char *)buf_slice(text).p);
 }
 
+enum vh_err
+plan_read_chain(const struct plan *p, struct buf **out, struct buf *why)
+{
+	AUTO(buf_free) struct buf *chain = NULL;
+
+	TRY(read_trusted(p->record_cert, &chain, why));
+	size_t size = buf_slice(chain).len;
+
+	if (size > 0 && size <= field_row(VH_F_CHAIN)->max) {
+		*out = TAKE(chain);
+		return VH_OK;
+	}
+	buf_format(why, "%s: %zu bytes, expected 1 to %zu", p->record_cert,
+	    size, field_row(VH_F_CHAIN)->max);
+	return VH_ECONFIG;
+}
+
 /* What a cluster needs beyond its own keys. */
 static enum vh_err
 join_cluster(struct plan *p, struct buf *why)
@@ -285,14 +302,7 @@ join_cluster(struct plan *p, struct buf *why)
 		    "other nodes have signed (or --state)");
 		return VH_ECONFIG;
 	}
-	TRY(read_trusted(p->record_cert, &p->chain, why));
-	size_t size = buf_slice(p->chain).len;
-
-	if (size > 0 && size <= field_row(VH_F_CHAIN)->max)
-		return VH_OK;
-	buf_format(why, "%s: %zu bytes, expected 1 to %zu", p->record_cert,
-	    size, field_row(VH_F_CHAIN)->max);
-	return VH_ECONFIG;
+	return plan_read_chain(p, &p->chain, why);
 }
 
 unsigned

@@ -38,6 +38,11 @@ AUTO_FREE(struct plan, plan_free)
 /* Those processes of procs.def that the node has, bits by enum proc. */
 unsigned plan_procs(const struct plan *plan);
 
+/* What is in the record certificate's file now; the caller frees *out.
+ * VH_ECONFIG with a line in why. */
+enum vh_err plan_read_chain(const struct plan *plan, struct buf **out,
+    struct buf *why);
+
 /* The whole of a configuration file or key spec; the caller frees *out.
  * VH_ECONFIG with a line in why. */
 enum vh_err plan_read(const char *path, struct buf **out, struct buf *why);

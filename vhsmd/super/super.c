@@ -305,22 +305,44 @@ refuse_reload(enum vh_err err, struct buf *why)
 	return err;
 }
 
-/* Certificates first: they can still be refused when keys no longer can. */
+/* What can be refused comes first: the vault looks at the record key, then peer
+ * takes what is TLS's, or does not; only then the vault signs by another key. */
 static enum vh_err
-reload_files(struct super *s, struct buf *why)
+hand_over(struct super *s, const struct files *files,
+    const struct record_files *record, struct buf *why)
 {
-	struct files fresh;
 	struct frame answer = { 0 };
 
-	TRY(files_open(s->plan, &fresh));
-	enum vh_err err = offer(s, &fresh, &answer);
+	if (!s->plan->clustered)
+		return VH_OK;
+	TRY(load_identity_again(s, record, false, why));
+	enum vh_err err = offer(s, files, &answer);
 
 	if (err != VH_OK) {
 		buf_put(why, answer.f.at[VH_F_WHY]);
-		files_close(&fresh);
 		return err;
 	}
-	files_close(&s->files);
+	return load_identity_again(s, record, true, why);
+}
+
+/* Certificates before keys: they can still be refused when keys no longer can.
+ */
+static enum vh_err
+reload_files(struct super *s, struct buf *why)
+{
+	struct record_files record = { 0 };
+	struct files fresh;
+
+	if (s->plan->clustered)
+		TRY(record_files_open(s->plan, &record, why));
+	enum vh_err err = files_open(s->plan, &fresh);
+
+	if (err == VH_OK) {
+		err = hand_over(s, &fresh, &record, why);
+		files_close(err == VH_OK ? &s->files : &fresh);
+	}
+	record_files_free(&record);
+	TRY(err);
 	s->files = fresh;
 	if (s->plan->http_cert != NULL)
 		LOG(NOTICE, "http-certificate-kept",

@@ -174,9 +174,9 @@ audit_file(struct audit *a, const struct fields *f, int fd, uint64_t *seq,
 }
 
 void
-audit_sign_by(struct audit *a, const struct identity *id)
+audit_sign_by(struct audit *a, struct seat *seat)
 {
-	a->id = id;
+	a->seat = seat;
 }
 
 /* --- uses -------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #ifndef VAULT_AUDIT_H
 #define VAULT_AUDIT_H
 
-#include "vault/identity.h"
+#include "vault/seat.h"
 #include "vault/trail.h"
 
 #define AUDIT_QUEUE_MAX                                                        \
@@ -30,7 +30,7 @@ struct audit *audit_new(void (*full)(void *arg, uint64_t size), void *arg);
 enum vh_err audit_file(struct audit *a, const struct fields *f, int fd,
     uint64_t *seq, struct buf *why);
 /* With whose key checkpoints are signed; borrowed for good. */
-void audit_sign_by(struct audit *a, const struct identity *id);
+void audit_sign_by(struct audit *a, struct seat *seat);
 
 /* For any thread; a NULL audit, and one without a file, let all pass.
  *

@@ -22,7 +22,7 @@ struct audit {
 	uint64_t max_size;
 	void (*full)(void *arg, uint64_t size);
 	void *arg;
-	const struct identity *_Atomic id;
+	struct seat *_Atomic seat;
 	_Atomic bool on;
 	_Atomic bool blocked;
 	_Atomic uint64_t refused;

@@ -177,10 +177,11 @@ check(struct writer *w, const struct identity *id)
 static void
 check_if_due(struct writer *w, bool at_once)
 {
-	const struct identity *id = w->a->id;
+	struct seat *seat = w->a->seat;
 
-	if (id == NULL || !trail_wants_check(w->t, at_once, now()))
+	if (seat == NULL || !trail_wants_check(w->t, at_once, now()))
 		return;
+	AUTO(identity_free) struct identity *id = seat_hold(seat);
 	enum vh_err err = check(w, id);
 
 	registers_clear();
@@ -276,7 +277,7 @@ show(struct writer *w)
 	v->lost = w->lost;
 	v->size = w->size;
 	v->chain = w->t->chain;
-	v->signs = w->a->id != NULL;
+	v->signs = w->a->seat != NULL;
 	v->checked = w->checked;
 }
 

@@ -1,15 +1,14 @@
 #include "vault/identity.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "vault/certificate.h"
 #include "vault/check.h"
 #include "vault/import.h"
 #include "vault/sign.h"
 #include "wire/b64.h"
 
-#define X5C_MAX    (2u * CERTIFICATE_CHAIN_MAX)
-#define HEADER_MAX (X5C_MAX + 128)
+#define HEADER_MAX (IDENTITY_X5C_MAX + 128)
 
 /* --- text ------------------------------------------------------------------
  */
@@ -77,10 +76,18 @@ check_terms(const struct identity_terms *t, struct buf *why)
 /* --- the identity ----------------------------------------------------------
  */
 
+struct identity *
+identity_ref(struct identity *id)
+{
+	atomic_fetch_add_explicit(&id->users, 1, memory_order_relaxed);
+	return id;
+}
+
 void
 identity_free(struct identity *id)
 {
-	if (id == NULL)
+	/* Whoever frees it sees all that the others have done with it. */
+	if (id == NULL || atomic_fetch_sub(&id->users, 1) > 1)
 		return;
 	free(id->node);
 	free(id->address);
@@ -101,7 +108,7 @@ copy_terms(const struct identity_terms *t, struct identity *id)
 	id->address = strndup((const char *)t->address.p, t->address.len);
 	id->version = strndup((const char *)version.p, version.len);
 	id->keys = store_new();
-	id->x5c = buf_new(X5C_MAX);
+	id->x5c = buf_new(IDENTITY_X5C_MAX);
 	return id->node == NULL || id->address == NULL || id->version == NULL ||
 		       id->keys == NULL || id->x5c == NULL
 		   ? VH_ENOMEM
@@ -132,6 +139,7 @@ identity_new(int fd, const struct identity_terms *terms, struct wall_ms now,
 	*out = NULL;
 	if (id == NULL)
 		return VH_ENOMEM;
+	id->users = 1;
 	TRY(check_terms(terms, why));
 	TRY(copy_terms(terms, id));
 	TRY(load_key(fd, id, c, why));

@@ -5,6 +5,7 @@
 #define VAULT_IDENTITY_H
 
 #include "base/clock.h"
+#include "vault/certificate.h"
 #include "vault/crypto.h"
 
 #define IDENTITY_NAME_MAX 64 /* letter or digit, then also . _ - */
@@ -12,9 +13,11 @@
 	128                     /* host:port: letters, digits, . _ - : [ ] %   \
 				 */
 #define IDENTITY_VERSION_MAX 32 /* printable ASCII */
+#define IDENTITY_X5C_MAX     (2u * CERTIFICATE_CHAIN_MAX)
 
-/* Immutable. */
+/* Immutable, but for the count of those who use it. */
 struct identity {
+	_Atomic size_t users;
 	char *node, *address, *version;
 	uint64_t keep_ms;
 	struct store *keys;    /* of the record key alone */
@@ -36,6 +39,9 @@ struct identity_terms {
 enum vh_err identity_new(int fd, const struct identity_terms *terms,
     struct wall_ms now, struct crypto *c, struct identity **out,
     struct buf *why);
+/* Any thread: a reference more, and one less; with the last one it is gone, its
+ * key wiped. */
+struct identity *identity_ref(struct identity *id);
 void identity_free(struct identity *id);
 AUTO_FREE(struct identity, identity_free)
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "vault/check.h"
 #include "vault/import.h"
 #include "vault/registers.h"
@@ -199,33 +200,73 @@ load_test(struct load *l, size_t first, struct buf *why)
 	return VH_OK;
 }
 
+static bool
+is_same(const struct identity *a, const struct identity *b)
+{
+	return strcmp(a->key->kid, b->key->kid) == 0 &&
+	       slice_eq(buf_slice(a->x5c), buf_slice(b->x5c));
+}
+
+/* Another one for a node that serves: its records, proofs and address are of a
+ * name that stays. */
 static enum vh_err
-identify(struct load *l, const struct fields *f, int fd, struct buf *why)
+succeed(struct load *l, struct identity *next, bool look, bool *changed,
+    struct buf *why)
+{
+	AUTO(identity_free) struct identity *mine = next;
+	AUTO(identity_free) struct identity *now = seat_hold(l->seat);
+
+	if (l->record == NULL)
+		return REFUSE(why, VH_EDUPLICATE,
+		    "this node has an identity already");
+	if (strcmp(mine->node, now->node) != 0 ||
+	    strcmp(mine->address, now->address) != 0)
+		return REFUSE(why, VH_EFIELD,
+		    "another node name or address, expected %s at %s",
+		    now->node, now->address);
+	TRY(record_admit_identity(l->record, mine, why));
+	if (look || is_same(mine, now))
+		return VH_OK;
+	LOG(NOTICE, "record-key", KV("kid", (const char *)mine->key->kid),
+	    KV("before", (const char *)now->key->kid));
+	seat_put(l->seat, TAKE(mine));
+	*changed = true;
+	return VH_OK;
+}
+
+static enum vh_err
+identify(struct load *l, const struct fields *f, int fd, bool *changed,
+    struct buf *why)
 {
 	const struct identity_terms terms = { .node = f->at[VH_F_NODE],
 		.address = f->at[VH_F_ADDRESS],
 		.version = f->at[VH_F_VERSION],
 		.chain = f->at[VH_F_CHAIN],
 		.keep_ms = fields_u64(f, VH_F_KEEP_MS) };
+	struct identity *made = NULL;
 
 	if (fd < 0)
 		return VH_EFIELD;
-	if (l->identity != NULL)
-		return REFUSE(why, VH_EDUPLICATE,
-		    "this node has an identity already");
-	return identity_new(fd, &terms, clock_wall(), l->crypto, &l->identity,
-	    why);
+	TRY(identity_new(fd, &terms, clock_wall(), l->crypto, &made, why));
+	if (l->seat != NULL)
+		return succeed(l, made, fields_u32(f, VH_F_OFF) != 0, changed,
+		    why);
+	l->seat = seat_new(made);
+	*changed = l->seat != NULL;
+	return l->seat == NULL ? VH_ENOMEM : VH_OK;
 }
 
-void
+bool
 load_identity(struct load *l, const struct frame *q, int fd, struct buf *out)
 {
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
-	enum vh_err err = identify(l, &q->f, fd, why);
+	bool changed = false;
+	enum vh_err err = identify(l, &q->f, fd, &changed, why);
 
 	if (fd >= 0)
 		(void)close(fd); /* read to its end; nothing to lose */
 	answer(l, q, store_count(l->store), err, why, out);
+	return changed;
 }
 
 bool
@@ -235,8 +276,8 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	enum vh_err err = load_test(l, 0, why);
 
 	forget_passphrase(l);
-	if (err == VH_OK && l->identity != NULL)
-		err = record_new(l->identity, l->store, clock_wall(), l->crypto,
+	if (err == VH_OK && l->seat != NULL)
+		err = record_new(l->seat, l->store, clock_wall(), l->crypto,
 		    &l->record, why);
 	answer(l, q, store_count(l->store), err, why, out);
 	return err == VH_OK;

@@ -22,7 +22,7 @@ struct load {
 	size_t workers;            /* contexts each key needs */
 	struct secret *passphrase; /* of the key files that come; or NULL */
 	/* Of a cluster's node; NULL until VIDENTITY, VCOMMIT. */
-	struct identity *identity;
+	struct seat *seat;
 	struct record *record;
 	struct batches batches; /* key->batch is a place in it */
 };
@@ -36,8 +36,12 @@ void load_file(struct load *l, const struct frame *q, int fd, struct buf *out);
 /* VGENERATE: makes COUNT keys; answers a KEY for each. */
 void load_generate(struct load *l, const struct frame *q, struct buf *out);
 /* VIDENTITY: who this node is in its cluster; its record key is in the file fd
- * (closed here).  Once.  Answers COUNT, the keys so far, without it. */
-void load_identity(struct load *l, const struct frame *q, int fd,
+ * (closed here).  Once; but once the node serves it may have another record key
+ * and certificate, of the same name and address: everything signed from then on
+ * is by it.  With OFF they are only looked at.  After a failure all is as it
+ * was.  Answers COUNT, the keys so far, without it.  Whether the identity is
+ * another one now. */
+bool load_identity(struct load *l, const struct frame *q, int fd,
     struct buf *out);
 /* VCOMMIT: every key passes its self-test, and with an identity there is a
  * record; answers COUNT.  Whether all went well. */

@@ -33,8 +33,22 @@ record_free(struct record *r)
 		return;
 	HASH_ITER(hh, r->proofs, p, next)
 	drop_proof(r, p);
+	identity_free(r->id);
 	(void)pthread_mutex_destroy(&r->lock); /* nobody holds it */
 	free(r);
+}
+
+/* Under the lock: whose record it is, until it is made. */
+static void
+record_begin(struct record *r)
+{
+	r->id = seat_hold(r->seat);
+}
+
+static void
+record_end(struct record *r)
+{
+	identity_free(TAKE(r->id));
 }
 
 /* --- proofs ----------------------------------------------------------------
@@ -285,10 +299,7 @@ check_keys(const struct record *r, struct buf *why)
 {
 	const struct key *key;
 
-	if (store_get(r->store, slice_text(r->id->key->kid)) != NULL)
-		return REFUSE(why, VH_EDUPLICATE,
-		    "the record key is one of the key spec too, expected a key "
-		    "of its own");
+	TRY(record_admit_identity(r, r->id, why));
 	size_t count = store_count(r->store), i = 0;
 
 	if (count > RECORD_KEYS_MAX)
@@ -300,12 +311,13 @@ check_keys(const struct record *r, struct buf *why)
 	return VH_OK;
 }
 
-/* Keys as long as they get, and numbers too: while they are only published. */
+/* Keys as long as they get, and numbers and the chain too: while they are only
+ * published. */
 static enum vh_err
 check_size(const struct record *r, struct buf *why)
 {
 	const struct stamp longest = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
-	const size_t header = b64_size(buf_slice(r->id->x5c).len + 64);
+	const size_t header = b64_size(IDENTITY_X5C_MAX + 64);
 	const size_t signature = b64_size(64), dots = 2;
 	AUTO(buf_free) struct buf *b = buf_new(VH_RECORD_MAX);
 
@@ -334,8 +346,8 @@ publish_all(const struct record *r)
 }
 
 enum vh_err
-record_new(const struct identity *id, const struct store *store,
-    struct wall_ms now, struct crypto *c, struct record **out, struct buf *why)
+record_new(struct seat *seat, const struct store *store, struct wall_ms now,
+    struct crypto *c, struct record **out, struct buf *why)
 {
 	const struct mono_ns no_limit = { UINT64_MAX };
 	AUTO(record_free) struct record *r = calloc(1, sizeof *r);
@@ -344,13 +356,15 @@ record_new(const struct identity *id, const struct store *store,
 	if (r == NULL)
 		return VH_ENOMEM;
 	(void)pthread_mutex_init(&r->lock, NULL); /* cannot fail on Linux */
-	r->id = id;
+	r->seat = seat;
 	r->store = store;
+	record_begin(r);
 	r->epoch = now.ms == 0 ? 1 : now.ms;
 	TRY(check_keys(r, why));
 	publish_all(r);
 	TRY(prove_all(r, c, no_limit));
 	TRY(check_size(r, why));
+	record_end(r);
 	*out = TAKE(r);
 	return VH_OK;
 }
@@ -430,9 +444,11 @@ op_record(struct record *r, struct crypto *c, const struct frame *q,
 	/* Never wait: proofs may take another worker seconds. */
 	if (pthread_mutex_trylock(&r->lock) != 0)
 		return VH_EBUSY;
+	record_begin(r);
 	enum vh_err err =
 	    answer_record(r, c, fields_u64(&q->f, VH_F_EPOCH), jws, answer);
 
+	record_end(r);
 	pthread_mutex_unlock(&r->lock);
 	return err;
 }
@@ -443,11 +459,12 @@ state(const struct record *r, struct crypto *c, const char *typ,
     struct buf *payload, enum vh_tag tag, struct buf *answer)
 {
 	AUTO(buf_free) struct buf *jws = buf_new(field_row(tag)->max);
+	AUTO(identity_free) struct identity *id = seat_hold(r->seat);
 
-	put_member(payload, "node", r->id->node);
+	put_member(payload, "node", id->node);
 	buf_format(payload, ",\"iat\":%" PRIu64 "}", clock_wall().ms);
 	TRY(buf_end(payload));
-	TRY(identity_sign(r->id, c, typ, buf_slice(payload), jws));
+	TRY(identity_sign(id, c, typ, buf_slice(payload), jws));
 	frame_put(answer, tag, buf_slice(jws));
 	return VH_OK;
 }

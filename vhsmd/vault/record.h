@@ -12,7 +12,7 @@
 #ifndef VAULT_RECORD_H
 #define VAULT_RECORD_H
 
-#include "vault/identity.h"
+#include "vault/seat.h"
 
 /* Milliseconds that one VRECORD spends on proofs. */
 #define RECORD_PROOFS_MS 2000
@@ -23,15 +23,20 @@
 struct record;
 
 /* Makes every signing key of store PUBLISHED, and its proof; store is complete
- * from here on.  Borrows id and store for good.  VH_EDUPLICATE when the record
- * key is in store too, VH_ETOOBIG when the record would have more than
- * VH_RECORD_MAX bytes, VH_EFIELD for a name or principal that is not plain,
- * VH_ENOMEM, VH_EINTERNAL; why gets one line.  Only on a worker, while no other
- * works. */
-enum vh_err record_new(const struct identity *id, const struct store *store,
+ * from here on.  Borrows seat and store for good: a later identity is of the
+ * same node.  VH_EDUPLICATE when the record key is in store too, VH_ETOOBIG
+ * when the record would have more than VH_RECORD_MAX bytes, VH_EFIELD for a
+ * name or principal that is not plain, VH_ENOMEM, VH_EINTERNAL; why gets one
+ * line.  Only on a worker, while no other works. */
+enum vh_err record_new(struct seat *seat, const struct store *store,
     struct wall_ms now, struct crypto *c, struct record **out, struct buf *why);
 void record_free(struct record *r);
 AUTO_FREE(struct record, record_free)
+
+/* Whether the key of another identity may sign: it is none of the store's.
+ * VH_EDUPLICATE; why gets one line.  By the thread that changes the store. */
+enum vh_err record_admit_identity(const struct record *r,
+    const struct identity *id, struct buf *why);
 
 /* Whether a record has room for one key more, and the key fits into it; by the
  * thread that adds it to the store.  VH_ENOROOM, VH_EFIELD, VH_EDUPLICATE; why

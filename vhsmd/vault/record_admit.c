@@ -23,19 +23,32 @@ record_admit(const struct record *r, const struct key *key, struct buf *why)
 	const struct key *old;
 
 	TRY(record_check_words(key, why));
-	if (strcmp(key->kid, r->id->key->kid) == 0)
+	AUTO(identity_free) struct identity *id = seat_hold(r->seat);
+
+	if (strcmp(key->kid, id->key->kid) == 0)
 		return REFUSE(why, VH_EDUPLICATE,
 		    "this is the node's record key, expected another one");
 	while ((old = store_next(r->store, &i)) != NULL)
 		bytes += room_for(old);
 	if (store_count(r->store) < RECORD_KEYS_MAX &&
-	    b64_size(bytes + RECORD_SMALL_MAX) +
-		    b64_size(buf_slice(r->id->x5c).len) + RECORD_SMALL_MAX <=
+	    b64_size(bytes + RECORD_SMALL_MAX) + b64_size(IDENTITY_X5C_MAX) +
+		    RECORD_SMALL_MAX <=
 		VH_RECORD_MAX)
 		return VH_OK;
 	return REFUSE(why, VH_ENOROOM,
 	    "the record of %zu keys has no room for another one",
 	    store_count(r->store));
+}
+
+enum vh_err
+record_admit_identity(const struct record *r, const struct identity *id,
+    struct buf *why)
+{
+	if (store_get(r->store, slice_text(id->key->kid)) == NULL)
+		return VH_OK;
+	return REFUSE(why, VH_EDUPLICATE,
+	    "the record key is one of the key spec too, expected a key of its "
+	    "own");
 }
 
 /* --- the way to ACTIVE ------------------------------------------------------

@@ -24,10 +24,11 @@ struct proof {
 };
 
 struct record {
-	const struct identity *id;
+	struct seat *seat;
 	const struct store *store;
 	/* Guards all that follows. */
 	pthread_mutex_t lock;
+	struct identity *id; /* who makes a record now; else NULL */
 	uint64_t epoch, seq; /* of the last record; seq 0: none in this epoch */
 	struct proof *proofs; /* of signing keys, by kid */
 };

@@ -215,8 +215,8 @@ commit(struct serve *s, const struct frame *q)
 	s->committed = load_commit(&s->load, q, s->answer) &&
 		       keeper_begin(s->keeper) == VH_OK;
 	s->desk.record = s->load.record;
-	if (s->committed && s->load.identity != NULL)
-		audit_sign_by(s->audit, s->load.identity);
+	if (s->committed && s->load.seat != NULL)
+		audit_sign_by(s->audit, s->load.seat);
 }
 
 static void
@@ -243,6 +243,12 @@ static void
 handle_reload(struct serve *s, struct slice message, const struct frame *q,
     int fd)
 {
+	if (q->op == VH_OP_VIDENTITY && s->load.seat != NULL) {
+		/* What was signed by the one before goes stale. */
+		if (load_identity(&s->load, q, fd, s->answer))
+			tell_changed(s, NULL);
+		return;
+	}
 	if (q->op != VH_OP_VLOAD && q->op != VH_OP_VGENERATE) {
 		if (fd >= 0)
 			(void)close(fd); /* not asked for */
@@ -273,7 +279,7 @@ handle_super(struct serve *s, struct slice message, const struct frame *q,
 	else if (q->op == VH_OP_VGENERATE)
 		load_generate(&s->load, q, s->answer);
 	else if (q->op == VH_OP_VIDENTITY)
-		load_identity(&s->load, q, fd, s->answer);
+		(void)load_identity(&s->load, q, fd, s->answer);
 	else if (q->op == VH_OP_VCOMMIT)
 		commit(s, q);
 	else

@@ -13,7 +13,8 @@ TestSuite(vault_cluster, .fini = vault_stop, .timeout = 60);
 static char record_kid[VH_KID_SIZE + 1];
 
 static enum vh_err
-identify(EVP_PKEY *key, const struct wish *w, struct frame *a)
+identify_as(const char *node, bool look, EVP_PKEY *key, const struct wish *w,
+    struct frame *a)
 {
 	AUTO(buf_free) struct buf *b = buf_new(1u << 17);
 	AUTO(buf_free) struct buf *chain = buf_new(65536);
@@ -21,15 +22,23 @@ identify(EVP_PKEY *key, const struct wish *w, struct frame *a)
 	size_t at = vault_request(b, VH_OP_VIDENTITY);
 
 	put_certificate_pem(chain, key, w);
-	frame_put_text(b, VH_F_NODE, NODE);
+	frame_put_text(b, VH_F_NODE, node);
 	frame_put_text(b, VH_F_ADDRESS, ADDRESS);
 	frame_put(b, VH_F_CHAIN, buf_slice(chain));
 	frame_put_u64(b, VH_F_KEEP_MS, 1000);
+	if (look)
+		frame_put_u32(b, VH_F_OFF, 1);
 	frame_close(b, at);
 	enum vh_err err = vault_ask(vault.super, b, fd, a);
 
 	(void)close(fd); /* the vault's */
 	return err;
+}
+
+static enum vh_err
+identify(EVP_PKEY *key, const struct wish *w, struct frame *a)
+{
+	return identify_as(NODE, false, key, w, a);
 }
 
 static void
@@ -289,7 +298,7 @@ Test(vault_cluster, a_new_peer_replaces_the_old_and_leaves_front_alone)
 	cr_expect_eq(vault_simple(vault.peer, VH_OP_VRECORD, &a), VH_OK);
 }
 
-Test(vault_cluster, an_identity_comes_once_and_before_commit)
+Test(vault_cluster, an_identity_comes_once_before_commit)
 {
 	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
 	struct frame a;
@@ -298,8 +307,85 @@ Test(vault_cluster, an_identity_comes_once_and_before_commit)
 	cr_assert_eq(vault_start(), VH_OK);
 	cr_assert_eq(identify(key, &(struct wish){ 0 }, &a), VH_OK);
 	cr_expect_eq(identify(key, &(struct wish){ 0 }, &a), VH_EDUPLICATE);
+	cr_expect_eq(vault_simple(vault.super, VH_OP_VCOMMIT, &a), VH_OK);
+}
+
+Test(vault_cluster, a_node_alone_gets_no_identity_later)
+{
+	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
+	struct frame a;
+
+	vault_spawn();
+	cr_assert_eq(vault_start(), VH_OK);
 	cr_assert_eq(vault_simple(vault.super, VH_OP_VCOMMIT, &a), VH_OK);
 	cr_expect_eq(identify(key, &(struct wish){ 0 }, &a), VH_EFORBIDDEN);
+}
+
+/* Whether the vault signs by key: records, if it does, of place seq. */
+static void
+expect_signs_by(EVP_PKEY *key, uint64_t seq)
+{
+	struct frame a;
+
+	cr_assert_eq(hello(vault.peer, &a), VH_OK);
+	AUTO(opened_free) struct opened *h = open_jws(a.f.at[VH_F_HELLO]);
+
+	cr_expect_eq(EVP_PKEY_eq(X509_get0_pubkey(h->certificate), key), 1);
+	cr_assert_eq(vault_simple(vault.peer, VH_OP_VRECORD, &a), VH_OK);
+	AUTO(opened_free) struct opened *r = open_jws(a.f.at[VH_F_RECORD]);
+
+	cr_expect_eq(EVP_PKEY_eq(X509_get0_pubkey(r->certificate), key), 1);
+	cr_expect_eq(fields_u64(&a.f, VH_F_SEQ), seq);
+}
+
+Test(vault_cluster, another_record_key_signs_without_a_restart)
+{
+	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
+	struct frame a;
+
+	serve();
+	cr_assert_eq(vault_simple(vault.peer, VH_OP_VRECORD, &a), VH_OK);
+	uint64_t epoch = fields_u64(&a.f, VH_F_EPOCH);
+
+	cr_assert_eq(identify(key, &(struct wish){ 0 }, &a), VH_OK);
+	cr_assert_eq(link_wait(vault.peer, VAULT_MS, &a), VH_OK);
+	cr_expect(!a.answer && a.op == VH_OP_VCHANGED);
+	expect_signs_by(key, 2);
+	cr_assert_eq(vault_simple(vault.peer, VH_OP_VRECORD, &a), VH_OK);
+	cr_expect_eq(fields_u64(&a.f, VH_F_EPOCH), epoch);
+	/* The one before is nobody's now, the new one is not for front. */
+	note_kid(key);
+	memcpy(vault.kid, record_kid, sizeof record_kid);
+	cr_expect_eq(vault_sign(VH_ALG_ES256, 9, &a), VH_ENOKEY);
+}
+
+Test(vault_cluster, a_look_at_another_record_key_changes_nothing)
+{
+	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
+	AUTO(pkey_free) EVP_PKEY *next = rig_make("P-256");
+	struct frame a;
+
+	serve();
+	cr_assert_eq(identify(key, &(struct wish){ 0 }, &a), VH_OK);
+	cr_expect_eq(identify_as(NODE, true, next, &(struct wish){ 0 }, &a),
+	    VH_OK);
+	expect_signs_by(key, 1);
+}
+
+Test(vault_cluster, a_wrong_record_key_leaves_the_one_before)
+{
+	AUTO(pkey_free) EVP_PKEY *key = rig_make("P-256");
+	AUTO(pkey_free) EVP_PKEY *next = rig_make("P-256");
+	const struct wish none = { 0 }, b = { .cn = "b" },
+			  old = { .from_days = -3, .to_days = -1 };
+	struct frame a;
+
+	serve();
+	cr_assert_eq(identify(key, &none, &a), VH_OK);
+	cr_expect_eq(identify(next, &b, &a), VH_EKEY);
+	cr_expect_eq(identify_as("b", false, next, &b, &a), VH_EFIELD);
+	cr_expect_eq(identify(next, &old, &a), VH_EKEY);
+	expect_signs_by(key, 1);
 }
 
 Test(vault_cluster, a_wrong_identity_is_refused_with_its_reason)

@@ -19,7 +19,7 @@ TestSuite(record, .init = rig_arena, .timeout = 120);
 /* A node with keys, its record not begun. */
 struct node {
 	struct rig *rig;
-	struct identity *id;
+	struct seat *seat;
 	struct record *record;
 	struct ask *ask;
 };
@@ -31,7 +31,8 @@ node_new(void)
 
 	cr_assert_not_null(n);
 	n->rig = rig_new();
-	n->id = make_identity(n->rig->crypto);
+	n->seat = seat_new(make_identity(n->rig->crypto));
+	cr_assert_not_null(n->seat);
 	n->ask = ask_new("", NULL);
 	ask_drop(n->ask, VH_F_KID);
 	ask_drop(n->ask, VH_F_ALG_ID);
@@ -43,7 +44,7 @@ node_free(struct node *n)
 {
 	ask_free(n->ask);
 	record_free(n->record);
-	identity_free(n->id);
+	seat_free(n->seat);
 	rig_free(n->rig);
 	free(n);
 }
@@ -52,7 +53,7 @@ AUTO_FREE(struct node, node_free)
 static enum vh_err
 begin(struct node *n, struct buf *why)
 {
-	return record_new(n->id, n->rig->store, (struct wall_ms){ WALL },
+	return record_new(n->seat, n->rig->store, (struct wall_ms){ WALL },
 	    n->rig->crypto, &n->record, why);
 }
 
@@ -555,7 +556,9 @@ Test(record, a_key_of_nobody_is_not_activated)
 
 	cr_expect_eq(activate(n, "nobody", &count), VH_ENOKEY);
 	cr_expect_eq(activate(n, "", &count), VH_ENOKEY);
-	cr_expect_eq(activate(n, n->id->key->kid, &count), VH_ENOKEY);
+	AUTO(identity_free) struct identity *id = seat_hold(n->seat);
+
+	cr_expect_eq(activate(n, id->key->kid, &count), VH_ENOKEY);
 	cr_expect_eq(sign(n, 0, "x"), VH_EINACTIVE);
 }
 
@@ -590,8 +593,10 @@ Test(record, the_record_key_is_not_a_key_of_the_spec)
 {
 	AUTO(node_free) struct node *n = node_new();
 
-	EVP_PKEY_up_ref(n->id->key->pkey);
-	(void)rig_add(n->rig, n->id->key->pkey, VH_USE_SIG, NULL);
+	AUTO(identity_free) struct identity *id = seat_hold(n->seat);
+
+	EVP_PKEY_up_ref(id->key->pkey);
+	(void)rig_add(n->rig, id->key->pkey, VH_USE_SIG, NULL);
 	expect_refused(n, VH_EDUPLICATE, "a key of its own");
 }
 
@@ -729,4 +734,45 @@ Test(record, a_tombstone_names_any_plain_kid)
 	cr_expect_eq(run(n, op_revoke, &f), VH_EFIELD);
 	ask_set(n->ask, VH_F_KID, slice_text("\xc3\xa4"));
 	cr_expect_eq(run(n, op_revoke, &f), VH_EFIELD);
+}
+
+/* --- another record key ------------------------------------------------------
+ */
+
+static bool
+is_signed_by(const struct opened *o, const struct identity *id)
+{
+	return EVP_PKEY_eq(X509_get0_pubkey(o->certificate), id->key->pkey) ==
+	       1;
+}
+
+Test(record, the_next_one_is_signed_by_the_key_that_is_in_force)
+{
+	AUTO(node_free) struct node *n = node_with("P-256", VH_USE_SIG);
+	AUTO(opened_free) struct opened *before = record_after(n, 0);
+	AUTO(identity_free) struct identity *old = seat_hold(n->seat);
+
+	seat_put(n->seat, make_identity(n->rig->crypto));
+	AUTO(identity_free) struct identity *now = seat_hold(n->seat);
+	AUTO(opened_free) struct opened *after = record_after(n, 0);
+
+	cr_expect(is_signed_by(before, old));
+	cr_expect(is_signed_by(after, now));
+	cr_expect_eq(number_of(after->payload, "epoch"), WALL);
+	cr_expect_eq(number_of(after->payload, "seq"), 2);
+	/* The proof is of the node, not of its record key. */
+	cr_expect_str_eq(text_of(key_at(after, 0), "proof"),
+	    text_of(key_at(before, 0), "proof"));
+}
+
+Test(record, a_key_of_the_store_is_not_admitted_as_the_record_key)
+{
+	AUTO(node_free) struct node *n = node_with("X25519", VH_USE_ENC);
+	AUTO(identity_free) struct identity *id = make_identity(n->rig->crypto);
+	AUTO(buf_free) struct buf *why = buf_new(1000);
+
+	cr_expect_eq(record_admit_identity(n->record, id, why), VH_OK);
+	EVP_PKEY_up_ref(id->key->pkey);
+	(void)rig_add(n->rig, id->key->pkey, VH_USE_SIG, NULL);
+	cr_expect_eq(record_admit_identity(n->record, id, why), VH_EDUPLICATE);
 }
