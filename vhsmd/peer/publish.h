@@ -16,8 +16,8 @@
 #define PUBLISH_EACH_MS 30000 /* a record is signed anew */
 
 void publish_start(struct peer *p);
-/* VCHANGED: the vault's keys have changed, or its record key: everybody gets the
- * next record at once.  With KID: that key is to be active. */
+/* VCHANGED: the vault's keys have changed, or its record key: everybody gets
+ * the next record at once.  With KID: that key is to be active. */
 void publish_changed(struct peer *p, const struct fields *f);
 /* Does what is due; call it often. */
 void publish_tick(struct peer *p);

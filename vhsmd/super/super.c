@@ -306,7 +306,8 @@ refuse_reload(enum vh_err err, struct buf *why)
 }
 
 /* What can be refused comes first: the vault looks at the record key, then peer
- * takes what is TLS's, or does not; only then the vault signs by another key. */
+ * takes what is TLS's, or does not; only then the vault signs by another key.
+ */
 static enum vh_err
 hand_over(struct super *s, const struct files *files,
     const struct record_files *record, struct buf *why)
