@@ -5,7 +5,10 @@
 #include "peer/save.h"
 
 #define RETRY_MS      200  /* after a vault that was busy */
-#define SAVE_AGAIN_MS 1000 /* what is announced, until it is on the disk */
+/* What is announced, until it is on the disk.  A save that had to wait is written
+ * within a second, and for another second nothing is (STATE_PAUSE_MS): asking
+ * within these two would be put off again, and so for ever. */
+#define SAVE_AGAIN_MS 2100
 
 static void
 record_in(struct peer *p, uint32_t ms)

@@ -434,6 +434,16 @@ time_left(struct watch *w)
 	return alarm_left_ms(&next);
 }
 
+/* Who waited for an answer has read what came with it, too: poll says nothing of
+ * that. */
+static void
+hear_what_was_read(struct watch *w)
+{
+	for (size_t i = 0; i < PROCS; i++)
+		if (w->super->child[i].link != NULL)
+			hear(w, (enum proc)i);
+}
+
 static void
 step(struct watch *w)
 {
@@ -463,6 +473,7 @@ step(struct watch *w)
 		reload(w);
 	if (!w->over)
 		look_at_clock(w);
+	hear_what_was_read(w);
 	if (s->seeds != NULL && !w->stopping && w->seeds_id == 0 &&
 	    child_is_there(&s->child[PROC_PEER]) && seeds_are_new(s->seeds))
 		(void)tell_seeds(w); /* a lost peer gets them as it starts */
