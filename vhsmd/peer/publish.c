@@ -4,10 +4,10 @@
 #include "peer/pull.h"
 #include "peer/save.h"
 
-#define RETRY_MS      200  /* after a vault that was busy */
-/* What is announced, until it is on the disk.  A save that had to wait is written
- * within a second, and for another second nothing is (STATE_PAUSE_MS): asking
- * within these two would be put off again, and so for ever. */
+#define RETRY_MS 200 /* after a vault that was busy */
+/* What is announced, until it is on the disk.  A save that had to wait is
+ * written within a second, and for another second nothing is (STATE_PAUSE_MS):
+ * asking within these two would be put off again, and so for ever. */
 #define SAVE_AGAIN_MS 2100
 
 static void

@@ -434,10 +434,10 @@ time_left(struct watch *w)
 	return alarm_left_ms(&next);
 }
 
-/* Who waited for an answer has read what came with it, too: poll says nothing of
- * that. */
+/* Also those of whom poll says nothing: who waited for an answer has read what
+ * came with it. */
 static void
-hear_what_was_read(struct watch *w)
+hear_all(struct watch *w)
 {
 	for (size_t i = 0; i < PROCS; i++)
 		if (w->super->child[i].link != NULL)
@@ -462,9 +462,7 @@ step(struct watch *w)
 		    0 };
 	if (poll(p, ARRAY_LEN(p), ms) < 0)
 		return; /* interrupted */
-	for (size_t i = 0; i < PROCS; i++)
-		if (p[i].revents != 0 && s->child[i].link != NULL)
-			hear(w, (enum proc)i);
+	hear_all(w);
 	if (p[PROCS + 1].revents != 0)
 		seeds_hear(s->seeds);
 	if (p[PROCS].revents != 0)
@@ -473,7 +471,7 @@ step(struct watch *w)
 		reload(w);
 	if (!w->over)
 		look_at_clock(w);
-	hear_what_was_read(w);
+	hear_all(w);
 	if (s->seeds != NULL && !w->stopping && w->seeds_id == 0 &&
 	    child_is_there(&s->child[PROC_PEER]) && seeds_are_new(s->seeds))
 		(void)tell_seeds(w); /* a lost peer gets them as it starts */

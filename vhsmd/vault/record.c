@@ -38,19 +38,6 @@ record_free(struct record *r)
 	free(r);
 }
 
-/* Under the lock: whose record it is, until it is made. */
-static void
-record_begin(struct record *r)
-{
-	r->id = seat_hold(r->seat);
-}
-
-static void
-record_end(struct record *r)
-{
-	identity_free(TAKE(r->id));
-}
-
 /* --- proofs ----------------------------------------------------------------
  */
 
@@ -358,13 +345,13 @@ record_new(struct seat *seat, const struct store *store, struct wall_ms now,
 	(void)pthread_mutex_init(&r->lock, NULL); /* cannot fail on Linux */
 	r->seat = seat;
 	r->store = store;
-	record_begin(r);
+	r->id = seat_hold(r->seat);
 	r->epoch = now.ms == 0 ? 1 : now.ms;
 	TRY(check_keys(r, why));
 	publish_all(r);
 	TRY(prove_all(r, c, no_limit));
 	TRY(check_size(r, why));
-	record_end(r);
+	identity_free(TAKE(r->id));
 	*out = TAKE(r);
 	return VH_OK;
 }
@@ -444,11 +431,11 @@ op_record(struct record *r, struct crypto *c, const struct frame *q,
 	/* Never wait: proofs may take another worker seconds. */
 	if (pthread_mutex_trylock(&r->lock) != 0)
 		return VH_EBUSY;
-	record_begin(r);
+	r->id = seat_hold(r->seat);
 	enum vh_err err =
 	    answer_record(r, c, fields_u64(&q->f, VH_F_EPOCH), jws, answer);
 
-	record_end(r);
+	identity_free(TAKE(r->id));
 	pthread_mutex_unlock(&r->lock);
 	return err;
 }
