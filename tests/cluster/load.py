@@ -121,6 +121,11 @@ class RelyingParty:
             heads = list(self.first)
         return set(map(kid_of, heads))
 
+    def firsts(self, result):
+        """When and where the keys of those tokens that failed came up."""
+        kids = {line.split()[-1] for line in result["failures"]}
+        return [row for row in self.seen if row[2] in kids]
+
     def result(self):
         for token in [*self.first.values(), *self.latest.values()]:
             self.process.stdin.write(token + "\n")

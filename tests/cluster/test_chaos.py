@@ -142,7 +142,7 @@ def world():
         yield made
         made.stop()
         result = party.result()
-        assert result["failed"] == 0, (result, party.seen)
+        assert result["failed"] == 0, f"{result}\nfirst seen: {party.firsts(result)}"
         assert result["verified"] > 1000
         assert not any(caller.wrong for caller in made.callers)
 
@@ -158,9 +158,9 @@ def test_a_killed_node_and_its_restart_under_the_same_name(world):
     world.judge(start, but=[victim])
     world.relaunch(victim)
     wait(world.all_alive, 15, "it is back")
-    back = time.monotonic()
     # A new P-256 and a new P-384 key.
     wait(lambda: all(len(n.published() - before) == 2 for n in world.nodes), 15, "its new keys")
+    back = time.monotonic()
     time.sleep(4)
     assert all(world.party.kids() <= n.published() for n in world.nodes)
     world.judge(start, but=[victim])

@@ -420,7 +420,8 @@ directory_close(struct directory *d)
 }
 
 void
-directory_learn(struct directory *d, const struct directory *cluster)
+directory_learn(struct directory *d, const struct directory *cluster,
+    bool name_taken)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		struct dkey *own = &d->list[i]->key;
@@ -431,7 +432,7 @@ directory_learn(struct directory *d, const struct directory *cluster)
 		    directory_get(cluster, slice_text(own->kid));
 
 		own->state = key == NULL ? 0 : key->state;
-		if (own->state == VH_KEY_ACTIVE && !key->here)
+		if (own->state == VH_KEY_ACTIVE && (!key->here || name_taken))
 			own->state = VH_KEY_PUBLISHED;
 	}
 }

@@ -70,8 +70,10 @@ enum vh_err directory_add(struct directory *d, struct slice fields);
 void directory_close(struct directory *d);
 
 /* What the cluster says of the node's own keys: d's take over their states.  A
- * key that is active elsewhere only is not active here. */
-void directory_learn(struct directory *d, const struct directory *cluster);
+ * key that is active elsewhere only is not active here.  When another node has
+ * the name of this one, none signs. */
+void directory_learn(struct directory *d, const struct directory *cluster,
+    bool name_taken);
 
 /* NULL when absent. */
 const struct dkey *directory_get(const struct directory *d, struct slice kid);

@@ -81,6 +81,9 @@ answer_ready(const struct http_site *site, const struct http_request *q,
 		answer_plain(out, HTTP_200, "ready\n");
 	else if (site->shared->draining)
 		answer_plain(out, HTTP_503, "not ready: draining\n");
+	else if (site->shared->name_taken)
+		answer_plain(out, HTTP_503,
+		    "not ready: another node has this node's name\n");
 	else
 		answer_plain(out, HTTP_503, "not ready: starting\n");
 }

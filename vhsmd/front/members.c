@@ -38,6 +38,17 @@ members_next(const struct front *f)
 				    : f->peer.status_at;
 }
 
+static void
+take_name(struct front *f, bool taken)
+{
+	f->shared->name_taken = taken;
+	if (f->members.name_taken == taken)
+		return;
+	f->members.name_taken = taken;
+	if (f->cluster != NULL)
+		directory_learn(f->directory, f->cluster, taken);
+}
+
 static enum vh_err
 read_member(struct front *f, struct slice body, uint64_t seen[static COUNTS])
 {
@@ -51,8 +62,10 @@ read_member(struct front *f, struct slice body, uint64_t seen[static COUNTS])
 
 	if (n != NULL)
 		n->load = fields_u32(&m, VH_F_LOAD);
-	if (slice_is(m.at[VH_F_NODE], f->settings->node))
-		f->members.own_record = fields_u64(&m, VH_F_EPOCH) != 0;
+	if (!slice_is(m.at[VH_F_NODE], f->settings->node))
+		return VH_OK;
+	f->members.own_record = fields_u64(&m, VH_F_EPOCH) != 0;
+	take_name(f, slice_is(m.at[VH_F_NAME], "conflict"));
 	return VH_OK;
 }
 

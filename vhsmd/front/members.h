@@ -15,6 +15,7 @@ struct pending;
 struct members {
 	bool known;      /* by the peer there is now */
 	bool own_record; /* this node's own record has come to it */
+	bool name_taken; /* another node has this one's name, and keeps it */
 	uint32_t alive;  /* this node included */
 	uint32_t before; /* alive, as the peer before this one said last */
 };

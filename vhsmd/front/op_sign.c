@@ -86,6 +86,15 @@ check_payload(const struct fields *in, struct buf *why)
 	    "printable ASCII without a dot");
 }
 
+/* Why own keys do not sign though they are there. */
+static enum vh_err
+say_taken(struct front *f, enum vh_err err)
+{
+	if (f->members.name_taken && (err == VH_EINACTIVE || err == VH_ENOKEY))
+		buf_put_text(f->why, "; another node has this node's name");
+	return err;
+}
+
 enum vh_err
 sign_begin(struct front *f, struct request *q)
 {
@@ -104,7 +113,8 @@ sign_begin(struct front *f, struct request *q)
 	enum vh_err found = select_key(&own, front_random(f), &c, f->why);
 
 	if (found != VH_OK)
-		return forward_take(f, q, &s, slice_of(NULL, 0), found);
+		return say_taken(f,
+		    forward_take(f, q, &s, slice_of(NULL, 0), found));
 	if (front_is_full(f, 2 * in->at[VH_F_DATA].len))
 		return VH_EBUSY;
 	struct pending *p = request_pend(f, q);

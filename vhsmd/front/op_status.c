@@ -50,10 +50,12 @@ cluster_json(const struct front *f)
 {
 	if (!front_has_cluster(f))
 		return json_null();
-	return json_pack("{s:b, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, "
+	return json_pack("{s:b, s:b, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, "
+			 "s:o, "
 			 "s:o}",
 	    "reachable", f->peer.link != NULL, "joined", f->cluster != NULL,
-	    "members", "alive", count_json(f, COUNT_MEMBERS_ALIVE), "suspect",
+	    "name_taken", f->members.name_taken, "members", "alive",
+	    count_json(f, COUNT_MEMBERS_ALIVE), "suspect",
 	    count_json(f, COUNT_MEMBERS_SUSPECT), "dead",
 	    count_json(f, COUNT_MEMBERS_DEAD), "left",
 	    count_json(f, COUNT_MEMBERS_LEFT), "conflict",

@@ -92,7 +92,8 @@ finish(struct front *f)
 	directory_free(before);
 	own_count(f);
 	if (f->cluster != NULL)
-		directory_learn(f->directory, f->cluster);
+		directory_learn(f->directory, f->cluster,
+		    f->members.name_taken);
 	l->not_before =
 	    mono_after_ms(f->now, directory_count(f->directory) / 10);
 	LOG(DEBUG, "own-keys-learned",

@@ -164,7 +164,7 @@ use(struct front *f)
 
 	f->cluster = TAKE(pull->d);
 	directory_free(before);
-	directory_learn(f->directory, f->cluster);
+	directory_learn(f->directory, f->cluster, f->members.name_taken);
 	for (size_t i = 0; (key = directory_at(f->cluster, i)) != NULL; i++)
 		own +=
 		    directory_get(f->directory, slice_text(key->kid)) != NULL;

@@ -129,7 +129,7 @@ shared_free(struct shared *s)
 bool
 shared_is_ready(const struct shared *s)
 {
-	return s->serving && !s->draining && !s->joining;
+	return s->serving && !s->draining && !s->joining && !s->name_taken;
 }
 
 struct published *

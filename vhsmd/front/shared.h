@@ -100,6 +100,8 @@ struct shared {
 	_Atomic bool draining;
 	/* The node is in a cluster whose keys are not known yet. */
 	_Atomic bool joining;
+	/* Another node of the cluster has this one's name. */
+	_Atomic bool name_taken;
 	struct mono_ns started;
 	struct shared_locked *locked; /* private to shared.c */
 };
@@ -109,7 +111,8 @@ struct shared *shared_new(void);
 void shared_free(struct shared *s);
 AUTO_FREE(struct shared, shared_free)
 
-/* What /readyz says: serving, and neither draining nor joining. */
+/* What /readyz says: serving, and neither draining, nor joining, nor without a
+ * name of its own. */
 bool shared_is_ready(const struct shared *s);
 
 static inline void

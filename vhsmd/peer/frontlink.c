@@ -112,7 +112,9 @@ put_member(struct peer *p, struct buf *b, const struct member_node *n)
 
 	frame_put_text(b, VH_F_NODE, n->name);
 	frame_put_text(b, VH_F_ADDRESS, n->address);
-	frame_put_text(b, VH_F_NAME, member_state_name(n->state));
+	frame_put_text(b, VH_F_NAME,
+	    n->self && p->publishing.taken ? "conflict"
+					   : member_state_name(n->state));
 	frame_put_u64(b, VH_F_INCARNATION, n->incarnation);
 	frame_put_u32(b, VH_F_COUNT, r == NULL ? 0 : (uint32_t)r->count);
 	frame_put_u32(b, VH_F_LOAD,

@@ -48,7 +48,8 @@
  * the known address: if that fails, or the newcomer answers there, it is a
  * restart and the newcomer takes over (RESTARTED).  If the known instance
  * answers, it stays, the other is not entered, and everyone concerned, both of
- * them included, reports CONFLICT. */
+ * them included, reports CONFLICT.  The other is told that the name is not its
+ * own, and has lost it as long as anybody goes on saying so. */
 #ifndef PEER_MEMBER_H
 #define PEER_MEMBER_H
 
@@ -175,6 +176,9 @@ struct member_action {
  * it. */
 bool member_next(struct member *m, struct mono_ns now,
     struct member_action *out);
+
+/* Whether others say that another living node has our name, and keeps it. */
+bool member_has_lost_name(const struct member *m, struct mono_ns now);
 
 /* What is known of a node; a copy. */
 struct member_node {

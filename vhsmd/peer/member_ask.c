@@ -195,8 +195,10 @@ put_of_receiver(struct member *m, const struct node *n, uint64_t instance,
 		return;
 	update_of_node(m, n, &u);
 	if (n->instance != instance && n->contest != NULL &&
-	    n->contest->phase == CONTEST_TWIN)
+	    n->contest->phase == CONTEST_TWIN) {
 		u.state = UPDATE_TWIN;
+		u.by = node_name(n); /* it does not keep the name */
+	}
 	message_put(m->out, &u);
 	++*count;
 }
@@ -210,6 +212,7 @@ put_twin_of(struct member *m, const struct node *n, uint32_t *count)
 		return;
 	update_of_node(m, n, &u);
 	u.state = UPDATE_TWIN;
+	u.by = (struct slice){ 0 };
 	u.instance = n->contest->instance;
 	u.incarnation = n->contest->incarnation;
 	u.address = slice_text(n->contest->address);

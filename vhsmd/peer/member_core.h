@@ -33,6 +33,7 @@
 #define SYNC_MIN_MS     1000
 #define SYNC_TIMEOUT_MS 5000
 #define TWIN_QUIET_MS   60000 /* between two reports of our own twin */
+#define TWIN_LOST_MS    15000 /* after the last word that our name is taken */
 #define RAISE_QUIET_MS  5000
 #define CLEARED_MAX     3    /* then only its own word clears a suspicion */
 #define CALL_QUIET_MS   5000 /* between two calls to one we only hear of */
@@ -186,7 +187,8 @@ struct member {
 
 	bool leaving;
 	struct mono_ns raised, twin_quiet;
-	uint64_t twin; /* the instance reported last as our twin */
+	struct mono_ns lost_until; /* another node has our name; 0: never */
+	uint64_t twin;             /* the instance reported last as our twin */
 	char twin_address[MEMBER_ADDRESS_MAX + 1];
 	struct member_stats stats;
 };

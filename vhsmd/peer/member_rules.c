@@ -190,6 +190,15 @@ self_other(struct member *m, const struct update *u)
 	self_raise(m, u->incarnation);
 }
 
+/* Whoever says so has asked both of us, and knows who was there first. */
+static void
+self_told_twin(struct member *m, const struct update *u)
+{
+	self_twin(m, u->instance, u->address);
+	if (slice_eq(u->by, node_name(m->self)))
+		m->lost_until = after_ms(m, TWIN_LOST_MS);
+}
+
 static void
 self_heard(struct member *m, const struct update *u)
 {
@@ -197,7 +206,7 @@ self_heard(struct member *m, const struct update *u)
 
 	if (u->instance != self->instance) {
 		if (u->state == UPDATE_TWIN)
-			self_twin(m, u->instance, u->address);
+			self_told_twin(m, u);
 		else
 			self_other(m, u);
 		return;

@@ -72,6 +72,12 @@ member_at(const struct member *m, size_t i, struct member_node *out)
 }
 
 bool
+member_has_lost_name(const struct member *m, struct mono_ns now)
+{
+	return m->lost_until.ns != 0 && !mono_passed(m->lost_until, now);
+}
+
+bool
 member_find(const struct member *m, struct slice name, struct member_node *out)
 {
 	const struct node *n = node_find(m, name);

@@ -24,7 +24,8 @@ enum message_kind {
 };
 
 /* A state only on the wire: the receiver's name is also used by the living
- * instance of this entry. */
+ * instance of this entry.  With that very name as accuser: and stays that
+ * instance's. */
 #define UPDATE_TWIN  5
 #define UPDATE_BYTES 512 /* one entry, its length included */
 

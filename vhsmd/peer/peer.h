@@ -73,6 +73,7 @@ struct publishing {
 	bool push;                /* the next goes to all, whatever is in it */
 	uint64_t epoch, seq;      /* of the last */
 	struct mono_ns joined_by; /* whether there is a cluster, by then */
+	struct mono_ns whole_by;  /* whether all are there, by then */
 	bool joined;
 	struct mono_ns active_at; /* the keys, when others may know them */
 	bool timed;               /* active_at is set */
@@ -80,6 +81,7 @@ struct publishing {
 	bool active;              /* all keys are, or are announced */
 	struct mono_ns save_at;   /* what is announced, again */
 	uint64_t changes;         /* of what front is told of own keys */
+	bool taken;               /* another node has our name */
 };
 
 /* The state file: save.c. */

@@ -290,6 +290,23 @@ waiting_key(const struct peer *p, bool *any)
 	return NULL;
 }
 
+/* Whether every node that we know of is there: after a power cut others are
+ * about to come back, and shall know of a key before its first signature. */
+static bool
+is_whole(const struct peer *p)
+{
+	const struct record *r;
+	struct member_node n;
+
+	if (mono_passed(p->publishing.whole_by, p->now.mono))
+		return true;
+	for (size_t i = 0; (r = ledger_current_at(p->ledger, i)) != NULL; i++)
+		if (!member_find(p->member, slice_text(r->node), &n) ||
+		    n.state != MEMBER_ALIVE)
+			return false;
+	return true;
+}
+
 static void
 announce_what_may(struct peer *p)
 {
@@ -306,7 +323,7 @@ announce_what_may(struct peer *p)
 		u->active_at =
 		    mono_after_ms(p->now.mono, p->settings->cluster_publish_ms);
 	}
-	if (!ledger_has_active(p->ledger) ||
+	if ((!ledger_has_active(p->ledger) && is_whole(p)) ||
 	    mono_passed(u->active_at, p->now.mono))
 		announce(p, NULL);
 	else if (k != NULL)
@@ -340,7 +357,31 @@ publish_start(struct peer *p)
 
 	u->joined_by =
 	    mono_after_ms(p->now.mono, expects ? PUBLISH_JOIN_MS : 0);
+	u->whole_by = mono_after_ms(p->now.mono, PUBLISH_WHOLE_MS);
 	u->record_at = p->now.mono;
+}
+
+/* Of two nodes with our name we are the one that came later: what we would
+ * publish took the place of the other's record.  Tokens of that other node are
+ * verified here as everywhere. */
+static bool
+name_is_taken(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+	bool taken = member_has_lost_name(p->member, p->now.mono);
+
+	if (taken != u->taken)
+		u->record_at = p->now.mono;
+	if (taken && !u->taken)
+		LOG(ERROR, "name-taken", KV("node", p->settings->node));
+	if (!taken && u->taken)
+		LOG(NOTICE, "name-free", KV("node", p->settings->node));
+	u->taken = taken;
+	if (taken && mono_passed(u->record_at, p->now.mono)) {
+		u->record_at = mono_after_ms(p->now.mono, PUBLISH_EACH_MS);
+		pull_own(p);
+	}
+	return taken;
 }
 
 void
@@ -348,6 +389,8 @@ publish_tick(struct peer *p)
 {
 	struct publishing *u = &p->publishing;
 
+	if (name_is_taken(p))
+		return;
 	if (!u->asked && !u->activating &&
 	    mono_passed(u->record_at, p->now.mono))
 		ask_record(p);

@@ -1,19 +1,22 @@
 /* Our own record, and when our keys begin to sign.
  *
  * While no living node of the cluster has an active signing key, ours sign at
- * once; else they are published first, and sign publish_before after others
+ * once (when all nodes known from before are back, or after PUBLISH_WHOLE_MS);
+ * else they are published first, and sign publish_before after others
  * could first have fetched them.  A key that is active elsewhere already (the
  * same file loaded again) does not wait.  Whether there is a cluster is known
  * when another node's record is here, or after PUBLISH_JOIN_MS without one.
  *
- * What is to sign is announced first: peer/announce.h. */
+ * What is to sign is announced first: peer/announce.h.  While another node has
+ * our name nothing is published, and nothing begins to sign. */
 #ifndef PEER_PUBLISH_H
 #define PEER_PUBLISH_H
 
 #include "peer/peer.h"
 
-#define PUBLISH_JOIN_MS 3000
-#define PUBLISH_EACH_MS 30000 /* a record is signed anew */
+#define PUBLISH_JOIN_MS  3000
+#define PUBLISH_WHOLE_MS 10000 /* for nodes that are known to come back */
+#define PUBLISH_EACH_MS  30000 /* a record is signed anew */
 
 void publish_start(struct peer *p);
 /* VCHANGED: the vault's keys have changed, or its record key: everybody gets

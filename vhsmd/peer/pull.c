@@ -124,6 +124,12 @@ pull_want(struct peer *p, const char *node, bool from_others)
 		u->from_others = u->from_others || from_others;
 }
 
+void
+pull_own(struct peer *p)
+{
+	pull_want(p, p->settings->node, true);
+}
+
 static void
 pull_drop(struct peer *p, struct pull *u)
 {

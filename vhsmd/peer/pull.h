@@ -9,6 +9,8 @@ void pull_tick(struct peer *p);
 /* Fetches tombstones and evidence from a node whose digest is another; not
  * often. */
 void pull_rest(struct peer *p, const char *node);
+/* Fetches the records of our own name from others. */
+void pull_own(struct peer *p);
 void pull_free(struct peer *p);
 
 /* A node's NPULL and NPUSH. */

@@ -140,6 +140,11 @@ Test(http_routes, readiness_says_why_not)
 	a = ask(&f, "GET", "/readyz", NULL);
 	cr_expect_eq(a.code, HTTP_200);
 	cr_expect(slice_is(a.body, "ready\n"));
+	f.shared->name_taken = true;
+	a = ask(&f, "GET", "/readyz", NULL);
+	cr_expect_eq(a.code, HTTP_503);
+	cr_expect(
+	    slice_is(a.body, "not ready: another node has this node's name\n"));
 	f.shared->draining = true;
 	a = ask(&f, "GET", "/readyz", NULL);
 	cr_expect_eq(a.code, HTTP_503);

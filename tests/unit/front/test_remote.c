@@ -135,6 +135,43 @@ Test(remote, own_keys_have_the_state_that_the_cluster_says)
 	cluster_free(c);
 }
 
+Test(remote, a_node_whose_name_is_taken_signs_with_no_key_of_its_own)
+{
+	struct cluster *c = cluster_new(own_keys());
+	struct client *k = client_new(c->w, 0);
+
+	list_own(c, VH_KEY_ACTIVE);
+	cluster_member(c, "a", "alive", 0, 7);
+	cluster_tell(c);
+	cr_expect_eq(own(c, KEY_P256)->state, VH_KEY_ACTIVE);
+	buf_clear(c->members);
+	cluster_member(c, "a", "conflict", 0, 7);
+	cluster_age(c, 2000);
+	cr_expect_null(cluster_next(c));
+	cr_expect_eq(own(c, KEY_P256)->state, VH_KEY_PUBLISHED);
+	cr_expect_not(shared_is_ready(c->w->shared));
+	cr_expect(is_published(c, KEY_P256));
+	struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
+
+	frame_put_text(b, VH_F_ALG, "ES256");
+	frame_put_text(b, VH_F_DATA, "hello");
+	client_send(k, 1, b);
+	world_turn(c->w);
+	cr_assert(client_read(k));
+	cr_expect_neq(k->f.err, VH_OK);
+	struct slice why = k->f.f.at[VH_F_WHY];
+
+	cr_expect_not_null(memmem(why.p, why.len, "this node's name", 16));
+	buf_clear(c->members);
+	cluster_member(c, "a", "alive", 0, 7);
+	cluster_age(c, 2000);
+	cr_expect_null(cluster_next(c));
+	cr_expect_eq(own(c, KEY_P256)->state, VH_KEY_ACTIVE);
+	cr_expect(shared_is_ready(c->w->shared));
+	client_free(k);
+	cluster_free(c);
+}
+
 Test(remote, a_revoked_own_key_is_neither_used_nor_published)
 {
 	struct cluster *c = cluster_new(own_keys());

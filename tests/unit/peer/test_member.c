@@ -287,6 +287,10 @@ Test(member, of_two_with_one_name_the_first_stays_and_all_report)
 			cr_expect_eq(n.state, MEMBER_ALIVE);
 			cr_expect_eq(s->nodes[i].seen[MEMBER_IS_RESTARTED], 0);
 		}
+		for (size_t i = 0; i < 5; i++)
+			cr_expect_eq(member_has_lost_name(s->nodes[i].m,
+					 (struct mono_ns){ s->now * 1000000 }),
+			    i == 4, "%zu", i);
 		cr_expect_gt(s->nodes[0].seen[MEMBER_IS_CONFLICT], 0);
 		cr_expect_gt(s->nodes[3].seen[MEMBER_IS_CONFLICT], 0);
 		cr_expect_gt(s->nodes[4].seen[MEMBER_IS_CONFLICT], 0);
@@ -307,6 +311,9 @@ Test(member, the_second_takes_the_name_when_the_first_is_gone)
 		cr_expect_str_eq(n.address, "h4:7600");
 		cr_expect_eq(n.state, MEMBER_ALIVE);
 	}
+	sim_run(s, 20000);
+	cr_expect_not(member_has_lost_name(s->nodes[4].m,
+	    (struct mono_ns){ s->now * 1000000 }));
 }
 
 Test(member, who_leaves_is_gone_at_once_and_not_dead)
