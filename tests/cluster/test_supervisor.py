@@ -120,6 +120,24 @@ def test_an_orderly_stop_saves_the_state_and_comes_back_with_it(pki, tmp_path):
         assert not node.events("state-damaged")
 
 
+def test_a_peer_goes_on_until_front_has_finished(pki):
+    with Node(SPEC, config=cluster(pki), http=False) as node:
+        wait(lambda: signs(node), "it signs")
+        pids = node.pids()
+        os.kill(pids["vhsmd-front"], signal.SIGSTOP)  # it has work in flight, as it were
+        try:
+            node.process.terminate()
+            wait(lambda: any(line["process"] == "peer" for line in node.events("stopping")),
+                 "peer says goodbye")
+            time.sleep(1)  # it has nobody to tell, and has long answered
+            assert process_name(pids["vhsmd-peer"]) == "vhsmd-peer"
+        finally:
+            os.kill(pids["vhsmd-front"], signal.SIGCONT)
+        assert node.process.wait(10) == 0
+        assert process_name(pids["vhsmd-peer"]) is None
+        assert not node.events("supervisor-lost") and not node.events("too-slow")
+
+
 def test_a_damaged_state_is_set_aside_and_the_node_starts(pki, tmp_path):
     (tmp_path / "state").mkdir()
     state = tmp_path / "state" / "cluster.state"

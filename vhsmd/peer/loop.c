@@ -115,8 +115,10 @@ end(struct peer *p, const char *event, enum vh_err err)
 {
 	if (p->done)
 		return;
-	LOG(ERROR, event, KV_ERR(err));
 	p->done = true;
+	if (p->stays)
+		return; /* that is how it ends */
+	LOG(ERROR, event, KV_ERR(err));
 	p->status = 1;
 }
 

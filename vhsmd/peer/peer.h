@@ -140,6 +140,7 @@ struct peer {
 	struct mono_ns second;  /* next of what is done each second */
 	struct moment now;
 	bool stopping, left, done;
+	bool stays; /* PSTOP is answered: only until our link is closed */
 	uint64_t stop_id;
 	struct mono_ns stop_by;
 	int status;

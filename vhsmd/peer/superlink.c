@@ -7,7 +7,8 @@
 #include "peer/frontlink.h"
 #include "peer/save.h"
 
-#define STOP_MS 3000 /* grace when the supervisor names none */
+#define STOP_MS 3000  /* grace when the supervisor names none */
+#define STAY_MS 15000 /* for front, after that; longer than its own grace */
 
 /* --- descriptors ------------------------------------------------------------
  */
@@ -126,6 +127,10 @@ super_settle_stop(struct peer *p)
 
 	if (!p->stopping || p->done)
 		return;
+	if (p->stays) {
+		p->done = late;
+		return;
+	}
 	if (!late && (!member_has_left(p->member) || p->relays > 0))
 		return;
 	if (!p->left && !save_is_busy(p)) {
@@ -135,7 +140,10 @@ super_settle_stop(struct peer *p)
 	if (!late && (!p->left || save_is_busy(p)))
 		return;
 	link_answer(p->super, VH_OP_PSTOP, p->stop_id, VH_OK);
-	p->done = true;
+	/* What front still waits for from other nodes comes through here: until
+	 * the supervisor, which stops front first, closes our link. */
+	p->stays = true;
+	p->stop_by = mono_after_ms(p->now.mono, STAY_MS);
 	p->status = 0;
 }
 

@@ -13,7 +13,8 @@ enum vh_err super_read(struct peer *p);
 void super_ask_names(struct peer *p);
 /* Tells the core what the seeds are. */
 void super_tell_seeds(struct peer *p);
-/* Ends the process once everybody knows, and all is saved. */
+/* Answers PSTOP once everybody knows and all is saved; the process then goes on
+ * until its link is closed, for a bounded time. */
 void super_settle_stop(struct peer *p);
 
 #endif
