@@ -187,12 +187,17 @@ check_generating(const struct reading *r, const struct node *n,
 	const struct node *remove = node_get(n, "delete");
 	const struct node *use = node_get(n, "use");
 	const struct node *alg = node_get(n, "alg");
+	const struct node *kid = node_get(n, "kid");
 
 	if (remove != NULL)
 		return refuse(r, remove->key_at,
 		    "delete: found %s, expected no delete for a key that is "
 		    "generated",
 		    shown(remove).text);
+	if (kid != NULL)
+		return refuse(r, kid->key_at,
+		    "kid: found in an entry of keys that generates, expected "
+		    "it only where one is loaded");
 	if (use == NULL)
 		return refuse(r, n->at,
 		    "no use in an entry of keys that "
@@ -381,6 +386,10 @@ check_unique(const struct reading *r, const struct node *n,
 		return refuse(r, node_get(n, "name")->at,
 		    "name: %s is taken at line %u, expected a name of its own",
 		    shown_text(key->name).text, before->at.line);
+	if (same_text(key->kid, before->kid))
+		return refuse(r, node_get(n, "kid")->at,
+		    "kid: %s is taken at line %u, expected a kid of its own",
+		    shown_text(key->kid).text, before->at.line);
 	if (same_text(a->file, b->file) || same_text(a->env, b->env) ||
 	    same_text(a->credential, b->credential))
 		return refuse(r, node_get(n, "load")->at,

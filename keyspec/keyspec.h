@@ -44,6 +44,7 @@ struct keyspec_key {
 	struct keyspec_load load;
 	enum vh_use use; /* 0: the loaded key must say it */
 	enum vh_alg alg; /* 0: every alg that fits */
+	char *kid;       /* that the one loaded key is published by; or NULL */
 	uint32_t count;  /* keys to generate; 0 for an entry that loads */
 	struct keyspec_rotate rotate;
 	struct span publish_before, keep_after; /* not set: the defaults */

@@ -28,6 +28,7 @@
 #define DETAIL           .type = VALUE_DETAIL
 #define WHEN_BLOCKED     .type = VALUE_WHEN_BLOCKED
 #define LABEL            .type = VALUE_LABEL
+#define KID              .type = VALUE_KID
 #define NODE             .type = VALUE_NODE
 #define PATH             .type = VALUE_PATH
 #define VARIABLE         .type = VALUE_VARIABLE

@@ -442,6 +442,9 @@ static const struct type types[] = {
 	[VALUE_LABEL] = TEXT(label_ok,
 	    "at most 64 printable ASCII characters without space, comma, "
 	    "quote or backslash"),
+	[VALUE_KID] = TEXT(published_ok,
+	    "at most 256 printable ASCII characters without space, double "
+	    "quote or backslash"),
 	[VALUE_NODE] = TEXT(node_name_ok, NODE_TEXT),
 	[VALUE_PATH] = TEXT(path_ok, "the path of a file"),
 	[VALUE_VARIABLE] = TEXT(variable_ok,

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "wire/pub.h"
+
 /* A unit and how many of the smallest one it is; largest first. */
 struct unit {
 	const char *name;
@@ -212,6 +214,12 @@ bool
 label_ok(const char *text)
 {
 	return is_visible(text, ",\"'\\", VH_LABEL_MAX);
+}
+
+bool
+published_ok(const char *text)
+{
+	return kid_is_publishable(slice_text(text));
 }
 
 bool

@@ -51,6 +51,8 @@ bool mode_of_text(const char *text, uint32_t *out);
 
 /* A label of a key: printable ASCII without space, comma, quote, backslash. */
 bool label_ok(const char *text);
+/* A kid that a key may be published by: wire/pub.h. */
+bool published_ok(const char *text);
 /* The name of a principal: [a-zA-Z][a-zA-Z0-9_.-]*. */
 bool principal_name_ok(const char *text);
 /* What allow may list: NAME, uid:N, NODE/NAME, NODE/uid:N. */

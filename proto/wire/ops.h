@@ -4,14 +4,15 @@
 
 #include "wire/base.h"
 
-#define VH_HEADER_MAX 16384u      /* a JOSE header, encoded or not */
-#define VH_DATA_MAX   (16u << 20) /* hard bound; limits.payload is lower */
-#define VH_TOKEN_MAX  (24u << 20) /* room for base64url of that */
-#define VH_RECORD_MAX (8u << 20)  /* a node's record, signed */
-#define VH_TAGS       128
-#define VH_ITEMS_MAX  64 /* requests of a BATCH */
-#define VH_NODE_MAX   64 /* bytes of a node name */
-#define VH_PARTIES    16 /* signers or recipients of one token */
+#define VH_HEADER_MAX    16384u      /* a JOSE header, encoded or not */
+#define VH_DATA_MAX      (16u << 20) /* hard bound; limits.payload is lower */
+#define VH_TOKEN_MAX     (24u << 20) /* room for base64url of that */
+#define VH_RECORD_MAX    (8u << 20)  /* a node's record, signed */
+#define VH_TAGS          128
+#define VH_ITEMS_MAX     64  /* requests of a BATCH */
+#define VH_PUBLISHED_MAX 256 /* bytes of a kid that is no thumbprint */
+#define VH_NODE_MAX      64  /* bytes of a node name */
+#define VH_PARTIES       16  /* signers or recipients of one token */
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,

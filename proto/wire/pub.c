@@ -150,3 +150,13 @@ pub_of_fields(const struct fields *f, struct pub *out)
 	*out = pub;
 	return VH_OK;
 }
+
+bool
+kid_is_publishable(struct slice kid)
+{
+	for (size_t i = 0; i < kid.len; i++)
+		if (kid.p[i] <= ' ' || kid.p[i] >= 0x7f || kid.p[i] == '"' ||
+		    kid.p[i] == '\\')
+			return false;
+	return kid.len > 0 && kid.len <= VH_PUBLISHED_MAX;
+}

@@ -48,4 +48,9 @@ void pub_put_fields(struct buf *b, const struct pub *pub);
 /* VH_EKEY unless pub_check accepts it. */
 enum vh_err pub_of_fields(const struct fields *f, struct pub *out);
 
+/* Whether a key that is not called by its thumbprint may be called this: 1 to
+ * VH_PUBLISHED_MAX printable ASCII characters without space, double quote and
+ * backslash, so that it stands in JSON as it is. */
+bool kid_is_publishable(struct slice kid);
+
 #endif

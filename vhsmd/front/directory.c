@@ -15,12 +15,12 @@
 /* A key and its place in the hash table, which struct dkey need not show. */
 struct entry {
 	struct dkey key;
-	UT_hash_handle hh;
+	UT_hash_handle hh, hp;
 };
 
 struct directory {
 	unsigned refs;
-	struct entry *by_kid;
+	struct entry *by_kid, *by_published;
 	struct entry **list;
 	size_t count, room;
 	/* Of a cluster only: */
@@ -86,6 +86,7 @@ entry_free(struct entry *e)
 	if (e == NULL)
 		return;
 	free(e->key.name);
+	free(e->key.published);
 	free(e->key.allow);
 	pkey_free(e->key.pkey);
 	buf_free(e->key.bytes);
@@ -99,6 +100,7 @@ directory_free(struct directory *d)
 	if (d == NULL || --d->refs > 0)
 		return;
 	HASH_CLEAR(hh, d->by_kid);
+	HASH_CLEAR(hp, d->by_published);
 	for (size_t i = 0; i < d->count; i++) {
 		drop_holders(d, &d->list[i]->key);
 		entry_free(d->list[i]);
@@ -178,6 +180,10 @@ read_terms(struct dkey *key, const struct fields *f)
 	if (pin != 0 &&
 	    (key->pin == NULL || !pub_fits(&key->pub, key->pin, key->use)))
 		return VH_EALG;
+	if (fields_have(f, VH_F_PUBLISHED_KID) &&
+	    !kid_is_publishable(f->at[VH_F_PUBLISHED_KID]))
+		return VH_EFIELD;
+	TRY(copy_text(f, VH_F_PUBLISHED_KID, &key->published));
 	TRY(copy_text(f, VH_F_NAME, &key->name));
 	return copy_text(f, VH_F_ALLOW, &key->allow);
 }
@@ -186,7 +192,7 @@ static enum vh_err
 put_head(struct dkey *key, struct dkey_alg *to)
 {
 	const struct header_wish wish = { .alg = to->alg,
-		.kid = slice_text(key->kid) };
+		.kid = slice_text(dkey_kid(key)) };
 	size_t at = key->bytes->len;
 
 	TRY(jws_put_protected(&wish, key->bytes, NULL));
@@ -221,7 +227,7 @@ make_pkey(const struct directory *d, struct dkey *key)
 {
 	const struct dkey *old =
 	    d->before == NULL ? NULL
-			      : directory_get(d->before, slice_text(key->kid));
+			      : directory_find(d->before, slice_text(key->kid));
 
 	if (key->use != VH_USE_SIG || key->pub.kty == VH_KTY_OCT)
 		return VH_OK;
@@ -236,7 +242,7 @@ make_pkey(const struct directory *d, struct dkey *key)
 static size_t
 bytes_size(const struct fields *f)
 {
-	return BYTES_PLUS +
+	return BYTES_PLUS + 2 * DKEY_ALGS * f->at[VH_F_PUBLISHED_KID].len +
 	       BYTES_TIMES * (f->at[VH_F_PUB_N].len + f->at[VH_F_PUB_E].len +
 				 f->at[VH_F_PUB_X].len + f->at[VH_F_PUB_Y].len);
 }
@@ -246,7 +252,7 @@ static void
 put_secret(struct buf *b, const struct dkey *key)
 {
 	buf_format(b, "{\"kty\":\"oct\",\"kid\":\"%s\",\"use\":\"%s\"",
-	    key->kid, use_name(key->use));
+	    dkey_kid(key), use_name(key->use));
 	if (key->pin != NULL)
 		buf_format(b, ",\"alg\":\"%s\"", key->pin->name);
 	if (key->name != NULL) {
@@ -273,8 +279,8 @@ make_key(const struct directory *d, struct dkey *key, const struct fields *f)
 	if (oct)
 		put_secret(key->bytes, key);
 	else
-		jwk_put(key->bytes, &key->pub, slice_text(key->kid), key->use,
-		    key->pin);
+		jwk_put(key->bytes, &key->pub, slice_text(dkey_kid(key)),
+		    key->use, key->pin);
 	key->jwk = slice_of(key->bytes->p + at, key->bytes->len - at);
 	TRY(list_algs(key));
 	TRY(make_pkey(d, key));
@@ -393,11 +399,15 @@ directory_add(struct directory *d, struct slice fields)
 	TRY(fields_parse(fields, &f));
 	TRY(make_room(d));
 	TRY(make_key(d, &e->key, &f));
-	if (directory_get(d, slice_text(e->key.kid)) != NULL)
+	if (directory_get(d, slice_text(e->key.kid)) != NULL ||
+	    directory_get(d, slice_text(e->key.published)) != NULL)
 		return VH_EDUPLICATE;
 	TRY(read_state(d, &e->key, &f));
 	read_life(&e->key, &f);
 	HASH_ADD(hh, d->by_kid, key.kid, VH_KID_SIZE, e);
+	if (e->key.published != NULL)
+		HASH_ADD_KEYPTR(hp, d->by_published, e->key.published,
+		    strlen(e->key.published), e);
 	d->list[d->count++] = TAKE(e);
 	return VH_OK;
 }
@@ -429,21 +439,34 @@ directory_learn(struct directory *d, const struct directory *cluster,
 		if (own->pub.kty == VH_KTY_OCT)
 			continue; /* the cluster knows nothing of it */
 		const struct dkey *key =
-		    directory_get(cluster, slice_text(own->kid));
-
-		own->state = key == NULL ? 0 : key->state;
+		    directory_find(cluster, slice_text(own->kid));
+		own->state = 0;
+		if (key != NULL && strcmp(dkey_kid(key), dkey_kid(own)) == 0)
+			own->state = key->state;
 		if (own->state == VH_KEY_ACTIVE && (!key->here || name_taken))
 			own->state = VH_KEY_PUBLISHED;
 	}
 }
 
 const struct dkey *
-directory_get(const struct directory *d, struct slice kid)
+directory_find(const struct directory *d, struct slice kid)
 {
 	struct entry *found = NULL;
 
 	if (kid.len == VH_KID_SIZE)
 		HASH_FIND(hh, d->by_kid, kid.p, VH_KID_SIZE, found);
+	return found == NULL ? NULL : &found->key;
+}
+
+const struct dkey *
+directory_get(const struct directory *d, struct slice kid)
+{
+	const struct dkey *key = directory_find(d, kid);
+	struct entry *found = NULL;
+
+	if (key != NULL || kid.len == 0)
+		return key;
+	HASH_FIND(hp, d->by_published, kid.p, kid.len, found);
 	return found == NULL ? NULL : &found->key;
 }
 

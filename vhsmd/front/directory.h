@@ -27,9 +27,10 @@ struct dkey {
 	bool here;             /* this node can use it */
 	struct node **holders; /* other living nodes that can use it */
 	size_t holder_count;
-	char kid[VH_KID_SIZE + 1];
-	char *name;  /* NULL: none */
-	char *allow; /* NULL: everyone */
+	char kid[VH_KID_SIZE + 1]; /* its thumbprint: what we call it */
+	char *published;           /* NULL, or what everybody else calls it */
+	char *name;                /* NULL: none */
+	char *allow;               /* NULL: everyone */
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
 	struct pub pub;        /* points into bytes */
@@ -62,7 +63,8 @@ AUTO_FREE(struct directory, directory_free)
 /* Adds the key in the body of a KEY field, which is copied.  VH_EPARSE,
  * VH_EFIELD; VH_EKEY when it is a symmetric one and not the node's own, its kid
  * is not its thumbprint or, of a symmetric one, has not that form, its numbers
- * are unsound or its use is none; VH_EALG for a pin that is no algorithm of it;
+ * are unsound or its use is none; VH_EFIELD for a PUBLISHED_KID that is not
+ * publishable; VH_EALG for a pin that is no algorithm of it;
  * VH_EDUPLICATE, VH_ETOOBIG, VH_ENOMEM. */
 enum vh_err directory_add(struct directory *d, struct slice fields);
 
@@ -70,12 +72,20 @@ enum vh_err directory_add(struct directory *d, struct slice fields);
 void directory_close(struct directory *d);
 
 /* What the cluster says of the node's own keys: d's take over their states.  A
- * key that is active elsewhere only is not active here.  When another node has
- * the name of this one, none signs. */
+ * key that is active elsewhere only is not active here; one that the cluster
+ * calls otherwise is not used: nobody would find the key of its tokens.  When
+ * another node has the name of this one, none signs. */
 void directory_learn(struct directory *d, const struct directory *cluster,
     bool name_taken);
 
-/* NULL when absent. */
+/* What tokens and the JWK Set call it. */
+const char *dkey_kid(const struct dkey *key);
+/* Whether it is called so: its thumbprint, or what it is published by. */
+bool dkey_is(const struct dkey *key, struct slice kid);
+
+/* The key of that thumbprint; NULL when absent. */
+const struct dkey *directory_find(const struct directory *d, struct slice kid);
+/* The key that is called so; NULL when absent. */
 const struct dkey *directory_get(const struct directory *d, struct slice kid);
 size_t directory_count(const struct directory *d);
 /* In the order of kids, once closed; NULL past the end. */

@@ -1,6 +1,19 @@
 /* What one key can be used for. */
 #include "front/directory.h"
 
+const char *
+dkey_kid(const struct dkey *key)
+{
+	return key->published == NULL ? key->kid : key->published;
+}
+
+bool
+dkey_is(const struct dkey *key, struct slice kid)
+{
+	return slice_is(kid, key->kid) ||
+	       (key->published != NULL && slice_is(kid, key->published));
+}
+
 const struct dkey_alg *
 dkey_alg(const struct dkey *key, const struct alg *alg)
 {

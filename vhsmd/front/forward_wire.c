@@ -66,7 +66,7 @@ reply_signed(struct front *f, const struct pending *p, const struct want *want,
 			      ? jws_parse_detached(token, data, &jws, NULL)
 			      : jws_parse(token, &jws, NULL);
 
-	if (err != VH_OK || !slice_is(jws->kid, key->kid) ||
+	if (err != VH_OK || !slice_is(jws->kid, dkey_kid(key)) ||
 	    jws->unencoded != (fields_u32(in, VH_F_UNENCODED) != 0) ||
 	    dkey_alg(key, jws->alg) == NULL ||
 	    !selector_takes(&want->s, jws->alg) ||
@@ -75,7 +75,7 @@ reply_signed(struct front *f, const struct pending *p, const struct want *want,
 	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put(b, VH_F_TOKEN, token);
-	frame_put_text(b, VH_F_KID, key->kid);
+	frame_put_text(b, VH_F_KID, dkey_kid(key));
 	frame_put_text(b, VH_F_ALG, jws->alg->name);
 	frame_put(b, VH_F_JWK, key->jwk);
 	reply_close(f, &r);
@@ -87,7 +87,7 @@ static const struct jwe *
 recipient_of(const struct jwe_set *set, const struct dkey *key)
 {
 	for (size_t i = 0; i < set->count; i++)
-		if (slice_is(set->at[i]->kid, key->kid))
+		if (dkey_is(key, set->at[i]->kid))
 			return set->at[i];
 	return set->at[0];
 }
@@ -109,7 +109,7 @@ reply_decrypted(struct front *f, const struct pending *p,
 	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put(b, VH_F_DATA, data);
-	frame_put_text(b, VH_F_KID, key->kid);
+	frame_put_text(b, VH_F_KID, dkey_kid(key));
 	jwe_put_shown(b, recipient_of(set, key));
 	reply_close(f, &r);
 	return VH_OK;

@@ -60,7 +60,7 @@ row_json(const struct row *r)
 json_t *
 key_report(const struct dkey *key, const struct dkey *own)
 {
-	struct row r = { .kid = slice_text(key->kid),
+	struct row r = { .kid = slice_text(dkey_kid(key)),
 		.name = slice_text(key->name),
 		.use = key->use,
 		.state = key->state };
@@ -76,7 +76,9 @@ key_report(const struct dkey *key, const struct dkey *own)
 json_t *
 key_report_of_fields(const struct fields *f)
 {
-	const struct row r = { .kid = f->at[VH_F_KID],
+	const struct row r = { .kid = f->at[fields_have(f, VH_F_PUBLISHED_KID)
+						? VH_F_PUBLISHED_KID
+						: VH_F_KID],
 		.name = f->at[VH_F_NAME],
 		.use = (enum vh_use)fields_u32(f, VH_F_USE_ID),
 		.state = (enum vh_key_state)fields_u32(f, VH_F_STATE),

@@ -169,9 +169,12 @@ revoke_begin(struct front *f, struct request *q)
 	if (p == NULL)
 		return VH_EBUSY;
 	buf_put(p->kept, kid);
+	/* A tombstone names the thumbprint, where it is known. */
+	const struct dkey *key =
+	    directory_get(f->cluster == NULL ? f->directory : f->cluster, kid);
 	struct buf *b = vault_ask(f, p, VH_OP_VREVOKE, &start);
 
-	frame_put(b, VH_F_KID, kid);
+	frame_put(b, VH_F_KID, key == NULL ? kid : slice_text(key->kid));
 	frame_close(b, start);
 	return VH_OK;
 }

@@ -157,7 +157,7 @@ is_shared(const struct front *f, const struct dkey *key)
 	const struct dkey *same =
 	    f->cluster == NULL
 		? NULL
-		: directory_get(f->cluster, slice_text(key->kid));
+		: directory_find(f->cluster, slice_text(key->kid));
 
 	return same != NULL && same->holder_count > 0;
 }
@@ -287,7 +287,7 @@ reply(struct front *f, const struct pending *p, struct slice data,
 	struct buf *b = reply_open(f, &r, &p->to);
 
 	frame_put(b, VH_F_DATA, data);
-	frame_put_text(b, VH_F_KID, p->tries[p->tried]->kid);
+	frame_put_text(b, VH_F_KID, dkey_kid(p->tries[p->tried]));
 	if (jwe == NULL)
 		frame_put(b, VH_F_HEADER, kept(p));
 	else

@@ -65,7 +65,7 @@ report(struct front *f, struct request *q, const struct search *search)
 		if ((state == 0 || state == key->state) &&
 		    fits_list(key, search->s))
 			(void)json_array_append_new(rows,
-			    key_report(key, directory_get(f->directory,
+			    key_report(key, directory_find(f->directory,
 						slice_text(key->kid))));
 	json_t *json =
 	    json_pack("{s:o}", "keys", own_only(f, search, state, rows));

@@ -26,6 +26,7 @@ ask(struct front *f, struct request *q, const char *act)
 {
 	const struct fields *in = &q->frame.f;
 	bool kid = fields_have(in, VH_F_KID), name = fields_have(in, VH_F_NAME);
+	const struct dkey *key = directory_get(f->directory, in->at[VH_F_KID]);
 	size_t start;
 
 	if (kid == name) {
@@ -39,8 +40,11 @@ ask(struct front *f, struct request *q, const char *act)
 	struct buf *b = vault_ask(f, p, VH_OP_VLIFE, &start);
 
 	frame_put_text(b, VH_F_ACT, act);
-	frame_put(b, kid ? VH_F_KID : VH_F_NAME,
-	    in->at[kid ? VH_F_KID : VH_F_NAME]);
+	if (key != NULL && kid)
+		frame_put_text(b, VH_F_KID, key->kid);
+	else
+		frame_put(b, kid ? VH_F_KID : VH_F_NAME,
+		    in->at[kid ? VH_F_KID : VH_F_NAME]);
 	frame_close(b, start);
 	return VH_OK;
 }

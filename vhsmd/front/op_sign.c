@@ -15,7 +15,7 @@ put_head(struct front *f, const struct fields *in, const struct choice *c,
     struct buf *to)
 {
 	const struct header_wish wish = { .alg = c->alg,
-		.kid = slice_text(c->key->kid),
+		.kid = slice_text(dkey_kid(c->key)),
 		.unencoded = fields_u32(in, VH_F_UNENCODED) != 0,
 		.typ = in->at[VH_F_TYP],
 		.extra = in->at[VH_F_HEADER] };
@@ -161,7 +161,7 @@ sign_answer(struct front *f, struct pending *p, const struct frame *vault,
 	    shown.len + jws_signature_size(signature.len));
 	buf_put(b, shown);
 	jws_put_signature(b, signature);
-	frame_put_text(b, VH_F_KID, p->key->kid);
+	frame_put_text(b, VH_F_KID, dkey_kid(p->key));
 	frame_put_text(b, VH_F_ALG, p->alg->name);
 	frame_put(b, VH_F_JWK, p->key->jwk);
 	reply_close(f, &r);

@@ -58,7 +58,7 @@ try_dkey(struct tries *t, const struct dkey *key)
 {
 	if (!try_pkey(t, key->pkey))
 		return false;
-	t->kid = slice_text(key->kid);
+	t->kid = slice_text(dkey_kid(key));
 	buf_put(t->jwk, key->jwk);
 	return true;
 }

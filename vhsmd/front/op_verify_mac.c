@@ -184,7 +184,7 @@ conclude(struct front *f, const struct pending *p, const struct jws_set *set,
 		if ((p->valid >> i & 1) == 0)
 			continue;
 		v[p->recipient[i]] = (struct verdict){ .err = VH_OK,
-			.kid = slice_text(key->kid),
+			.kid = slice_text(dkey_kid(key)),
 			.jwk_at = buf_slice(jwk).len,
 			.jwk_len = key->jwk.len };
 		buf_put(jwk, key->jwk);

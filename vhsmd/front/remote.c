@@ -167,7 +167,7 @@ use(struct front *f)
 	directory_learn(f->directory, f->cluster, f->members.name_taken);
 	for (size_t i = 0; (key = directory_at(f->cluster, i)) != NULL; i++)
 		own +=
-		    directory_get(f->directory, slice_text(key->kid)) != NULL;
+		    directory_find(f->directory, slice_text(key->kid)) != NULL;
 	atomic_store_explicit(&f->shared->counts[COUNT_REMOTE_KEYS],
 	    count - own, memory_order_relaxed);
 	LOG(DEBUG, "keys-learned", KV("keys", count), KV("own", own),

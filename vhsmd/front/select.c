@@ -73,7 +73,7 @@ select_matches(const struct search *q, const struct dkey *key)
 {
 	const struct selector *s = q->s;
 
-	if (s->kid.len > 0 && !slice_is(s->kid, key->kid))
+	if (s->kid.len > 0 && !dkey_is(key, s->kid))
 		return false;
 	if (s->name.len > 0 &&
 	    (key->name == NULL || !slice_is(s->name, key->name)))

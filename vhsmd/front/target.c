@@ -58,7 +58,7 @@ choose_key(struct front *f, const struct asker *asker, const struct selector *s,
 	TRY(err);
 	to->key = c.key;
 	to->alg = c.alg;
-	to->kid = slice_text(c.key->kid);
+	to->kid = slice_text(dkey_kid(c.key));
 	return VH_OK;
 }
 

@@ -46,6 +46,8 @@ put_key(const struct peer *p, struct buf *b, const struct ledger_key *k)
 		frame_put(b, VH_F_NAME, k->name);
 	if (k->allow.len > 0)
 		frame_put(b, VH_F_ALLOW, k->allow);
+	if (k->published.len > 0)
+		frame_put(b, VH_F_PUBLISHED_KID, k->published);
 	frame_put_u32(b, VH_F_STATE, state_for_front(k, announced));
 	put_holders(b, k,
 	    announced && k->holder_count > 1 ? p->settings->node : NULL);

@@ -24,6 +24,12 @@
  *          says everyone; past RECORD_ALLOW_MAX it is cut, never widened
  *   name   of the first holder by node name, else of the first record by that
  *
+ * A PUBLISHED KID, if a node gives a key another one than its thumbprint: the
+ * one of the record with the lowest epoch; a node that calls the key otherwise
+ * is no holder.  No two keys have one published kid, and none has another's
+ * thumbprint: the key that was called so first (again the lowest epoch, as long
+ * as it is listed) keeps it, and the others are not listed at all.
+ *
  * TIME.  The wall clock is compared with what is signed and nothing else.  When
  * it leaps ahead or back by more than ten minutes against the monotonic clock,
  * nothing ends for an hour that would not have ended without the leap. */
@@ -132,6 +138,9 @@ struct ledger_key {
 	enum vh_use use;
 	const struct alg *alg; /* or NULL */
 	struct slice name, allow;
+	struct slice published; /* what the world calls it, or empty */
+	uint64_t since;         /* epoch of the first record that says so */
+	const char *node;       /* whose record that is */
 	/* ACTIVE: in use.  PUBLISHED: not yet.  RETIRED: for what exists
 	 * already, that is verifying, and decrypting while its holder leaves.
 	 */
@@ -149,6 +158,16 @@ bool ledger_key_is_published(const struct ledger_key *k);
 /* All keys, sorted by kid. */
 const struct ledger_key *ledger_keys(const struct ledger *l, size_t *count);
 const struct ledger_key *ledger_key(const struct ledger *l, const char *kid);
+/* Keys that are not listed because of what they are called: whose that is. */
+struct ledger_clash {
+	char kid[VH_KID_SIZE + 1], owner[VH_KID_SIZE + 1];
+	struct slice published;
+	const char *node; /* that calls it so */
+};
+
+/* By kid. */
+const struct ledger_clash *ledger_clashes(const struct ledger *l,
+    size_t *count);
 /* Whether any living node has an active signing key. */
 bool ledger_has_active(const struct ledger *l);
 /* Whether some record shows this signing key active, and that still holds. */

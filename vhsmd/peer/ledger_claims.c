@@ -41,7 +41,9 @@ collect_record(const struct ledger *l, const struct ledger_node *n, size_t i,
 		if (end > now && end < out->next_end)
 			out->next_end = end;
 		if (is_listed(l, &c, end, now, &c.state) &&
-		    !ledger_is_revoked(l, c.key->kid))
+		    !ledger_is_revoked(l, c.key->kid) &&
+		    (c.key->published == NULL ||
+			!ledger_is_revoked(l, c.key->published)))
 			out->all[out->count++] = c;
 	}
 }
@@ -129,4 +131,21 @@ group_alg(const struct group *g)
 		if (g->all[i].key->alg != g->all[0].key->alg)
 			return NULL;
 	return g->all[0].key->alg;
+}
+
+uint64_t
+claim_epoch(const struct claim *c)
+{
+	return c->node->records[c->record]->epoch;
+}
+
+const struct claim *
+group_first(const struct group *g)
+{
+	const struct claim *first = &g->all[0];
+
+	for (size_t i = 1; i < g->count; i++)
+		if (claim_epoch(&g->all[i]) < claim_epoch(first))
+			first = &g->all[i];
+	return first;
 }

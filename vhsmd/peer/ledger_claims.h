@@ -40,5 +40,8 @@ void group_leave_speakers(struct group *g);
 /* What they amount to. */
 enum vh_key_state group_state(const struct group *g);
 const struct alg *group_alg(const struct group *g);
+/* The claim of the lowest epoch; of several the first by node. */
+const struct claim *group_first(const struct group *g);
+uint64_t claim_epoch(const struct claim *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* The directory: what all records and tombstones together say about each key.
  * ledger.h has the rules. */
 #include "peer/ledger_claims.h"
+#include "peer/ledger_published.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@ struct directory {
 	size_t count;
 	struct ledger_holder *holders;
 	size_t holder_count;
+	struct ledger_clash *clashes; /* by kid */
+	size_t clash_count;
 	struct buf *bytes; /* where the texts and numbers are */
 	uint8_t hash[32];  /* of all but load */
 };
@@ -21,6 +24,7 @@ directory_free(struct directory *d)
 		return;
 	free(d->keys);
 	free(d->holders);
+	free(d->clashes);
 	buf_free(d->bytes);
 	free(d);
 }
@@ -29,9 +33,10 @@ directory_free(struct directory *d)
  */
 
 static bool
-is_holder(const struct claim *c, enum vh_key_state state)
+is_holder(const struct claim *c, const struct ledger_key *key)
 {
-	return c->here && c->state == state;
+	return c->here && c->state == key->state &&
+	       slice_eq(slice_text(c->key->published), key->published);
 }
 
 /* Copies text to where it stays. */
@@ -69,7 +74,7 @@ add_holders(struct ledger *l, struct directory *d, const struct group *g,
 	for (size_t i = 0; i < g->count; i++) {
 		const struct claim *c = &g->all[(first + i) % g->count];
 
-		if (!is_holder(c, key->state) ||
+		if (!is_holder(c, key) ||
 		    key->holder_count >= LEDGER_HOLDERS_MAX)
 			continue;
 		struct slice name =
@@ -100,7 +105,7 @@ compare_texts(const void *a, const void *b)
 static bool
 has_say(const struct claim *c, const struct ledger_key *key)
 {
-	return key->holder_count == 0 || is_holder(c, key->state);
+	return key->holder_count == 0 || is_holder(c, key);
 }
 
 /* Puts sorted items together, each once, as long as they fit. */
@@ -181,6 +186,23 @@ set_name(const struct group *g, struct directory *d, struct ledger_key *key)
 	}
 }
 
+/* It was called so earlier, if the directory before says so. */
+static void
+set_published(const struct ledger *l, const struct group *g,
+    struct directory *d, struct ledger_key *key)
+{
+	const struct claim *first = group_first(g);
+	const struct ledger_key *before = ledger_key(l, key->kid);
+	const char *node = first->node->name;
+
+	key->since = claim_epoch(first);
+	key->published = keep(d, slice_text(first->key->published));
+	key->node = (const char *)keep(d, slice_of(node, strlen(node) + 1)).p;
+	if (before != NULL && slice_eq(before->published, key->published) &&
+	    before->since < key->since)
+		key->since = before->since;
+}
+
 static enum vh_err
 add_key(struct ledger *l, struct group g, struct directory *d)
 {
@@ -194,6 +216,7 @@ add_key(struct ledger *l, struct group g, struct directory *d)
 	key->alg = group_alg(&g);
 	key->state = group_state(&g);
 	keep_pub(d, &one->pub, &key->pub);
+	set_published(l, &g, d, key);
 	add_holders(l, d, &g, key);
 	set_name(&g, d, key);
 	TRY(set_allow(&g, d, key));
@@ -215,7 +238,7 @@ room_for(const struct claims *c)
 
 		room += k->pub.n.len + k->pub.e.len + k->pub.x.len +
 			k->pub.y.len + k->name.len + k->allow.len + 1 +
-			NODE_NAME_MAX + 1;
+			slice_text(k->published).len + 2 * (NODE_NAME_MAX + 1);
 	}
 	return room;
 }
@@ -245,9 +268,12 @@ hash_directory(struct directory *d)
 		hash_bytes(&h, slice_of(terms, sizeof terms));
 		hash_bytes(&h, k->name);
 		hash_bytes(&h, k->allow);
+		hash_bytes(&h, k->published);
 		for (size_t j = 0; j < k->holder_count; j++)
 			hash_bytes(&h, slice_text(k->holders[j].node));
 	}
+	for (size_t i = 0; i < d->clash_count; i++)
+		hash_bytes(&h, slice_text(d->clashes[i].kid));
 	(void)crypto_hash_sha256_final(&h, d->hash);
 }
 
@@ -261,8 +287,9 @@ build(struct ledger *l, struct claims *c, struct directory **out)
 		return VH_ENOMEM;
 	d->keys = calloc(c->count + 1, sizeof *d->keys);
 	d->holders = calloc(c->count + 1, sizeof *d->holders);
+	d->clashes = calloc(c->count + 1, sizeof *d->clashes);
 	d->bytes = buf_new(room);
-	if (d->keys == NULL || d->holders == NULL ||
+	if (d->clashes == NULL || d->keys == NULL || d->holders == NULL ||
 	    !buf_reserve(d->bytes, room))
 		return VH_ENOMEM;
 	for (size_t i = 0, n; i < c->count; i += n) {
@@ -273,6 +300,7 @@ build(struct ledger *l, struct claims *c, struct directory **out)
 		TRY(add_key(l, (struct group){ c->all + i, n }, d));
 	}
 	TRY(buf_end(d->bytes));
+	TRY(published_settle(d->keys, &d->count, d->clashes, &d->clash_count));
 	hash_directory(d);
 	*out = TAKE(d);
 	return VH_OK;
@@ -341,6 +369,13 @@ ledger_key(const struct ledger *l, const char *kid)
 
 	return count == 0 ? NULL
 			  : bsearch(kid, keys, count, sizeof *keys, by_kid);
+}
+
+const struct ledger_clash *
+ledger_clashes(const struct ledger *l, size_t *count)
+{
+	*count = l->directory == NULL ? 0 : l->directory->clash_count;
+	return l->directory == NULL ? NULL : l->directory->clashes;
 }
 
 bool

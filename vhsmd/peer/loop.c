@@ -182,6 +182,26 @@ each_second(struct peer *p)
 		LOG(NOTICE, "listening", KV("address", net_address(p->net)));
 }
 
+/* Keys that are called as others are: said when the set of them changes. */
+static void
+report_clashes(struct peer *p)
+{
+	uint64_t sum = 0;
+	size_t count;
+	const struct ledger_clash *c = ledger_clashes(p->ledger, &count);
+
+	for (size_t i = 0; i < count; i++)
+		for (const char *k = c[i].kid; *k != '\0'; k++)
+			sum = sum * 31 + (uint8_t)*k;
+	if (sum == p->clashes)
+		return;
+	p->clashes = sum;
+	for (size_t i = 0; i < count; i++)
+		LOG(ERROR, "kid-refused", KV("kid", c[i].published),
+		    KV("key", (const char *)c[i].kid), KV("node", c[i].node),
+		    KV("owner", (const char *)c[i].owner));
+}
+
 static void
 settle_ledger(struct peer *p)
 {
@@ -189,6 +209,7 @@ settle_ledger(struct peer *p)
 		gossip_set_live(p);
 	if (p->ledger_changed && ledger_tick(p->ledger, p->now) == VH_OK)
 		p->ledger_changed = false;
+	report_clashes(p);
 	front_tell(p);
 }
 

@@ -131,6 +131,7 @@ struct peer {
 	struct mono_ns rest_at; /* when to ask for tombstones and evidence */
 	bool live_changed;      /* members: tell the ledger */
 	bool ledger_changed;
+	uint64_t clashes;   /* that the log has: a sum */
 	uint64_t told;      /* version that front has heard of */
 	uint32_t load;      /* front's, as it said last */
 	struct load *loads; /* gossip.c */

@@ -36,6 +36,7 @@ struct record_key {
 	uint64_t active_until_ms; /* RETIRED signing keys: last use */
 	uint64_t keep_ms;         /* its own, or the record's */
 	struct slice name, allow; /* or empty */
+	const char *published;    /* NULL, or what the node calls it */
 	uint8_t proof[32];        /* hash of what proved possession */
 };
 

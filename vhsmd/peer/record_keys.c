@@ -110,6 +110,26 @@ keep_text(const struct reading *g, const json_t *item, const char *name,
 	return buf_end(g->r->bytes) == VH_OK;
 }
 
+/* What the node publishes the key by, if not by its thumbprint. */
+static enum vh_err
+read_published(const struct reading *g, const json_t *item,
+    struct record_key *k)
+{
+	struct slice kid;
+
+	if (json_object_get(item, "kid") == NULL)
+		return VH_OK;
+	if (!keep_text(g, item, "kid", VH_PUBLISHED_MAX, &kid) ||
+	    !kid_is_publishable(kid))
+		return no(g, REFUSAL_KEY_KID);
+	buf_put_u8(g->r->bytes, 0);
+	if (buf_end(g->r->bytes) != VH_OK)
+		return no(g, REFUSAL_MEMORY);
+	if (!slice_is(kid, k->kid))
+		k->published = (const char *)kid.p;
+	return VH_OK;
+}
+
 static enum vh_err
 read_state(const struct reading *g, const json_t *item, struct record_key *k)
 {
@@ -151,6 +171,7 @@ read_terms(const struct reading *g, const json_t *item, const json_t *jwk,
 	if (!keep_text(g, item, "name", RECORD_NAME_MAX, &k->name) ||
 	    !keep_text(g, item, "allow", RECORD_ALLOW_MAX, &k->allow))
 		return no(g, REFUSAL_KEY_TERMS);
+	TRY(read_published(g, item, k));
 	return read_state(g, item, k);
 }
 
@@ -283,6 +304,7 @@ hash_content(struct record *r)
 		hash_text(&h, slice_of(terms, sizeof terms));
 		hash_text(&h, k->name);
 		hash_text(&h, k->allow);
+		hash_text(&h, slice_text(k->published));
 	}
 	(void)crypto_hash_sha256_final(&h, r->content);
 }

@@ -221,6 +221,8 @@ load_put_terms(struct buf *b, const struct keyspec_key *key)
 		frame_put_u32(b, VH_F_ALG_ID, key->alg);
 	if (key->name != NULL)
 		frame_put_text(b, VH_F_NAME, key->name);
+	if (key->kid != NULL)
+		frame_put_text(b, VH_F_PUBLISHED_KID, key->kid);
 	if (key->allow.count == 0)
 		return VH_OK;
 	AUTO(buf_free) struct buf *allow = buf_new(FRAME_MAX);

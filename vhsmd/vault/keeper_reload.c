@@ -109,6 +109,9 @@ check_new(const struct keeper *k, struct buf *why)
 		return REFUSE(why, VH_ENOROOM,
 		    "%zu keys and %zu new ones, expected at most %zu in all",
 		    store_count(k->store), store_count(fresh), k->most);
+	TRY(load_check_kids(fresh, fresh, why));
+	TRY(load_check_kids(fresh, k->store, why));
+	TRY(load_check_kids(k->store, fresh, why));
 	while ((key = store_next(fresh, &i)) != NULL)
 		if (!is_here(k, key) && k->load->record != NULL)
 			TRY(record_admit(k->load->record, key, why));
@@ -134,6 +137,7 @@ change_terms(struct keeper *k, struct key *key, const struct fields *f)
 	TRY(load_terms(f, &terms));
 	terms.use = key->use;
 	terms.pin = key->pin;
+	terms.published = slice_text(key->published);
 	TRY(key_renew(key, &terms, true, &fresh));
 	fresh->keep_ms = load_life_terms(f).keep_ms;
 	return store_replace(k->store, key, fresh);

@@ -27,6 +27,7 @@ key_free(struct key *key)
 	buf_free(key->numbers);
 	free(key->name);
 	free(key->allow);
+	free(key->published);
 	free(key);
 }
 
@@ -86,6 +87,7 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 	key->pin = terms->pin;
 	TRY(copy_text(terms->name, &key->name));
 	TRY(copy_text(terms->allow, &key->allow));
+	TRY(copy_text(terms->published, &key->published));
 	key->slots = calloc(workers * KEY_SLOTS, sizeof *key->slots);
 	if (key->slots == NULL)
 		return VH_ENOMEM;
@@ -234,7 +236,8 @@ key_renew(const struct key *old, const struct key_terms *terms, bool secret,
 	const struct key_terms same = { .use = old->use,
 		.pin = old->pin,
 		.name = slice_text(old->name),
-		.allow = slice_text(old->allow) };
+		.allow = slice_text(old->allow),
+		.published = slice_text(old->published) };
 
 	*out = NULL;
 	if (key == NULL)
@@ -260,7 +263,8 @@ key_same_terms(const struct key *a, const struct key *b)
 {
 	return a->use == b->use && a->pin == b->pin &&
 	       slice_eq(slice_text(a->name), slice_text(b->name)) &&
-	       slice_eq(slice_text(a->allow), slice_text(b->allow));
+	       slice_eq(slice_text(a->allow), slice_text(b->allow)) &&
+	       slice_eq(slice_text(a->published), slice_text(b->published));
 }
 
 enum lane
@@ -296,4 +300,6 @@ key_put(struct buf *b, const struct key *key)
 		frame_put_text(b, VH_F_NAME, key->name);
 	if (key->allow != NULL)
 		frame_put_text(b, VH_F_ALLOW, key->allow);
+	if (key->published != NULL)
+		frame_put_text(b, VH_F_PUBLISHED_KID, key->published);
 }

@@ -25,8 +25,8 @@ struct key_slot {
 struct key_terms {
 	enum vh_use use;
 	const struct alg *pin;
-	struct slice name, allow; /* borrowed */
-	struct slice passphrase;  /* of its file; borrowed from the arena */
+	struct slice name, allow, published; /* borrowed */
+	struct slice passphrase; /* of its file; borrowed from the arena */
 };
 
 /* Immutable once in the store, but for the slots, what is atomic, and what the
@@ -35,8 +35,10 @@ struct key {
 	char kid[VH_KID_SIZE + 1];
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
-	char *name, *allow;    /* NULL when the spec says nothing */
-	struct pub pub;        /* points into numbers */
+	/* NULL when the spec says nothing.  published: what the world calls
+	 * it instead of kid. */
+	char *name, *allow, *published;
+	struct pub pub; /* points into numbers */
 	struct buf *numbers;
 	enum lane lane;
 	_Atomic enum vh_key_state state; /* any thread reads and sets it */
@@ -91,7 +93,7 @@ enum lane lane_of_pub(const struct pub *pub);
 const char *lane_name(enum lane lane);
 
 /* Appends the nested fields of a KEY: KID, USE_ID, ALG_ID (0: not pinned), the
- * public key, STATE, and NAME, ALLOW when set. */
+ * public key, STATE, and NAME, ALLOW, PUBLISHED_KID when set. */
 void key_put(struct buf *b, const struct key *key);
 
 #endif

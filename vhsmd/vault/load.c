@@ -21,7 +21,11 @@ load_terms(const struct fields *f, struct key_terms *out)
 	*out = (struct key_terms){ .use = fields_u32(f, VH_F_USE_ID),
 		.pin = alg_by_id(pin),
 		.name = f->at[VH_F_NAME],
-		.allow = f->at[VH_F_ALLOW] };
+		.allow = f->at[VH_F_ALLOW],
+		.published = f->at[VH_F_PUBLISHED_KID] };
+	if (fields_have(f, VH_F_PUBLISHED_KID) &&
+	    !kid_is_publishable(out->published))
+		return VH_EFIELD;
 	return pin != 0 && out->pin == NULL ? VH_EALG : VH_OK;
 }
 
@@ -62,6 +66,7 @@ static enum vh_err
 take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
 {
 	uint32_t passphrase = fields_u32(f, VH_F_PASSPHRASE);
+	size_t before = store_count(l->store);
 	struct key_terms terms;
 
 	if (passphrase != VH_PASSPHRASE_USE)
@@ -76,7 +81,12 @@ take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
 			return VH_EFIELD;
 		terms.passphrase = secret_ro(l->passphrase);
 	}
-	return import_fd(fd, &terms, l->workers, l->store, why);
+	TRY(import_fd(fd, &terms, l->workers, l->store, why));
+	if (terms.published.len == 0 || store_count(l->store) - before <= 1)
+		return VH_OK;
+	return REFUSE(why, VH_EKEY,
+	    "%zu keys, expected exactly one where the key spec gives it a kid",
+	    store_count(l->store) - before);
 }
 
 struct life_terms
@@ -190,6 +200,37 @@ load_make(struct slice body, struct crypto *c, size_t workers, struct key **out,
 	return VH_OK;
 }
 
+/* What a caller may select it by, but its thumbprint, is the one of no other
+ * key. */
+static bool
+is_called_as(const struct key *key, const struct key *other)
+{
+	return strcmp(key->kid, other->kid) != 0 &&
+	       (strcmp(key->published, other->kid) == 0 ||
+		   (other->published != NULL &&
+		       strcmp(key->published, other->published) == 0));
+}
+
+enum vh_err
+load_check_kids(const struct store *of, const struct store *among,
+    struct buf *why)
+{
+	const struct key *key, *other;
+	size_t i = 0, j;
+
+	while ((key = store_next(of, &i)) != NULL) {
+		j = 0;
+		while (key->published != NULL &&
+		       (other = store_next(among, &j)) != NULL)
+			if (is_called_as(key, other))
+				return REFUSE(why, VH_EDUPLICATE,
+				    "kid \"%s\" of key %s is the one of key %s "
+				    "too, expected a kid of its own",
+				    key->published, key->kid, other->kid);
+	}
+	return VH_OK;
+}
+
 enum vh_err
 load_test(struct load *l, size_t first, struct buf *why)
 {
@@ -275,6 +316,8 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
 	enum vh_err err = load_test(l, 0, why);
 
+	if (err == VH_OK)
+		err = load_check_kids(l->store, l->store, why);
 	forget_passphrase(l);
 	if (err == VH_OK && l->seat != NULL)
 		err = record_new(l->seat, l->store, clock_wall(), l->crypto,

@@ -208,6 +208,7 @@ put_key(struct buf *b, const struct key *key, const struct proof *p,
 	put_state(b, key, iat);
 	put_member(b, "name", key->name);
 	put_member(b, "allow", key->allow);
+	put_member(b, "kid", key->published);
 	if (p != NULL) {
 		put_member(b, "proof_alg", p->alg->name);
 		buf_put_text(b, ",\"proof\":\"");
@@ -274,10 +275,12 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 enum vh_err
 record_check_words(const struct key *key, struct buf *why)
 {
-	if (is_plain(slice_text(key->name)) && is_plain(slice_text(key->allow)))
+	if (is_plain(slice_text(key->name)) &&
+	    is_plain(slice_text(key->allow)) &&
+	    is_plain(slice_text(key->published)))
 		return VH_OK;
 	return REFUSE(why, VH_EFIELD,
-	    "name or allow of key %s malformed, expected printable ASCII",
+	    "name, allow or kid of key %s malformed, expected printable ASCII",
 	    key->kid);
 }
 

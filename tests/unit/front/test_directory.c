@@ -357,3 +357,67 @@ Test(directory, a_state_serves_some_purposes)
 		cr_expect_eq(dkey_serves(&key, FOR_LIST), rows[i].list);
 	}
 }
+
+/* The body of a KEY field of a key that is published by kid; the caller's. */
+static struct buf *
+called(enum test_key which, const char *kid)
+{
+	const struct key_says says = { VH_USE_SIG, 0, NULL, NULL };
+	struct buf *b = key_fields(which, &says);
+
+	frame_put_text(b, VH_F_PUBLISHED_KID, kid);
+	cr_assert_eq(buf_end(b), VH_OK);
+	return b;
+}
+
+static struct directory *
+directory_of(enum test_key which, const char *kid)
+{
+	AUTO(buf_free) struct buf *b = called(which, kid);
+	struct directory *d = directory_new();
+
+	cr_assert_eq(directory_add(d, buf_slice(b)), VH_OK);
+	directory_close(d);
+	return d;
+}
+
+Test(directory, finds_a_key_by_what_it_is_published_by_and_by_its_thumbprint)
+{
+	AUTO(directory_free)
+	struct directory *d = directory_of(KEY_P256, "old/1");
+	const struct dkey *key = directory_get(d, slice_text("old/1"));
+
+	cr_assert_not_null(key);
+	cr_expect_str_eq(key->kid, key_kid(KEY_P256));
+	cr_expect_str_eq(dkey_kid(key), "old/1");
+	cr_expect_eq(directory_get(d, slice_text(key_kid(KEY_P256))), key);
+	cr_expect_eq(directory_find(d, slice_text(key_kid(KEY_P256))), key);
+	cr_expect_null(directory_find(d, slice_text("old/1")));
+	cr_expect_null(directory_get(d, slice_text("old/2")));
+	cr_expect_not_null(memmem(key->jwk.p, key->jwk.len, "\"kid\":\"old/1\"",
+	    strlen("\"kid\":\"old/1\"")));
+}
+
+Test(directory, no_two_keys_are_called_the_same)
+{
+	AUTO(directory_free) struct directory *d = directory_of(KEY_P256, "x");
+	AUTO(buf_free) struct buf *same = called(KEY_ED25519, "x");
+	AUTO(buf_free)
+	struct buf *taken = called(KEY_ED25519, key_kid(KEY_P256));
+	AUTO(buf_free) struct buf *space = called(KEY_ED25519, "a b");
+
+	cr_expect_eq(directory_add(d, buf_slice(same)), VH_EDUPLICATE);
+	cr_expect_eq(directory_add(d, buf_slice(taken)), VH_EDUPLICATE);
+	cr_expect_eq(directory_add(d, buf_slice(space)), VH_EFIELD);
+}
+
+Test(directory, a_key_that_the_cluster_calls_otherwise_is_not_used)
+{
+	AUTO(directory_free)
+	struct directory *own = directory_of(KEY_P256, "x");
+	AUTO(directory_free)
+	struct directory *other = directory_of(KEY_P256, "y");
+
+	directory_learn(own, other, false);
+	cr_expect_eq(directory_at(own, 0)->state, 0);
+}

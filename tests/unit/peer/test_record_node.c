@@ -228,6 +228,8 @@ key_json(const struct test_key *k, const char *node, uint64_t epoch)
 	json_object_set_new(j, "state", json_string(k->state));
 	if (k->name != NULL)
 		json_object_set_new(j, "name", json_string(k->name));
+	if (k->published != NULL)
+		json_object_set_new(j, "kid", json_string(k->published));
 	if (k->allow != NULL)
 		json_object_set_new(j, "allow", json_string(k->allow));
 	if (strcmp(k->state, "retired") == 0)

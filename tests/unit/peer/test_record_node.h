@@ -16,7 +16,7 @@ struct test_key {
 	const char *alg;       /* or NULL */
 	const char *state;     /* "active" */
 	const char *proof_alg; /* of a signing key */
-	const char *name, *allow;
+	const char *name, *allow, *published;
 	uint64_t active_until; /* of a retired one */
 };
 

@@ -1,0 +1,120 @@
+"""A loaded key keeps the kid that an earlier system gave it: tokens in flight verify
+and decrypt, and both that kid and the thumbprint select the key."""
+import json
+import os
+
+import pytest
+from jwcrypto import jwe, jwk, jws
+
+from support.node import Node
+
+KID, BOX = "https://old.example/keys,1", "old+enc=="
+SPEC = f"""version: 1
+keys:
+  - {{name: sig, load: {{file: sig.pem}}, use: sig, kid: "{KID}"}}
+  - {{name: enc, load: {{file: enc.jwk}}, use: enc, kid: "{BOX}"}}
+  - {{name: mac, load: {{file: mac.jwk}}, kid: old-mac}}
+  - {{name: made, generate: {{kty: EC, crv: P-256}}, use: sig}}
+"""
+
+
+def sign(key, kid, alg):
+    token = jws.JWS(b"before")
+    token.add_signature(key, protected=json.dumps({"alg": alg, "kid": kid}))
+    return token.serialize(compact=True).encode()
+
+
+def header(token):
+    found = jws.JWS()
+    found.deserialize(token.decode().strip())
+    return found.jose_header
+
+
+@pytest.fixture(scope="module")
+def old():
+    return {"sig": jwk.JWK.generate(kty="EC", crv="P-256"),
+            "enc": jwk.JWK.generate(kty="EC", crv="P-256", use="enc"),
+            "mac": jwk.JWK.generate(kty="oct", size=256, use="sig", alg="HS256")}
+
+
+@pytest.fixture(scope="module")
+def node(old, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kid")
+    made = Node(SPEC, folder=folder)
+    made.write("sig.pem", old["sig"].export_to_pem(private_key=True, password=None))
+    made.write("enc.jwk", old["enc"].export())
+    made.write("mac.jwk", old["mac"].export())
+    with made as running:
+        yield running
+
+
+def test_tokens_of_the_earlier_system_verify(node, old):
+    assert node.ask("verify", input=sign(old["sig"], KID, "ES256")) == b"before"
+    assert node.ask("verify", input=sign(old["mac"], "old-mac", "HS256")) == b"before"
+    other = jwk.JWK.generate(kty="EC", crv="P-256")
+    assert node.cli("verify", input=sign(other, KID, "ES256")).returncode != 0
+
+
+def test_boxes_of_the_earlier_system_open(node, old):
+    public = jwk.JWK.from_json(old["enc"].export_public())
+    box = jwe.JWE(b"before", recipient=public,
+                  protected={"alg": "ECDH-ES", "enc": "A128GCM", "kid": BOX})
+    assert node.ask("decrypt", input=box.serialize(compact=True).encode()) == b"before"
+    made = node.ask("encrypt", "--name", "enc", "--alg", "ECDH-ES", "--enc", "A128GCM", input=b"x")
+    assert header_of_box(made) == BOX and node.ask("decrypt", input=made) == b"x"
+
+
+def header_of_box(token):
+    found = jwe.JWE()
+    found.deserialize(token.decode().strip())
+    return json.loads(found.objects["protected"])["kid"]
+
+
+def test_the_jwk_set_and_new_tokens_say_the_published_kid(node, old):
+    keys = {k["kid"]: k for k in json.loads(node.ask("keys"))["keys"]}
+    assert {KID, BOX} <= set(keys) and old["sig"].thumbprint() not in keys
+    for kid in (KID, old["sig"].thumbprint()):
+        token = node.ask("sign", "--kid", kid, input=b"new")
+        assert header(token)["kid"] == KID
+        found = jws.JWS()
+        found.deserialize(token.decode().strip())
+        found.verify(jwk.JWK(**keys[KID]))
+    assert header(node.ask("sign", "--name", "mac", input=b"new"))["kid"] == "old-mac"
+    made = header(node.ask("sign", "--name", "made", input=b"new"))["kid"]
+    assert jwk.JWK(**keys[made]).thumbprint() == made
+
+
+def test_an_operator_names_the_key_by_either(node):
+    done = node.cli("retire", KID, url=node.operator)
+    assert done.returncode == 0, done.stderr
+    assert KID in done.stdout.decode()
+
+
+REFUSED = {
+    "two-keys": ("{load: {file: set.jwk}, use: sig, kid: one}", "exactly one"),
+    "twice": ("{load: {file: '*.pem'}, use: sig, kid: one}", "a kid of its own"),
+    "thumbprint": ("{load: {file: a.pem}, use: sig, kid: %s}\n"
+                   "  - {load: {file: b.pem}, use: sig}", "a kid of its own"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_kid_that_is_not_one_keys_own_stops_the_start_and_deletes_nothing(case, tmp_path):
+    a, b = (jwk.JWK.generate(kty="EC", crv="P-256") for _ in range(2))
+    entry, text = REFUSED[case]
+    if "%s" in entry:
+        entry %= b.thumbprint()
+    node = Node(f"version: 1\nkeys:\n  - {entry}\n", folder=tmp_path)
+    node.write("a.pem", a.export_to_pem(private_key=True, password=None))
+    node.write("b.pem", b.export_to_pem(private_key=True, password=None))
+    both = jwk.JWKSet()
+    both.add(a)
+    both.add(b)
+    node.write("set.jwk", both.export(private_keys=True))
+    try:
+        node.launch()
+        assert node.process.wait(60) != 0
+        assert text in node.log()
+        assert {"a.pem", "b.pem", "set.jwk"} <= set(os.listdir(tmp_path))
+    finally:
+        node.kill()
