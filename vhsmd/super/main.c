@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "keyspec/check.h"
+#include "super/notify.h"
 #include "super/plan.h"
 #include "super/run.h"
 
@@ -100,9 +101,10 @@ say_ready(const struct super *s, bool deleted)
 	    KV("keys", s->loaded.keys),
 	    KV("protection", (const char *)s->loaded.protection),
 	    KV("separation", s->separate ? "full" : "reduced"));
-	run_say_ready(s, deleted ? NULL
-				 : "a key file could not be deleted, see the "
-				   "log");
+	notify_ready(s->cluster_address,
+	    deleted ? NULL
+		    : "a key file could not be deleted, see the "
+		      "log");
 }
 
 static int

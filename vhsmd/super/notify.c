@@ -1,12 +1,15 @@
 #include "super/notify.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "base/log.h"
 #include "super/fd.h"
+
+#define STATUS_MAX 512
 
 void
 notify(const char *state)
@@ -32,4 +35,15 @@ notify(const char *state)
 			  (const struct sockaddr *)&to, size) < 0)
 		LOG(ERROR, "notify-failed", KV("socket", path),
 		    KV_ERRNO(errno));
+}
+
+void
+notify_ready(const char *cluster, const char *trouble)
+{
+	char text[STATUS_MAX];
+
+	(void)snprintf(text, sizeof text, "READY=1\nSTATUS=serving%s%s%s%s",
+	    cluster[0] == '\0' ? "" : "; cluster ", cluster,
+	    trouble == NULL ? "" : "; ", trouble == NULL ? "" : trouble);
+	notify(text);
 }

@@ -7,5 +7,8 @@
 /* state: lines such as "READY=1\nSTATUS=serving".  Nothing without
  * $NOTIFY_SOCKET; a failure is logged and changes nothing. */
 void notify(const char *state);
+/* The node serves.  cluster: where it listens for nodes, "" when it is in none;
+ * trouble: one line, or NULL. */
+void notify_ready(const char *cluster, const char *trouble);
 
 #endif

@@ -22,7 +22,6 @@
 #define LEAVE_MS   2000  /* for saying goodbye */
 #define GRACE_MS   10000 /* for work in flight */
 #define LAST_MS    2000  /* for a process with nothing left to do */
-#define STATUS_MAX 512
 #define REPORT_MAX 4096
 
 static const struct stage {
@@ -76,18 +75,6 @@ run_block_signals(void)
 		return VH_EIO;
 	}
 	return VH_OK;
-}
-
-void
-run_say_ready(const struct super *s, const char *trouble)
-{
-	char text[STATUS_MAX];
-	bool clustered = s->plan->clustered;
-
-	(void)snprintf(text, sizeof text, "READY=1\nSTATUS=serving%s%s%s%s",
-	    clustered ? "; cluster " : "", clustered ? s->cluster_address : "",
-	    trouble == NULL ? "" : "; ", trouble == NULL ? "" : trouble);
-	notify(text);
 }
 
 /* --- stopping ------------------------------------------------------------- */
@@ -269,7 +256,7 @@ restart(struct watch *w, enum proc proc)
 		KV("generation", w->super->generation) };
 
 	log_life(LOG_NOTICE, proc, "restarted", kvs, ARRAY_LEN(kvs));
-	run_say_ready(w->super, NULL);
+	notify_ready(w->super->cluster_address, NULL);
 }
 
 /* --- what they say -------------------------------------------------------- */
@@ -361,7 +348,7 @@ reload(struct watch *w)
 	notify(text);
 	enum vh_err err = super_reload(w->super, report, why);
 
-	run_say_ready(w->super,
+	notify_ready(w->super->cluster_address,
 	    err == VH_OK ? NULL : "nothing reloaded, see the log");
 	if (asked)
 		super_answer_reload(w->super, err, report, why);

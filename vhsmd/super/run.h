@@ -8,10 +8,6 @@
  * ends the process halfway. */
 enum vh_err run_block_signals(void);
 
-/* Tells the service manager that the node serves; trouble is one line, or NULL.
- */
-void run_say_ready(const struct super *s, const char *trouble);
-
 /* Until SIGTERM or SIGINT, then an orderly stop: peer leaves the cluster, front
  * finishes what is in flight, the vault goes last.  A front or peer that dies
  * is started again; when the vault dies the node ends.  SIGHUP: super_reload.
