@@ -305,6 +305,7 @@ keyspec_check_key(const struct reading *r, const struct node *n, void *of)
 		    load ? "both" : "neither", load ? "and" : "nor");
 	key->at = n->at;
 	TRY(check_allow(r, n, key));
+	TRY(keyspec_check_uses(r, n, key));
 	return generate ? check_generating(r, n, key)
 			: check_loading(r, n, key);
 }

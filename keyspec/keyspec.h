@@ -10,6 +10,8 @@
 
 #define KEYSPEC_ENTRIES_MAX   1024 /* of the list keys */
 #define KEYSPEC_KEYS_MAX      4096 /* keys a spec generates in all */
+#define KEYSPEC_TYP_MAX       255
+#define KEYSPEC_ISSUER_MAX    512
 #define KEYSPEC_RSA_BITS_STEP 256
 #define KEYSPEC_SETTLE_MS     2000 /* that a retired key still signs */
 #define KEYSPEC_ROTATE_MS     1000 /* every - publish_before, at least */
@@ -37,6 +39,12 @@ struct keyspec_load {
 	char *passphrase_file; /* NULL: none; relative as file */
 };
 
+/* What a JWT that such a key signs has to say. */
+struct keyspec_claims {
+	struct span max_lifetime;
+	char *iss; /* NULL: any */
+};
+
 struct keyspec_key {
 	struct place at; /* where the entry begins, for messages */
 	char *name;      /* NULL: none */
@@ -49,6 +57,9 @@ struct keyspec_key {
 	struct keyspec_rotate rotate;
 	struct span publish_before, keep_after; /* not set: the defaults */
 	struct texts allow; /* principals; empty: whoever may connect */
+	uint32_t ops;       /* bits by enum vh_key_op; 0: all of its use */
+	struct texts typ;   /* of what it signs; empty: any */
+	struct keyspec_claims claims;
 	bool delete; /* remove the file or variable once its key is live */
 };
 
@@ -62,6 +73,10 @@ struct keyspec {
 	struct keyspec_defaults defaults;
 	struct keyspec_keys keys;
 };
+
+/* For keyspec_check_key: that ops, typ and claims fit the key. */
+enum vh_err keyspec_check_uses(const struct reading *r, const struct node *n,
+    const struct keyspec_key *key);
 
 /* VH_ECONFIG with one line in r->why ("FILE:LINE:COL: what was found, what was
  * expected"), VH_ENOMEM; *out is then untouched. */

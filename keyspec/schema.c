@@ -12,6 +12,8 @@
 #define SPAN(a, b)       BOUNDED(SPAN, a, b)
 #define WORKERS(a, b)    BOUNDED(WORKERS, a, b)
 #define ALLOW(a, b)      BOUNDED(ALLOW, a, b)
+#define OPS(a, b)        BOUNDED(OPS, a, b)
+#define TYPS(a, b)       BOUNDED(TYPS, a, b)
 #define ACCOUNTS(a, b)   BOUNDED(ACCOUNTS, a, b)
 #define SEEDS(a, b)      BOUNDED(SEEDS, a, b)
 #define NODES(a, b)      BOUNDED(NODES, a, b)
@@ -29,6 +31,7 @@
 #define WHEN_BLOCKED     .type = VALUE_WHEN_BLOCKED
 #define LABEL            .type = VALUE_LABEL
 #define KID              .type = VALUE_KID
+#define ISSUER           .type = VALUE_ISSUER
 #define NODE             .type = VALUE_NODE
 #define PATH             .type = VALUE_PATH
 #define VARIABLE         .type = VALUE_VARIABLE

@@ -39,6 +39,9 @@ enum value_type {
 	VALUE_ACCOUNT,
 	VALUE_PLAIN_ACCOUNT,
 	VALUE_ALLOW,
+	VALUE_OPS,
+	VALUE_TYPS,
+	VALUE_ISSUER,
 	VALUE_ACCOUNTS,
 	VALUE_SEEDS,
 	VALUE_NODES,
@@ -98,14 +101,15 @@ const struct type *type_of(enum value_type type);
 #define CHOICES_MAX 64
 
 /* Handlers of the lists that key spec and configuration define themselves. */
-extern const struct handler keys_handler, principals_handler, span_handler;
+extern const struct handler keys_handler, principals_handler, span_handler,
+    ops_handler;
 
 /* Checks after the keys of a mapping were read; of is the scope's struct. */
 typedef enum vh_err scope_check(const struct reading *r, const struct node *n,
     void *of);
-scope_check keyspec_check, keyspec_check_key, keyspec_check_generate,
-    keyspec_check_load, config_check, config_check_principal,
-    config_check_audit;
+scope_check keyspec_check_claims, keyspec_check, keyspec_check_key,
+    keyspec_check_generate, keyspec_check_load, config_check,
+    config_check_principal, config_check_audit;
 
 /* Fills *to, all zeros before, from a mapping and the presets. */
 enum vh_err schema_read(const struct reading *r, enum scope scope,

@@ -413,6 +413,10 @@ static const struct handler inline_handler = {
 	"at most 64 letters, digits and _.- that begin with a letter or digit"
 #define SOCKET_TEXT "ipc:///PATH, the path absolute and at most 107 bytes long"
 
+#define TYP_TEXT                                                               \
+	"at most 255 printable ASCII characters without space, comma, quote "  \
+	"or backslash"
+
 static const struct type types[] = {
 	[VALUE_NUMBER] = NUMBERS("a number", number_of_text, number_put),
 	[VALUE_SIZE] =
@@ -465,6 +469,11 @@ static const struct type types[] = {
 	    "the name or number of a user other than root"),
 	[VALUE_ALLOW] = TEXTS(principal_ok,
 	    "a principal: NAME, uid:N, NODE/NAME or NODE/uid:N"),
+	[VALUE_OPS] = { .by = &ops_handler,
+	    .expect = "sign, verify, encrypt or decrypt" },
+	[VALUE_TYPS] = TEXTS(typ_ok, TYP_TEXT),
+	[VALUE_ISSUER] =
+	    TEXT(issuer_ok, "at most 512 printable ASCII characters"),
 	[VALUE_ACCOUNTS] = TEXTS(account_ok, "a name or a number"),
 	[VALUE_SEEDS] =
 	    TEXTS(seed_ok, "HOST:PORT or dns:NAME:PORT, as b.example:7600 or "

@@ -57,6 +57,9 @@ bool published_ok(const char *text);
 bool principal_name_ok(const char *text);
 /* What allow may list: NAME, uid:N, NODE/NAME, NODE/uid:N. */
 bool principal_ok(const char *text);
+/* keyspec/uses.c: the typ of a token, as a list takes it; an issuer. */
+bool typ_ok(const char *text);
+bool issuer_ok(const char *text);
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]*. */
 bool node_name_ok(const char *text);
 /* A user or group: a name or a number up to VH_ID_MAX. */

@@ -1,4 +1,5 @@
 """What principals may ask for and what keys may do: each refusal and its allowed twin."""
+import json
 import os
 import time
 import urllib.request
@@ -85,3 +86,113 @@ def test_who_has_no_limited_name_has_no_limits():
     config = "principals: {app: {uids: [4242], rate: 1, in_flight: 1}}\n"
     with Node(None, config=config) as node:
         assert many(node, 40)[0].returncode == 0
+
+
+# --- what keys may do -------------------------------------------------------
+
+SPEC = """\
+version: 1
+keys:
+  - {name: plain, generate: {kty: EC, crv: P-256}, use: sig}
+  - {name: verifies, generate: {kty: oct, bits: 256}, use: sig, alg: HS256, ops: [verify]}
+  - {name: signs, generate: {kty: oct, bits: 256}, use: sig, alg: HS256, ops: [sign]}
+  - {name: seals, generate: {kty: RSA, bits: 2048}, use: enc, ops: [encrypt]}
+  - {name: opens, generate: {kty: OKP, crv: X25519}, use: enc, ops: [decrypt]}
+  - {name: typed, generate: {kty: EC, crv: P-256}, use: sig, typ: [JWT, at+jwt]}
+  - {name: claims, generate: {kty: EC, crv: P-384}, use: sig,
+     claims: {max_lifetime: 1h, iss: "https://a.example"}}
+"""
+DENIED = "ops of the key spec do not let callers do this with the key"
+
+
+@pytest.fixture(scope="module")
+def spec_node():
+    with Node(SPEC) as node:
+        yield node
+
+
+def refused(node, *args, payload=b"payload"):
+    """The error line of a call that policy refuses."""
+    status, out, said = run(node, *args, payload=payload)
+    assert status != 0 and out == b"", (out, said)
+    assert "the key spec does not let this key do that" in said, said
+    return said
+
+
+def jwt(lifetime=60, iss="https://a.example", **more):
+    claims = {"exp": int(time.time()) + lifetime, "iss": iss, **more}
+    return json.dumps({k: v for k, v in claims.items() if v is not None}).encode()
+
+
+def test_a_key_that_may_not_sign_is_refused_by_name(spec_node):
+    before = refusals(spec_node, "policy")
+    assert DENIED in refused(spec_node, "sign", "--name", "verifies")
+    assert refusals(spec_node, "policy", before + 1) == before + 1
+
+
+def test_a_key_that_may_not_sign_is_never_chosen(spec_node):
+    for _ in range(8):
+        answer = json.loads(spec_node.ask("sign", "--json", "--alg", "HS256", input=b"x"))
+        assert json.loads(json.dumps(answer))["jwk"]["name"] == "signs"
+
+
+def test_a_key_that_may_not_verify_does_not(spec_node):
+    token = spec_node.ask("sign", "--name", "signs", input=b"x")
+    assert run(spec_node, "verify", payload=token)[0] != 0
+
+
+def test_a_key_that_may_only_seal_does_not_open(spec_node):
+    box = spec_node.ask("encrypt", "--name", "seals", "--alg", "RSA-OAEP", "--enc", "A128GCM",
+                        input=b"x")
+    assert DENIED in refused(spec_node, "decrypt", payload=box)
+
+
+def test_a_key_that_may_only_open_does_not_seal(spec_node):
+    assert DENIED in refused(spec_node, "encrypt", "--name", "opens", "--alg", "ECDH-ES", "--enc",
+                             "A128GCM")
+
+
+@pytest.mark.parametrize("typ", ["JWT", "at+jwt"])
+def test_a_listed_typ_is_signed(spec_node, typ):
+    spec_node.ask("sign", "--name", "typed", "--typ", typ, input=b"x")
+    spec_node.ask("sign", "--name", "typed", "--header", json.dumps({"typ": typ}), input=b"x")
+
+
+@pytest.mark.parametrize("args", [(), ("--typ", "jwt"), ("--header", '{"typ":"JOSE"}')])
+def test_another_typ_or_none_is_refused(spec_node, args):
+    assert 'of typ "JWT,at+jwt", found' in refused(spec_node, "sign", "--name", "typed", *args)
+
+
+FORMS = [(), ("--detached",), ("--detached", "--unencoded"), ("--format", "flattened"),
+         ("--format", "general")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_jwt_within_its_limits_is_signed_in_every_form(spec_node, form):
+    spec_node.ask("sign", "--name", "claims", *form, input=jwt())
+    spec_node.ask("sign", "--name", "claims", *form, input=jwt(3600, iat=int(time.time())))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("payload, why", [
+    (jwt(90000), "live for at most 3600 s"),
+    (jwt(1800, iat=int(time.time()) - 3600), "from iat"),
+    (jwt(iss="https://b.example"), "found another"),
+    (jwt(iss=None), "found none"),
+    (b'{"iss":"https://a.example"}', "whose exp is a whole number"),
+    (b"payload", "whose payload is a JSON object"),
+    (b'{"exp":1,"exp":2,"iss":"https://a.example"}', "whose payload is a JSON object"),
+], ids=["long", "since-iat", "issuer", "no-issuer", "no-exp", "no-json", "twice"])
+def test_what_is_past_its_limits_is_refused_in_every_form(spec_node, form, payload, why):
+    assert why in refused(spec_node, "sign", "--name", "claims", *form, payload=payload)
+
+
+def test_of_several_signers_one_that_may_not_is_enough(spec_node):
+    said = refused(spec_node, "sign", "--name", "plain", "--also", "--name", "claims")
+    assert "whose payload is a JSON object" in said
+
+
+def test_items_of_a_batch_are_judged_one_by_one(spec_node):
+    good, bad = jwt(), jwt(90000)
+    done = spec_node.cli("sign", "--lines", "--name", "claims", input=good + b"\n" + bad + b"\n")
+    assert done.stdout.count(b".") == 2 and b"live for at most 3600 s" in done.stderr

@@ -88,6 +88,7 @@ entry_free(struct entry *e)
 	free(e->key.name);
 	free(e->key.published);
 	free(e->key.allow);
+	rules_free(e->key.rules);
 	pkey_free(e->key.pkey);
 	buf_free(e->key.bytes);
 	free(e);
@@ -185,7 +186,9 @@ read_terms(struct dkey *key, const struct fields *f)
 		return VH_EFIELD;
 	TRY(copy_text(f, VH_F_PUBLISHED_KID, &key->published));
 	TRY(copy_text(f, VH_F_NAME, &key->name));
-	return copy_text(f, VH_F_ALLOW, &key->allow);
+	TRY(copy_text(f, VH_F_ALLOW, &key->allow));
+	key->ops = fields_u32(f, VH_F_OPS);
+	return rules_new(f->at[VH_F_TYPS], f->at[VH_F_CLAIMS], &key->rules);
 }
 
 static enum vh_err
@@ -480,6 +483,18 @@ const struct dkey *
 directory_at(const struct directory *d, size_t i)
 {
 	return i < d->count ? &d->list[i]->key : NULL;
+}
+
+bool
+dkey_lets(const struct dkey *key, enum purpose purpose)
+{
+	static const uint32_t needs[] = { [FOR_SIGN] = VH_KEY_SIGN,
+		[FOR_VERIFY] = VH_KEY_VERIFY,
+		[FOR_ENCRYPT] = VH_KEY_ENCRYPT,
+		[FOR_DECRYPT] = VH_KEY_DECRYPT,
+		[FOR_LIST] = VH_KEY_OPS };
+
+	return key->ops == 0 || (key->ops & needs[purpose]) != 0;
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "base/pkey.h"
 #include "front/nodes.h"
+#include "front/rules.h"
 #include "wire/pub.h"
 
 #define DIRECTORY_KEYS    65536 /* keys of one node, or of one cluster */
@@ -31,6 +32,8 @@ struct dkey {
 	char *published;           /* NULL, or what everybody else calls it */
 	char *name;                /* NULL: none */
 	char *allow;               /* NULL: everyone */
+	uint32_t ops;        /* bits by enum vh_key_op; 0: all of its use */
+	struct rules *rules; /* for what it signs; NULL: none */
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
 	struct pub pub;        /* points into bytes */
@@ -102,6 +105,9 @@ enum purpose { FOR_SIGN, FOR_VERIFY, FOR_ENCRYPT, FOR_DECRYPT, FOR_LIST };
 
 /* Whether a key's use and state allow that, wherever its private part is. */
 bool dkey_serves(const struct dkey *key, enum purpose purpose);
+
+/* Whether the key spec lets callers do that. */
+bool dkey_lets(const struct dkey *key, enum purpose purpose);
 
 /* Appends the JWK Set of all keys that serve FOR_LIST, but for symmetric ones:
  * what is published. */

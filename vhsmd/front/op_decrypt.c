@@ -31,7 +31,14 @@ can_fit(const struct dkey *key, const struct jwe *jwe)
 static enum vh_err
 refuse(const struct selector *s, struct buf *why, enum vh_err err)
 {
-	buf_put_text(why, err == VH_EALG ? "the key does not fit:" : "no key:");
+	const char *what = "no key:";
+
+	if (err == VH_EALG)
+		what = "the key does not fit:";
+	if (err == VH_EPOLICY)
+		what = "ops of the key spec do not let callers do this with "
+		       "the key:";
+	buf_put_text(why, what);
 	selector_say(s, why);
 	return err;
 }
@@ -54,6 +61,8 @@ find_named(const struct search *q, const struct jwe *jwe, size_t recipient,
 	const struct dkey *key = search_named(q, jwe->kid, NULL);
 
 	named.kid = jwe->kid;
+	if (key == NULL && search_is_denied(q, jwe->kid))
+		return refuse(&named, why, VH_EPOLICY);
 	if (key == NULL)
 		return refuse(&named, why, VH_ENOKEY);
 	if (dkey_alg(key, jwe->alg) == NULL)

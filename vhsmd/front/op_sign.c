@@ -73,6 +73,16 @@ ask_vault(struct front *f, struct pending *p)
 	frame_close(b, start);
 }
 
+/* The protected header of what is to be signed. */
+static struct slice
+head_of(const struct buf *input)
+{
+	struct slice all = buf_slice(input);
+	const uint8_t *dot = memchr(all.p, '.', all.len);
+
+	return slice_of(all.p, (size_t)(dot - all.p));
+}
+
 /* What cannot stand in a compact token may still be detached. */
 static enum vh_err
 check_payload(const struct fields *in, struct buf *why)
@@ -126,6 +136,9 @@ sign_begin(struct front *f, struct request *q)
 	p->detached = fields_u32(in, VH_F_DETACHED) != 0;
 	enum vh_err err = put_input(f, in, &c, p->kept);
 
+	if (err == VH_OK && c.key->rules != NULL)
+		err = rules_check(c.key->rules, head_of(p->kept),
+		    in->at[VH_F_DATA], clock_wall(), f->why);
 	if (err != VH_OK) {
 		request_drop(f, p);
 		return err;

@@ -101,6 +101,7 @@ static bool
 takes(const struct search *q, const struct dkey *key, const struct alg *alg)
 {
 	return dkey_serves(key, q->purpose) &&
+	       (q->lenient || dkey_lets(key, q->purpose)) &&
 	       (alg == NULL || dkey_alg(key, alg) != NULL) &&
 	       is_as_long(q, key, alg) && select_matches(q, key) &&
 	       (q->holds == NULL || q->holds(q->context, key));
@@ -112,6 +113,16 @@ search_named(const struct search *q, struct slice kid, const struct alg *alg)
 	const struct dkey *key = directory_get(q->d, kid);
 
 	return key != NULL && takes(q, key, alg) ? key : NULL;
+}
+
+bool
+search_is_denied(const struct search *q, struct slice kid)
+{
+	struct search lenient = *q;
+
+	lenient.lenient = true;
+	return search_named(q, kid, NULL) == NULL &&
+	       search_named(&lenient, kid, NULL) != NULL;
 }
 
 const struct dkey *
@@ -185,6 +196,9 @@ say_none(const struct search *q, enum vh_err err, struct buf *why)
 		what = "the key fits none of the algorithms";
 	if (err == VH_EINACTIVE)
 		what = "the key is published and not active yet";
+	if (err == VH_EPOLICY)
+		what = "ops of the key spec do not let callers do this with "
+		       "the key";
 	buf_format(why, "%s (use %s):", what, use_of(q->purpose));
 	selector_say(q->s, why);
 	return err;
@@ -202,7 +216,8 @@ fits_list(const struct selector *s, const struct dkey *key)
 static bool
 is_to_come(const struct selector *s, const struct dkey *key)
 {
-	return key->state == VH_KEY_PUBLISHED && fits_list(s, key);
+	return key->state == VH_KEY_PUBLISHED && fits_list(s, key) &&
+	       dkey_lets(key, FOR_SIGN);
 }
 
 /* Whether there is a key that will do once it is active. */
@@ -214,6 +229,7 @@ is_early(const struct search *q)
 	size_t i = 0;
 
 	later.purpose = FOR_VERIFY;
+	later.lenient = true;
 	if (q->purpose != FOR_SIGN)
 		return false;
 	if (q->s->kid.len > 0) {
@@ -231,7 +247,12 @@ static enum vh_err
 reason(const struct search *q)
 {
 	bool named = q->s->kid.len > 0 || q->s->name.len > 0;
+	struct search lenient = *q;
 
+	lenient.lenient = true;
+	if (named && pick(q, NULL, 0) == NULL &&
+	    pick(&lenient, NULL, 0) != NULL)
+		return VH_EPOLICY;
 	if (q->s->alg_count > 0 && named && pick(q, NULL, 0) != NULL)
 		return VH_EALG;
 	return is_early(q) ? VH_EINACTIVE : VH_ENOKEY;

@@ -42,6 +42,7 @@ struct search {
 	 * NULL: the key is to be used here. */
 	bool (*holds)(const void *context, const struct dkey *key);
 	const void *context;
+	bool lenient; /* also keys that the key spec does not let do it */
 };
 
 /* Whether a key holds every criterion but alg, and the asker may use it.  A
@@ -51,7 +52,8 @@ bool select_matches(const struct search *q, const struct dkey *key);
 /* One of the keys that serve the purpose and hold all criteria: the first
  * algorithm of the list that any of them fits decides, then random.  Without a
  * list, any key with its preset.  VH_ENOKEY; VH_EALG when kid or name found a
- * key that fits no algorithm of the list; VH_EINACTIVE when there would be one,
+ * key that fits no algorithm of the list; VH_EPOLICY when they found one whose
+ * ops do not have this; VH_EINACTIVE when there would be one,
  * were it active.  *why then says what was asked for. */
 enum vh_err select_key(const struct search *q, uint64_t random,
     struct choice *out, struct buf *why);
@@ -59,6 +61,9 @@ enum vh_err select_key(const struct search *q, uint64_t random,
 /* The key of that kid, if it serves, matches and fits alg (NULL: any). */
 const struct dkey *search_named(const struct search *q, struct slice kid,
     const struct alg *alg);
+
+/* Whether it is the key spec alone that keeps the key of that kid away. */
+bool search_is_denied(const struct search *q, struct slice kid);
 
 /* A walk over all such keys, in the directory's order: *i starts at 0; NULL at
  * the end. */

@@ -212,6 +212,39 @@ load_put_times(struct buf *b, const struct keyspec *spec, size_t entry)
 	frame_put_u64(b, VH_F_KEEP_MS, t.keep_after);
 }
 
+static enum vh_err
+put_list(struct buf *b, enum vh_tag tag, const struct texts *list)
+{
+	AUTO(buf_free) struct buf *text = buf_new(FRAME_MAX);
+
+	if (list->count == 0)
+		return VH_OK;
+	for (size_t i = 0; i < list->count; i++)
+		buf_format(text, "%s%s", i == 0 ? "" : ",", list->at[i]);
+	TRY(buf_end(text));
+	frame_put(b, tag, buf_slice(text));
+	return VH_OK;
+}
+
+/* "max_lifetime=MS;iss=TEXT", or one of them. */
+static enum vh_err
+put_claims(struct buf *b, const struct keyspec_claims *claims)
+{
+	AUTO(buf_free) struct buf *text = buf_new(FRAME_MAX);
+
+	if (!claims->max_lifetime.set && claims->iss == NULL)
+		return VH_OK;
+	if (claims->max_lifetime.set)
+		buf_format(text, "max_lifetime=%llu%s",
+		    (unsigned long long)claims->max_lifetime.ms,
+		    claims->iss == NULL ? "" : ";");
+	if (claims->iss != NULL)
+		buf_format(text, "iss=%s", claims->iss);
+	TRY(buf_end(text));
+	frame_put(b, VH_F_CLAIMS, buf_slice(text));
+	return VH_OK;
+}
+
 enum vh_err
 load_put_terms(struct buf *b, const struct keyspec_key *key)
 {
@@ -223,15 +256,11 @@ load_put_terms(struct buf *b, const struct keyspec_key *key)
 		frame_put_text(b, VH_F_NAME, key->name);
 	if (key->kid != NULL)
 		frame_put_text(b, VH_F_PUBLISHED_KID, key->kid);
-	if (key->allow.count == 0)
-		return VH_OK;
-	AUTO(buf_free) struct buf *allow = buf_new(FRAME_MAX);
-
-	for (size_t i = 0; i < key->allow.count; i++)
-		buf_format(allow, "%s%s", i == 0 ? "" : ",", key->allow.at[i]);
-	TRY(buf_end(allow));
-	frame_put(b, VH_F_ALLOW, buf_slice(allow));
-	return VH_OK;
+	if (key->ops != 0)
+		frame_put_u32(b, VH_F_OPS, key->ops);
+	TRY(put_list(b, VH_F_ALLOW, &key->allow));
+	TRY(put_list(b, VH_F_TYPS, &key->typ));
+	return put_claims(b, &key->claims);
 }
 
 static void

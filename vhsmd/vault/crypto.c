@@ -177,15 +177,18 @@ crypto_alg(const struct frame *q, enum vh_use use, const struct alg **alg)
 }
 
 enum vh_err
-crypto_key(const struct store *s, const struct frame *q, enum vh_use use,
+crypto_key(const struct store *s, const struct frame *q, enum vh_key_op op,
     struct key **key, const struct alg **alg)
 {
 	struct key *found = store_get(s, q->f.at[VH_F_KID]);
 
 	if (found == NULL)
 		return VH_ENOKEY;
-	TRY(crypto_alg(q, use, alg));
+	TRY(crypto_alg(q,
+	    (op & (VH_KEY_SIGN | VH_KEY_VERIFY)) != 0 ? VH_USE_SIG : VH_USE_ENC,
+	    alg));
 	TRY(key_check_alg(found, *alg));
+	TRY(key_check_op(found, op));
 	*key = found;
 	return VH_OK;
 }

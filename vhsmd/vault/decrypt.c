@@ -15,7 +15,7 @@ op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 	struct key *key;
 	size_t len;
 
-	TRY(crypto_key(s, q, VH_USE_ENC, &key, &a.alg));
+	TRY(crypto_key(s, q, VH_KEY_DECRYPT, &key, &a.alg));
 	if (a.enc == NULL)
 		return VH_EALG;
 	/* What does not fit the field DATA is not worth decrypting. */

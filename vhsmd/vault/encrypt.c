@@ -28,7 +28,7 @@ own_key(const struct store *s, const struct frame *q, const struct alg **alg,
 {
 	struct key *key;
 
-	TRY(crypto_key(s, q, VH_USE_ENC, &key, alg));
+	TRY(crypto_key(s, q, VH_KEY_ENCRYPT, &key, alg));
 	if (key->pkey != NULL && EVP_PKEY_up_ref(key->pkey) != 1)
 		return VH_EINTERNAL;
 	*held = key->pkey;

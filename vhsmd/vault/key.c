@@ -28,6 +28,8 @@ key_free(struct key *key)
 	free(key->name);
 	free(key->allow);
 	free(key->published);
+	free(key->typs);
+	free(key->claims);
 	free(key);
 }
 
@@ -38,6 +40,26 @@ some_alg_fits(const struct pub *pub, enum vh_use use)
 		if (pub_fits(pub, alg_at(i), use))
 			return true;
 	return false;
+}
+
+/* What callers may do has to be something that the key's use has. */
+static enum vh_err
+check_uses(const struct key_terms *terms, struct buf *why)
+{
+	uint32_t fit = terms->use == VH_USE_SIG
+			   ? VH_KEY_SIGN | VH_KEY_VERIFY
+			   : VH_KEY_ENCRYPT | VH_KEY_DECRYPT;
+
+	if ((terms->ops & ~fit) != 0)
+		return REFUSE(why, VH_EKEY,
+		    "ops of the key spec do not fit use \"%s\"",
+		    use_name(terms->use));
+	if (terms->use != VH_USE_SIG &&
+	    (terms->typs.len > 0 || terms->claims.len > 0))
+		return REFUSE(why, VH_EKEY,
+		    "typ or claims of the key spec do not fit use \"%s\"",
+		    use_name(terms->use));
+	return VH_OK;
 }
 
 static enum vh_err
@@ -53,6 +75,7 @@ check_terms(const struct pub *pub, const struct key_terms *terms,
 	if (!some_alg_fits(pub, terms->use))
 		return REFUSE(why, VH_EKEY, "use \"%s\" does not fit %s", use,
 		    kind);
+	TRY(check_uses(terms, why));
 	if (terms->pin == NULL)
 		return VH_OK;
 	if (terms->pin->use != terms->use)
@@ -85,9 +108,12 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 {
 	key->use = terms->use;
 	key->pin = terms->pin;
+	key->ops = terms->ops;
 	TRY(copy_text(terms->name, &key->name));
 	TRY(copy_text(terms->allow, &key->allow));
 	TRY(copy_text(terms->published, &key->published));
+	TRY(copy_text(terms->typs, &key->typs));
+	TRY(copy_text(terms->claims, &key->claims));
 	key->slots = calloc(workers * KEY_SLOTS, sizeof *key->slots);
 	if (key->slots == NULL)
 		return VH_ENOMEM;
@@ -237,7 +263,10 @@ key_renew(const struct key *old, const struct key_terms *terms, bool secret,
 		.pin = old->pin,
 		.name = slice_text(old->name),
 		.allow = slice_text(old->allow),
-		.published = slice_text(old->published) };
+		.published = slice_text(old->published),
+		.ops = old->ops,
+		.typs = slice_text(old->typs),
+		.claims = slice_text(old->claims) };
 
 	*out = NULL;
 	if (key == NULL)
@@ -258,13 +287,22 @@ key_check_alg(const struct key *key, const struct alg *alg)
 	return pub_fits(&key->pub, alg, key->use) ? VH_OK : VH_EALG;
 }
 
+enum vh_err
+key_check_op(const struct key *key, enum vh_key_op op)
+{
+	return key->ops == 0 || (key->ops & op) != 0 ? VH_OK : VH_EPOLICY;
+}
+
 bool
 key_same_terms(const struct key *a, const struct key *b)
 {
 	return a->use == b->use && a->pin == b->pin &&
 	       slice_eq(slice_text(a->name), slice_text(b->name)) &&
 	       slice_eq(slice_text(a->allow), slice_text(b->allow)) &&
-	       slice_eq(slice_text(a->published), slice_text(b->published));
+	       slice_eq(slice_text(a->published), slice_text(b->published)) &&
+	       a->ops == b->ops &&
+	       slice_eq(slice_text(a->typs), slice_text(b->typs)) &&
+	       slice_eq(slice_text(a->claims), slice_text(b->claims));
 }
 
 enum lane
@@ -302,4 +340,10 @@ key_put(struct buf *b, const struct key *key)
 		frame_put_text(b, VH_F_ALLOW, key->allow);
 	if (key->published != NULL)
 		frame_put_text(b, VH_F_PUBLISHED_KID, key->published);
+	if (key->ops != 0)
+		frame_put_u32(b, VH_F_OPS, key->ops);
+	if (key->typs != NULL)
+		frame_put_text(b, VH_F_TYPS, key->typs);
+	if (key->claims != NULL)
+		frame_put_text(b, VH_F_CLAIMS, key->claims);
 }

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "vault/arena.h"
+#include "wire/ops.h"
 #include "wire/pub.h"
 
 /* Cost classes of private-key work (RSA-4096 never delays ES256). */
@@ -25,7 +26,8 @@ struct key_slot {
 struct key_terms {
 	enum vh_use use;
 	const struct alg *pin;
-	struct slice name, allow, published; /* borrowed */
+	uint32_t ops; /* bits by enum vh_key_op */
+	struct slice name, allow, published, typs, claims; /* borrowed */
 	struct slice passphrase; /* of its file; borrowed from the arena */
 };
 
@@ -35,9 +37,10 @@ struct key {
 	char kid[VH_KID_SIZE + 1];
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
+	uint32_t ops;          /* bits by enum vh_key_op; 0: all of its use */
 	/* NULL when the spec says nothing.  published: what the world calls
-	 * it instead of kid. */
-	char *name, *allow, *published;
+	 * it instead of kid; typs, claims: for front. */
+	char *name, *allow, *published, *typs, *claims;
 	struct pub pub; /* points into numbers */
 	struct buf *numbers;
 	enum lane lane;
@@ -79,6 +82,9 @@ AUTO_FREE(struct key, key_free)
 /* VH_EALG unless alg fits the key's type, curve, size, use and pin. */
 enum vh_err key_check_alg(const struct key *key, const struct alg *alg);
 
+/* VH_EPOLICY when the key spec does not let callers do that with the key. */
+enum vh_err key_check_op(const struct key *key, enum vh_key_op op);
+
 /* Whether two keys of one kid carry the same terms. */
 bool key_same_terms(const struct key *a, const struct key *b);
 
@@ -93,7 +99,8 @@ enum lane lane_of_pub(const struct pub *pub);
 const char *lane_name(enum lane lane);
 
 /* Appends the nested fields of a KEY: KID, USE_ID, ALG_ID (0: not pinned), the
- * public key, STATE, and NAME, ALLOW, PUBLISHED_KID when set. */
+ * public key, STATE, and NAME, ALLOW, PUBLISHED_KID, OPS, TYPS, CLAIMS when
+ * set. */
 void key_put(struct buf *b, const struct key *key);
 
 #endif

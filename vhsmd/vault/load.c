@@ -22,7 +22,10 @@ load_terms(const struct fields *f, struct key_terms *out)
 		.pin = alg_by_id(pin),
 		.name = f->at[VH_F_NAME],
 		.allow = f->at[VH_F_ALLOW],
-		.published = f->at[VH_F_PUBLISHED_KID] };
+		.published = f->at[VH_F_PUBLISHED_KID],
+		.ops = fields_u32(f, VH_F_OPS),
+		.typs = f->at[VH_F_TYPS],
+		.claims = f->at[VH_F_CLAIMS] };
 	if (fields_have(f, VH_F_PUBLISHED_KID) &&
 	    !kid_is_publishable(out->published))
 		return VH_EFIELD;

@@ -158,7 +158,7 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 	const struct alg *alg;
 	struct key *key;
 
-	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
+	TRY(crypto_key(s, q, VH_KEY_SIGN, &key, &alg));
 	if ((key->state != VH_KEY_ACTIVE && !key->closing) ||
 	    (key->pkey == NULL && key->oct == NULL))
 		return VH_EINACTIVE;
@@ -183,7 +183,7 @@ op_verify(struct crypto *c, const struct store *s, const struct frame *q,
 	struct key *key;
 
 	(void)answer; /* VH_OK says it all */
-	TRY(crypto_key(s, q, VH_USE_SIG, &key, &alg));
+	TRY(crypto_key(s, q, VH_KEY_VERIFY, &key, &alg));
 	if (alg->kind != VH_KIND_HMAC || alg->size > sizeof made)
 		return VH_EALG;
 	TRY(sign_bytes(c, key, alg, q->f.at[VH_F_DATA], made));

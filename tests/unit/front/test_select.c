@@ -241,6 +241,26 @@ Test(select, without_algorithm_a_key_to_encrypt_needs_a_pin)
 	bench_end(&b);
 }
 
+Test(select, a_key_that_may_not_is_never_chosen)
+{
+	struct directory *d = directory_new();
+	AUTO(buf_free)
+	struct buf *b = key_fields(KEY_P256,
+	    &(struct key_says){ VH_USE_SIG, 0, "k", NULL });
+	struct bench bench;
+
+	frame_put_u32(b, VH_F_OPS, VH_KEY_VERIFY);
+	cr_assert_eq(directory_add(d, buf_slice(b)), VH_OK);
+	directory_close(d);
+	bench = bench_new(d);
+	refuse(&bench, (struct ask){ .name = "k" }, VH_EPOLICY,
+	    "ops of the key spec do not let callers do this with the key (use "
+	    "sig): name=\"k\"");
+	refuse(&bench, (struct ask){ .alg = "ES256" }, VH_ENOKEY,
+	    "no key (use sig): alg=\"ES256\"");
+	bench_end(&bench);
+}
+
 Test(select, a_key_that_is_not_active_yet_says_so)
 {
 	struct directory *d = directory_new();

@@ -108,6 +108,27 @@ Test(crypto, a_pinned_key_runs_nothing_else)
 			 alg_by_id(VH_ALG_ECDH_ES_A192KW)));
 }
 
+Test(crypto, a_key_does_only_what_its_ops_have)
+{
+	AUTO(rig_free) struct rig *r = rig_new();
+	struct key *sig = rig_add(r, rig_make("P-256"), VH_USE_SIG, NULL);
+	struct key *enc = rig_add(r, rig_make("RSA"), VH_USE_ENC, NULL);
+	const struct alg *es256 = alg_by_id(VH_ALG_ES256);
+	const struct alg *oaep = alg_by_id(VH_ALG_RSA_OAEP);
+
+	sig->ops = VH_KEY_VERIFY;
+	cr_expect_eq(attempt(r, op_sign, sig->kid, es256), VH_EPOLICY);
+	sig->ops = VH_KEY_SIGN;
+	cr_expect_eq(attempt(r, op_sign, sig->kid, es256), VH_OK);
+	cr_expect_eq(attempt(r, op_verify, sig->kid, es256), VH_EPOLICY);
+	enc->ops = VH_KEY_ENCRYPT;
+	cr_expect_eq(attempt(r, op_decrypt, enc->kid, oaep), VH_EPOLICY);
+	cr_expect_eq(attempt(r, op_encrypt, enc->kid, oaep), VH_OK);
+	enc->ops = VH_KEY_DECRYPT;
+	cr_expect_eq(attempt(r, op_decrypt, enc->kid, oaep), VH_EDECRYPT);
+	cr_expect_eq(attempt(r, op_encrypt, enc->kid, oaep), VH_EPOLICY);
+}
+
 Test(crypto, an_unknown_key_or_alg_is_refused)
 {
 	AUTO(rig_free) struct rig *r = rig_new();

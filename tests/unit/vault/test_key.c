@@ -76,6 +76,9 @@ Test(key, same_terms_compares_every_term)
 		{ .use = VH_USE_SIG, .name = slice_text("a") },
 		{ .use = VH_USE_SIG, .name = slice_text("b") },
 		{ .use = VH_USE_SIG, .allow = slice_text("a") },
+		{ .use = VH_USE_SIG, .ops = VH_KEY_SIGN },
+		{ .use = VH_USE_SIG, .typs = slice_text("a") },
+		{ .use = VH_USE_SIG, .claims = slice_text("iss=a") },
 	};
 	struct key *keys[ARRAY_LEN(rows)];
 
@@ -89,6 +92,26 @@ Test(key, same_terms_compares_every_term)
 			    "%zu %zu", i, k);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		key_free(keys[i]);
+}
+
+Test(key, ops_typ_and_claims_have_to_fit_its_use)
+{
+	const struct key_terms rows[] = {
+		{ .use = VH_USE_SIG, .ops = VH_KEY_SIGN | VH_KEY_DECRYPT },
+		{ .use = VH_USE_ENC, .ops = VH_KEY_VERIFY },
+		{ .use = VH_USE_SIG, .ops = 1u << 31 },
+		{ .use = VH_USE_ENC, .typs = slice_text("JWT") },
+		{ .use = VH_USE_ENC, .claims = slice_text("iss=a") },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct key *key = NULL;
+
+		cr_expect_eq(key_new(make_curve("P-256"), &rows[i], 1, &key,
+				 NULL),
+		    VH_EKEY, "%zu", i);
+		cr_expect_null(key);
+	}
 }
 
 Test(key, lanes_follow_the_cost)
