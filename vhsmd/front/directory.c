@@ -484,32 +484,3 @@ directory_at(const struct directory *d, size_t i)
 {
 	return i < d->count ? &d->list[i]->key : NULL;
 }
-
-bool
-dkey_lets(const struct dkey *key, enum purpose purpose)
-{
-	static const uint32_t needs[] = { [FOR_SIGN] = VH_KEY_SIGN,
-		[FOR_VERIFY] = VH_KEY_VERIFY,
-		[FOR_ENCRYPT] = VH_KEY_ENCRYPT,
-		[FOR_DECRYPT] = VH_KEY_DECRYPT,
-		[FOR_LIST] = VH_KEY_OPS };
-
-	return key->ops == 0 || (key->ops & needs[purpose]) != 0;
-}
-
-void
-directory_put_jwks(struct buf *b, const struct directory *d)
-{
-	const char *comma = "";
-
-	buf_put_text(b, "{\"keys\":[");
-	for (size_t i = 0; i < d->count; i++) {
-		if (!dkey_serves(&d->list[i]->key, FOR_LIST) ||
-		    d->list[i]->key.pub.kty == VH_KTY_OCT)
-			continue;
-		buf_put_text(b, comma);
-		buf_put(b, d->list[i]->key.jwk);
-		comma = ",";
-	}
-	buf_put_text(b, "]}");
-}

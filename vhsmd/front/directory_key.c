@@ -1,4 +1,4 @@
-/* What one key can be used for. */
+/* What one key can be used for, and which are published. */
 #include "front/directory.h"
 
 const char *
@@ -56,4 +56,33 @@ dkey_serves(const struct dkey *key, enum purpose purpose)
 	if (purpose == FOR_LIST && key->use == VH_USE_ENC)
 		return false;
 	return rules[purpose].after;
+}
+
+bool
+dkey_lets(const struct dkey *key, enum purpose purpose)
+{
+	static const uint32_t needs[] = { [FOR_SIGN] = VH_KEY_SIGN,
+		[FOR_VERIFY] = VH_KEY_VERIFY,
+		[FOR_ENCRYPT] = VH_KEY_ENCRYPT,
+		[FOR_DECRYPT] = VH_KEY_DECRYPT,
+		[FOR_LIST] = VH_KEY_OPS };
+
+	return key->ops == 0 || (key->ops & needs[purpose]) != 0;
+}
+
+void
+directory_put_jwks(struct buf *b, const struct directory *d)
+{
+	const char *comma = "";
+	const struct dkey *key;
+
+	buf_put_text(b, "{\"keys\":[");
+	for (size_t i = 0; (key = directory_at(d, i)) != NULL; i++) {
+		if (!dkey_serves(key, FOR_LIST) || key->pub.kty == VH_KTY_OCT)
+			continue;
+		buf_put_text(b, comma);
+		buf_put(b, key->jwk);
+		comma = ",";
+	}
+	buf_put_text(b, "]}");
 }
