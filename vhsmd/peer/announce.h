@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "wire/frame.h"
 
-#define ANNOUNCE_SLOW_MS 500
+#define ANNOUNCE_SLOW_MS 2000
 #define ANNOUNCE_LAST_MS 5000
 #define ANNOUNCE_EACH_MS 500 /* to those who do not have it */
 
