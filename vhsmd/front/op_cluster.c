@@ -8,20 +8,6 @@
 #include "front/vaultlink.h"
 #include "jose/json.h"
 
-static enum vh_err
-reply_json(struct front *f, const struct origin *to, const json_t *json)
-{
-	struct reply r;
-	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
-
-	if (text == NULL)
-		return VH_ENOMEM;
-	frame_put_text(reply_open(f, &r, to), VH_F_JSON, text);
-	free(text);
-	reply_close(f, &r);
-	return VH_OK;
-}
-
 /* What all that needs peer asks for first. */
 static enum vh_err
 need_peer(const struct front *f)

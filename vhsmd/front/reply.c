@@ -1,5 +1,7 @@
 #include "front/reply.h"
 
+#include <stdlib.h>
+
 #include "front/batch.h"
 #include "front/group.h"
 
@@ -90,4 +92,18 @@ reply_error(struct front *f, const struct origin *to, enum vh_err err,
 	if (why.len > 0)
 		frame_put(b, VH_F_WHY, why);
 	reply_close(f, &r);
+}
+
+enum vh_err
+reply_json(struct front *f, const struct origin *to, const json_t *json)
+{
+	struct reply r;
+	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+
+	if (text == NULL)
+		return VH_ENOMEM;
+	frame_put_text(reply_open(f, &r, to), VH_F_JSON, text);
+	free(text);
+	reply_close(f, &r);
+	return VH_OK;
 }

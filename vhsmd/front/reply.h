@@ -4,6 +4,8 @@
 #ifndef FRONT_REPLY_H
 #define FRONT_REPLY_H
 
+#include <jansson.h>
+
 #include "front/front.h"
 
 struct reply {
@@ -21,5 +23,10 @@ void reply_close(struct front *f, struct reply *r);
 /* A whole answer with an error and a line, which may be empty. */
 void reply_error(struct front *f, const struct origin *to, enum vh_err err,
     struct slice why);
+
+/* A whole answer that is a report; json may be NULL, from lack of memory:
+ * VH_ENOMEM, and nothing is written. */
+enum vh_err reply_json(struct front *f, const struct origin *to,
+    const json_t *json);
 
 #endif
