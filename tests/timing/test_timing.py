@@ -16,6 +16,7 @@ SAME, APART = 4.5, 4.5
 # alg, enc, samples in a short run: CBC with HMAC is what has a padding to tell about.
 CASES = [
     ("RSA-OAEP", "A128CBC-HS256", 700),
+    ("RSA1_5", "A128CBC-HS256", 700),
     ("ECDH-ES+A128KW", "A128CBC-HS256", 3000),
 ]
 

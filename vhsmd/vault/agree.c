@@ -81,40 +81,64 @@ agree_derive(struct crypto *c, const struct agreement *a,
 		   : VH_EINTERNAL;
 }
 
-static bool
-kek_run(struct crypto *c, const struct alg *alg, const struct secret *kek,
-    struct slice in, uint8_t *out, size_t size, bool wrap)
-{
-	int n = 0;
-
-	EVP_CIPHER_CTX_set_flags(c->cipher_ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	bool done =
-	    EVP_CipherInit_ex2(c->cipher_ctx, c->wrap[alg->id],
-		secret_ro(kek).p, NULL, wrap, NULL) == 1 &&
-	    EVP_CipherUpdate(c->cipher_ctx, out, &n, in.p, (int)in.len) == 1 &&
-	    n >= 0 && (size_t)n == size;
-
-	(void)EVP_CIPHER_CTX_reset(c->cipher_ctx); /* returns 1 */
-	return done;
-}
-
 enum vh_err
 kek_wrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
     const struct secret *cek, uint8_t *out)
 {
 	struct slice in = secret_ro(cek);
+	int n = 0;
 
-	return kek_run(c, alg, kek, in, out, in.len + KEK_WRAP_MORE, true)
-		   ? VH_OK
-		   : VH_EINTERNAL;
+	EVP_CIPHER_CTX_set_flags(c->cipher_ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	bool done =
+	    EVP_EncryptInit_ex2(c->cipher_ctx, c->wrap[alg->id],
+		secret_ro(kek).p, NULL, NULL) == 1 &&
+	    EVP_EncryptUpdate(c->cipher_ctx, out, &n, in.p, (int)in.len) == 1 &&
+	    n >= 0 && (size_t)n == in.len + KEK_WRAP_MORE;
+
+	(void)EVP_CIPHER_CTX_reset(c->cipher_ctx); /* returns 1 */
+	return done ? VH_OK : VH_EINTERNAL;
+}
+
+/* RFC 3394, 2.2.2, on libcrypto's bare block: its own unwrapping takes some 300
+ * ns longer to report a bad check value than to find a good one.  Here both
+ * cost the same.  block holds the check value before and after. */
+static bool
+unwrap_blocks(EVP_CIPHER_CTX *ctx, uint8_t block[static 16], uint8_t *r,
+    size_t count)
+{
+	bool done = true;
+	int n;
+
+	for (size_t t = 6 * count; t > 0; t--) {
+		uint8_t *at = r + (t - 1) % count * 8;
+
+		block[7] ^= (uint8_t)t;
+		memcpy(block + 8, at, 8);
+		done &= EVP_DecryptUpdate(ctx, block, &n, block, 16) == 1;
+		memcpy(at, block + 8, 8);
+	}
+	return done;
 }
 
 bool
 kek_unwrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
     const uint8_t *wrapped, struct secret *out)
 {
+	static const uint8_t check[8] = { 0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6,
+		0xa6, 0xa6 };
+	EVP_CIPHER_CTX *ctx = c->cipher_ctx;
 	size_t size = secret_len(out);
+	uint8_t block[16];
 
-	return kek_run(c, alg, kek, slice_of(wrapped, size + KEK_WRAP_MORE),
-	    secret_rw(out), size, false);
+	memcpy(block, wrapped, KEK_WRAP_MORE);
+	memcpy(secret_rw(out), wrapped + KEK_WRAP_MORE, size);
+	bool done = EVP_DecryptInit_ex2(ctx, c->block[alg->id],
+			secret_ro(kek).p, NULL, NULL) == 1 &&
+		    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+		    unwrap_blocks(ctx, block, secret_rw(out), size / 8);
+
+	(void)EVP_CIPHER_CTX_reset(ctx); /* returns 1 */
+	done &= sodium_memcmp(block, check, sizeof check) == 0;
+	sodium_memzero(block, sizeof block);
+	return done;
 }

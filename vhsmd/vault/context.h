@@ -9,10 +9,11 @@
 #define ENC_IDS 8
 
 struct crypto {
-	size_t index;              /* of the worker */
-	EVP_MD *md[ALG_IDS];       /* of the row's digest, by alg id */
-	EVP_MD_CTX *hash[ALG_IDS]; /* initialised with it */
-	EVP_CIPHER *wrap[ALG_IDS]; /* AES of rows that wrap a key with one */
+	size_t index;               /* of the worker */
+	EVP_MD *md[ALG_IDS];        /* of the row's digest, by alg id */
+	EVP_MD_CTX *hash[ALG_IDS];  /* initialised with it */
+	EVP_CIPHER *wrap[ALG_IDS];  /* AES of rows that wrap a key with one */
+	EVP_CIPHER *block[ALG_IDS]; /* and its bare block, of AES key wrap */
 	EVP_MAC *hmac;
 	EVP_CIPHER *cipher[ENC_IDS];
 	EVP_MAC_CTX *mac[ENC_IDS];  /* HMAC of CBC-HMAC rows */

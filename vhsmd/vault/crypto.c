@@ -36,7 +36,9 @@ fetch_wrap(struct crypto *c, const struct alg *alg)
 	(void)snprintf(name, sizeof name, "AES-%zu-%s", alg->size * 8,
 	    gcm ? "GCM" : "WRAP");
 	c->wrap[alg->id] = EVP_CIPHER_fetch(NULL, name, NULL);
-	return c->wrap[alg->id] != NULL;
+	(void)snprintf(name, sizeof name, "AES-%zu-ECB", alg->size * 8);
+	c->block[alg->id] = gcm ? NULL : EVP_CIPHER_fetch(NULL, name, NULL);
+	return c->wrap[alg->id] != NULL && (gcm || c->block[alg->id] != NULL);
 }
 
 /* An HMAC with a digest, without a key; NULL on failure. */
@@ -138,6 +140,7 @@ crypto_free(struct crypto *c)
 		EVP_MD_CTX_free(c->hash[i]);
 		EVP_MD_free(c->md[i]);
 		EVP_CIPHER_free(c->wrap[i]);
+		EVP_CIPHER_free(c->block[i]);
 	}
 	for (size_t i = 0; i < ENC_IDS; i++) {
 		EVP_MAC_CTX_free(c->mac[i]);

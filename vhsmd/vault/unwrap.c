@@ -148,9 +148,7 @@ unwrap_kek(struct crypto *c, const struct agreement *a, const struct secret *z,
 	*sound = wrapped.len == secret_len(found) + KEK_WRAP_MORE && *sound;
 	/* The check value comes from the KEK: who can make it pass has made the
 	 * message, so its outcome is no secret from any other. */
-	*sound =
-	    kek_unwrap(c, a->alg, kek, *sound ? wrapped.p : decoy, found) &&
-	    *sound;
+	*sound &= kek_unwrap(c, a->alg, kek, *sound ? wrapped.p : decoy, found);
 	return VH_OK;
 }
 
@@ -190,7 +188,7 @@ unwrap_kw(struct crypto *c, const struct key *key, const struct agreement *a,
 	bool done = kek_unwrap(c, a->alg, key->oct,
 	    sound ? in.p : decoy_wrapped, found);
 
-	*good = mask_if_zero(!(sound && done));
+	*good = mask_if_zero(!(sound & done));
 	return VH_OK;
 }
 
@@ -210,7 +208,7 @@ unwrap_gcm(struct crypto *c, const struct key *key, const struct agreement *a,
 	    slice_of(sound ? in.p : decoy_wrapped, secret_len(found)),
 	    secret_rw(found), tag, false);
 
-	*good = mask_if_zero(!(sound && done));
+	*good = mask_if_zero(!(sound & done));
 	return VH_OK;
 }
 
