@@ -5,14 +5,16 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from forge import SPEC, Target  # noqa: E402
+from forge import SPEC, Target, write_secrets  # noqa: E402
 from support.node import Node  # noqa: E402
 from support.wire import Wire  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def attacked():
-    with Node(SPEC) as running:
+def attacked(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("attacked"))
+    write_secrets(folder)
+    with Node(SPEC, folder=folder) as running:
         yield running
 
 
