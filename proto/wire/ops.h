@@ -9,10 +9,11 @@
 #define VH_TOKEN_MAX     (24u << 20) /* room for base64url of that */
 #define VH_RECORD_MAX    (8u << 20)  /* a node's record, signed */
 #define VH_TAGS          128
-#define VH_ITEMS_MAX     64  /* requests of a BATCH */
-#define VH_PUBLISHED_MAX 256 /* bytes of a kid that is no thumbprint */
-#define VH_NODE_MAX      64  /* bytes of a node name */
-#define VH_PARTIES       16  /* signers or recipients of one token */
+#define VH_ITEMS_MAX     64   /* requests of a BATCH */
+#define VH_PUBLISHED_MAX 256  /* bytes of a kid that is no thumbprint */
+#define VH_NODE_MAX      64   /* bytes of a node name */
+#define VH_WHO_MAX       1024 /* bytes of who asks */
+#define VH_PARTIES       16   /* signers or recipients of one token */
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,
@@ -45,6 +46,13 @@ enum vh_audit_flag {
 	/* In the field AUDIT: how it is now. */
 	VH_AUDIT_BLOCKED = 4, /* lines cannot be written */
 	VH_AUDIT_SIGNS = 8,   /* checkpoints are signed with the record key */
+};
+
+/* STAGE of VNOTE: where an act stands.  Absent: it is done once its line is on
+ * its way, or not at all. */
+enum vh_act_stage {
+	VH_ACT_ASKED = 1, /* may it be done?  No line yet */
+	VH_ACT_DONE = 2,  /* its line comes in any case, with OUTCOME */
 };
 
 /* What callers may do with a key, and how: bits of OPS. */

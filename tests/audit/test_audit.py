@@ -6,11 +6,11 @@ import os
 import re
 import signal
 import subprocess
-import time
 import urllib.request
 
 import pytest
 from support.node import BUILD, Node
+from trail import lines, trail, verify, wait_for, wait_for_op
 
 SPEC = """version: 1
 keys:
@@ -22,36 +22,6 @@ AUDIT = "audit: {file: audit.log}\n"
 
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def trail(node, name="audit.log"):
-    with open(os.path.join(node.dir, "state", name), "rb") as f:
-        return f.read()
-
-
-def lines(node, name="audit.log"):
-    return [json.loads(line) for line in trail(node, name).splitlines()]
-
-
-def verify(node, *files, args=()):
-    names = [os.path.join(node.dir, "state", f) for f in files or ("audit.log",)]
-    return node.cli("audit", "verify", *args, *names)
-
-
-def wait_for(what, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-    return found
-
-
-def wait_for_op(node, op, count=1, name="audit.log"):
-    return wait_for(lambda: [x for x in whole_lines(node, name) if x["op"] == op][count - 1:])[0]
-
-
-def whole_lines(node, name="audit.log"):
-    return [json.loads(line) for line in trail(node, name).rpartition(b"\n")[0].splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -98,15 +98,17 @@ life_answer(struct front *f, struct pending *p, const struct frame *answer,
 enum vh_err
 reload_begin(struct front *f, struct request *q)
 {
-	AUTO(buf_free) struct buf *b = buf_new(1024);
+	AUTO(buf_free) struct buf *b = buf_new(2 * POLICY_WHO_MAX);
 	struct pending *p = request_pend(f, q);
 
 	if (p == NULL)
 		return VH_EBUSY;
 	p->asked = VH_OP_FRELOAD;
-	frame_close(b,
-	    frame_request(b, VH_OP_FRELOAD, pending_id(f->pendings, p),
-		mono_left_ms(p->deadline, f->now)));
+	size_t start = frame_request(b, VH_OP_FRELOAD,
+	    pending_id(f->pendings, p), mono_left_ms(p->deadline, f->now));
+
+	frame_put_text(b, VH_F_WHO, p->who);
+	frame_close(b, start);
 	enum vh_err err = link_send(f->super, buf_slice(b), -1);
 
 	if (err != VH_OK)

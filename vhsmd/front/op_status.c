@@ -1,4 +1,4 @@
-/* STATUS: a report of the node, with the vault's own statistics; DRAIN. */
+/* STATUS: a report of the node, with the vault's own statistics. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -153,36 +153,4 @@ stats_answer(struct front *f, struct pending *p, const struct frame *vault,
 	(void)again;
 	f->stats_asked = false;
 	return take_stats(f, vault);
-}
-
-/* Part of the time a client waits, so that the reply comes before it stops. */
-#define DRAIN_SHARE_NUM 9
-#define DRAIN_SHARE_DEN 10
-
-enum vh_err
-drain_begin(struct front *f, struct request *q)
-{
-	uint64_t left = q->deadline.ns - f->now.ns;
-
-	q->deadline.ns = f->now.ns + left / DRAIN_SHARE_DEN * DRAIN_SHARE_NUM;
-	struct pending *p = request_pend(f, q);
-
-	if (p == NULL)
-		return VH_EBUSY;
-	(void)p; /* requests_settle or its deadline replies */
-	requests_drain(f, fields_u32(&q->frame.f, VH_F_OFF) == 0);
-	return VH_OK;
-}
-
-void
-drain_reply(struct front *f, struct pending *p)
-{
-	struct reply r;
-	struct buf *b = reply_open(f, &r, &p->to);
-	char text[64];
-
-	(void)snprintf(text, sizeof text, "{\"draining\":%s,\"in_flight\":%zu}",
-	    f->shared->draining ? "true" : "false", f->work);
-	frame_put_text(b, VH_F_JSON, text);
-	reply_close(f, &r);
 }

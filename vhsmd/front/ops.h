@@ -62,6 +62,8 @@ enum vh_err stats_answer(struct front *f, struct pending *p,
     const struct frame *vault, bool *again);
 
 enum vh_err drain_begin(struct front *f, struct request *q);
+enum vh_err drain_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
 /* The reply to who waits for the node to be drained. */
 void drain_reply(struct front *f, struct pending *p);
 

@@ -101,7 +101,7 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->has_body = false;
 	p->forward = NULL;
 	p->group = NULL;
-	p->detached = p->whole_token = p->zip = false;
+	p->detached = p->whole_token = p->undrain = p->zip = false;
 	p->live = true;
 	if (t->used == 0 || deadline.ns < t->soonest.ns)
 		t->soonest = deadline;

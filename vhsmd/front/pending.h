@@ -54,6 +54,7 @@ struct pending {
 	struct buf *kept; /* what the answer will need again; empty at first */
 	bool detached;    /* SIGN: the token comes without its payload */
 	bool whole_token; /* DECRYPT: kept has it, else its header alone */
+	bool undrain;     /* DRAIN: take work again */
 	bool zip;         /* DECRYPT: what is decrypted is to be unpacked */
 	/* From here on kept has the request's own fields, for other nodes. */
 	size_t body_at;

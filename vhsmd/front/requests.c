@@ -43,7 +43,8 @@ static const struct op {
 	[VH_OP_CLUSTER] = { cluster_begin, cluster_answer, true, false, false,
 	    false, false },
 	[VH_OP_BATCH] = { batch_begin, NULL, true, false, false, false, false },
-	[VH_OP_DRAIN] = { drain_begin, NULL, true, false, false, false, false },
+	[VH_OP_DRAIN] = { drain_begin, drain_answer, true, false, false, false,
+	    false },
 	[VH_OP_REVOKE] = { revoke_begin, revoke_answer, true, false, false,
 	    false, false },
 	[VH_OP_ROTATE] = { rotate_begin, life_answer, true, false, false, false,
@@ -402,7 +403,9 @@ request_answer(struct front *f, const struct frame *answer)
 	}
 	buf_clear(f->why);
 	p->asked = 0;
-	if (origin_waits(&p->to) || p->to.op == VH_OP_VSTATS)
+	/* What has its line in the audit trail is done, wanted or not. */
+	if (origin_waits(&p->to) || p->to.op == VH_OP_VSTATS ||
+	    p->to.op == VH_OP_DRAIN)
 		err = ops[p->to.op].answer(f, p, answer, &again);
 	if (!again)
 		request_finish(f, p, err);
@@ -427,7 +430,7 @@ requests_expire(struct front *f)
 		/* Who drains wants to know how far it got. */
 		if (p->forward != NULL)
 			forward_expired(f, p);
-		if (p->to.op == VH_OP_DRAIN)
+		if (p->to.op == VH_OP_DRAIN && p->asked == 0)
 			finish_drain(f, p);
 		else
 			request_finish(f, p, VH_EDEADLINE);
@@ -471,7 +474,7 @@ requests_settle(struct front *f)
 		return;
 	buf_clear(f->why);
 	DL_FOREACH_SAFE(pendings_first(f->pendings), p, next)
-	if (p->to.op == VH_OP_DRAIN)
+	if (p->to.op == VH_OP_DRAIN && p->asked == 0)
 		finish_drain(f, p);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "super/acts.h"
 #include "super/alarm.h"
 #include "super/backoff.h"
 #include "super/fd.h"
@@ -19,10 +20,9 @@
 #include "super/start.h"
 #include "super/talk.h"
 
-#define LEAVE_MS   2000  /* for saying goodbye */
-#define GRACE_MS   10000 /* for work in flight */
-#define LAST_MS    2000  /* for a process with nothing left to do */
-#define REPORT_MAX 4096
+#define LEAVE_MS 2000  /* for saying goodbye */
+#define GRACE_MS 10000 /* for work in flight */
+#define LAST_MS  2000  /* for a process with nothing left to do */
 
 static const struct stage {
 	enum proc child;
@@ -336,30 +336,12 @@ tell_seeds(struct watch *w)
 /* --- signals and time ----------------------------------------------------- */
 
 static void
-reload(struct watch *w)
+take_signal(struct watch *w, const struct signalfd_siginfo *info)
 {
-	AUTO(buf_free) struct buf *report = buf_new(REPORT_MAX);
-	AUTO(buf_free) struct buf *why = buf_new(field_row(VH_F_WHY)->max);
-	bool asked = w->super->reload_asked;
-	char text[128];
+	int signal = (int)info->ssi_signo;
 
-	(void)snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
-	    (unsigned long long)(clock_mono().ns / 1000));
-	notify(text);
-	enum vh_err err = super_reload(w->super, report, why);
-
-	notify_ready(w->super->cluster_address,
-	    err == VH_OK ? NULL : "nothing reloaded, see the log");
-	if (asked)
-		super_answer_reload(w->super, err, report, why);
-	w->super->reload_asked = w->super->reload_asked && !asked;
-}
-
-static void
-take_signal(struct watch *w, int signal)
-{
 	if (signal == SIGHUP && !w->stopping)
-		reload(w);
+		acts_reload_by_signal(w->super, info->ssi_uid);
 	if (signal == SIGHUP || signal == SIGCHLD)
 		return;
 	if (!w->stopping) {
@@ -376,7 +358,7 @@ take_signals(struct watch *w)
 	struct signalfd_siginfo info;
 
 	while (read(w->signals, &info, sizeof info) == sizeof info)
-		take_signal(w, (int)info.ssi_signo);
+		take_signal(w, &info);
 	reap(w);
 }
 
@@ -455,7 +437,7 @@ step(struct watch *w)
 	if (p[PROCS].revents != 0)
 		take_signals(w);
 	if (s->reload_asked && !w->stopping && !w->over)
-		reload(w);
+		acts_reload_asked(s);
 	if (!w->over)
 		look_at_clock(w);
 	hear_all(w);

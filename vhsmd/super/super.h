@@ -34,6 +34,7 @@ struct super {
 	char log[16];      /* FORMAT,LEVEL */
 	bool reload_asked; /* by front, in reload_id, which waits */
 	uint64_t reload_id;
+	char reload_who[VH_WHO_MAX + 1];
 };
 
 /* Everything up to a node that serves: binds, opens key files, starts the vault

@@ -43,8 +43,15 @@ take_rotate(struct super *s, const struct fields *f, struct buf *answer)
 static enum vh_err
 note_reload(struct super *s, const struct frame *q)
 {
+	struct slice who = q->f.at[VH_F_WHO];
+
 	if (s->reload_asked)
 		return VH_EBUSY;
+	if (who.len >= sizeof s->reload_who)
+		return VH_ETOOBIG;
+	if (who.len > 0)
+		memcpy(s->reload_who, who.p, who.len);
+	s->reload_who[who.len] = '\0';
 	s->reload_asked = true;
 	s->reload_id = q->id;
 	return VH_OK;

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "vault/audit_inner.h"
 #include "vault/check.h"
 #include "vault/thread.h"
@@ -204,11 +205,11 @@ audit_admit(struct audit *a)
 	return full ? refuse_use(a) : VH_OK;
 }
 
-enum vh_err
-audit_note(struct audit *a, const struct use *u)
+/* Puts a use into the queue; false when it has no room, and then (counts) it is
+ * one of those that are lost. */
+static bool
+queue_use(struct audit *a, const struct use *u, bool counts)
 {
-	if (a == NULL || !a->on)
-		return VH_OK;
 	pthread_mutex_lock(&a->lock);
 	size_t before = a->queue->len;
 	enum vh_err err = use_put(a->queue, u);
@@ -216,16 +217,29 @@ audit_note(struct audit *a, const struct use *u)
 	if (err != VH_OK) {
 		a->queue->err = VH_OK;
 		buf_trim(a->queue, before);
+		a->lost += counts;
 	}
-	if (err != VH_OK && a->goes_on)
-		a->lost++;
 	/* While it dozes it looks soon enough by itself. */
 	if (a->sleeps || (before < WAKE_AT && a->queue->len >= WAKE_AT))
 		pthread_cond_signal(&a->wake);
 	pthread_mutex_unlock(&a->lock);
-	if (err == VH_OK || a->goes_on)
+	return err == VH_OK;
+}
+
+enum vh_err
+audit_note(struct audit *a, const struct use *u)
+{
+	if (a == NULL || !a->on || queue_use(a, u, a->goes_on) || a->goes_on)
 		return VH_OK;
 	return refuse_use(a);
+}
+
+void
+audit_note_done(struct audit *a, const struct use *u)
+{
+	if (a == NULL || !a->on || queue_use(a, u, true))
+		return;
+	LOG(ERROR, "audit-act-lost", KV("op", u->op), KV("who", u->who));
 }
 
 void

@@ -39,6 +39,9 @@ enum vh_err audit_admit(struct audit *a);
 /* The use is in the queue, or, where the configuration says continue, counted
  * as lost; else VH_EAUDIT: then its result must not leave. */
 enum vh_err audit_note(struct audit *a, const struct use *u);
+/* The same for what can no longer be taken back: without room it is lost, and a
+ * later line counts it. */
+void audit_note_done(struct audit *a, const struct use *u);
 
 /* Writes all there is, the last line and a checkpoint; waits, but not beyond
  * ms. */

@@ -286,18 +286,31 @@ handle_super(struct serve *s, struct slice message, const struct frame *q,
 		frame_put_error(s->answer, q->op, q->id, VH_EOP, NULL);
 }
 
-/* What an operator did that the vault has no part in. */
-static void
-note_act(struct serve *s, const struct frame *q)
+static struct use
+use_of_act(const struct fields *f, enum vh_err err)
 {
-	const struct use u = { .time = clock_wall(),
-		.op = q->f.at[VH_F_ACT],
-		.who = q->f.at[VH_F_WHO],
-		.kid = q->f.at[VH_F_KID],
-		.act = true };
+	return (struct use){ .time = clock_wall(),
+		.op = f->at[VH_F_ACT],
+		.who = f->at[VH_F_WHO],
+		.kid = f->at[fields_have(f, VH_F_KID) ? VH_F_KID : VH_F_NAME],
+		.act = true,
+		.err = err };
+}
 
-	frame_put_error(s->answer, q->op, q->id, audit_note(s->audit, &u),
-	    NULL);
+/* What an operator does that the vault has no part in. */
+static enum vh_err
+note_act(struct serve *s, const struct fields *f)
+{
+	uint32_t stage = fields_u32(f, VH_F_STAGE);
+	const struct use u =
+	    use_of_act(f, (enum vh_err)fields_u32(f, VH_F_OUTCOME));
+
+	if (stage == VH_ACT_DONE) {
+		audit_note_done(s->audit, &u);
+		return VH_OK;
+	}
+	TRY(audit_admit(s->audit));
+	return stage == VH_ACT_ASKED ? VH_OK : audit_note(s->audit, &u);
 }
 
 /* What an operator has done with a key is in the trail before it is answered.
@@ -305,20 +318,16 @@ note_act(struct serve *s, const struct frame *q)
 static void
 act(struct serve *s, const struct frame *q)
 {
-	size_t start = buf_slice(s->answer).len;
-	const struct use u = { .time = clock_wall(),
-		.op = q->f.at[VH_F_ACT],
-		.who = q->f.at[VH_F_WHO],
-		.kid = q->f.at[fields_have(&q->f, VH_F_KID) ? VH_F_KID
-							    : VH_F_NAME],
-		.act = true,
-		.err = keeper_act(s->keeper, q, s->answer) };
-	enum vh_err err = audit_note(s->audit, &u);
+	enum vh_err err = audit_admit(s->audit);
 
-	if (err == VH_OK)
+	if (err != VH_OK) {
+		frame_put_error(s->answer, q->op, q->id, err, NULL);
 		return;
-	buf_trim(s->answer, start);
-	frame_put_error(s->answer, q->op, q->id, err, NULL);
+	}
+	const struct use u =
+	    use_of_act(&q->f, keeper_act(s->keeper, q, s->answer));
+
+	audit_note_done(s->audit, &u);
 }
 
 static void
@@ -348,7 +357,7 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	else if (q.op == VH_OP_VSTATS)
 		report_stats(s->pool, &s->desk, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VNOTE)
-		note_act(s, &q);
+		frame_put_error(s->answer, q.op, q.id, note_act(s, &q.f), NULL);
 	else if (q.op == VH_OP_VLIST)
 		report_list(s->load.store, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VLIFE)

@@ -1,5 +1,6 @@
 /* The loop from outside: clients on its sockets, the test as its vault. */
 #include "front/loop.h"
+#include "front/requests.h"
 
 #include <criterion/criterion.h>
 #include <sys/resource.h>
@@ -467,6 +468,31 @@ Test(loop, a_flood_of_connections_is_taken_in_turns)
 	world_free(w);
 }
 
+static void
+ask_drain(struct client *c, uint32_t id, bool off)
+{
+	struct buf *b = client_ask(VH_OP_DRAIN, id, 0);
+
+	if (off)
+		frame_put_u32(b, VH_F_OFF, 1);
+	client_send(c, id, b);
+}
+
+/* The vault is told of an act, and answers. */
+static void
+note_act(struct world *w, const char *act, uint32_t stage, enum vh_err err)
+{
+	struct frame q;
+
+	cr_assert(vault_next(w, &q));
+	cr_assert_eq(q.op, VH_OP_VNOTE);
+	cr_expect(slice_is(q.f.at[VH_F_ACT], act));
+	cr_expect(fields_have(&q.f, VH_F_WHO));
+	cr_expect_eq(fields_u32(&q.f, VH_F_STAGE), stage);
+	vault_answer(w, q.id, q.op, err);
+	world_turn(w);
+}
+
 Test(loop, a_drain_is_answered_when_work_has_ended)
 {
 	struct world *w = world_new(key_directory(), NULL);
@@ -475,33 +501,71 @@ Test(loop, a_drain_is_answered_when_work_has_ended)
 
 	client_sign(c, 1, "x");
 	world_turn(w);
-	client_send(operator, 2, client_ask(VH_OP_DRAIN, 2, 0));
+	cr_assert(vault_next(w, &q));
+	uint64_t signing = q.id;
+
+	ask_drain(operator, 2, false);
 	world_turn(w);
-	cr_expect_not(client_read(operator));
 	cr_expect_not(shared_is_ready(w->shared));
 	client_sign(c, 3, "x");
 	world_turn(w);
 	cr_assert(client_read(c));
 	cr_expect_eq(c->f.err, VH_EDRAINING);
-	cr_assert(vault_next(w, &q));
-	vault_answer(w, q.id, q.op, VH_OK);
+	note_act(w, "drain", VH_ACT_DONE, VH_OK);
+	cr_expect_not(client_read(operator));
+	vault_answer(w, signing, VH_OP_VSIGN, VH_OK);
 	world_turn(w);
 	cr_assert(client_read(c));
 	cr_expect_eq(c->f.err, VH_OK);
 	cr_assert(client_read(operator));
 	cr_expect(slice_is(operator->f.f.at[VH_F_JSON],
 	    "{\"draining\":true,\"in_flight\":0}"));
-	struct buf *b = client_ask(VH_OP_DRAIN, 4, 0);
-
-	frame_put_u32(b, VH_F_OFF, 1);
-	client_send(operator, 4, b);
+	ask_drain(operator, 4, true);
 	world_turn(w);
+	note_act(w, "undrain", 0, VH_OK);
 	cr_assert(client_read(operator));
 	cr_expect(slice_is(operator->f.f.at[VH_F_JSON],
 	    "{\"draining\":false,\"in_flight\":0}"));
 	cr_expect(shared_is_ready(w->shared));
 	client_free(c);
 	client_free(operator);
+	world_free(w);
+}
+
+Test(loop, a_drain_needs_no_leave_and_its_end_does)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *operator= client_new(w, 1);
+
+	ask_drain(operator, 1, false);
+	world_turn(w);
+	note_act(w, "drain", VH_ACT_DONE, VH_EAUDIT);
+	cr_assert(client_read(operator));
+	cr_expect_eq(operator->f.err, VH_OK);
+	ask_drain(operator, 2, true);
+	world_turn(w);
+	note_act(w, "undrain", 0, VH_EAUDIT);
+	cr_assert(client_read(operator));
+	cr_expect_eq(operator->f.err, VH_EAUDIT);
+	cr_expect(w->shared->draining);
+	client_free(operator);
+	world_free(w);
+}
+
+Test(loop, the_end_of_a_drain_that_was_noted_comes_for_nobody_too)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *operator= client_new(w, 1);
+
+	requests_drain(w->front, true);
+	ask_drain(operator, 1, true);
+	world_turn(w);
+	client_free(operator);
+	world_turn(w);
+	cr_expect(w->shared->draining);
+	note_act(w, "undrain", 0, VH_OK);
+	cr_expect_not(w->shared->draining);
+	cr_expect_eq(pendings_count(w->front->pendings), 0);
 	world_free(w);
 }
 
