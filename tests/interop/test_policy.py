@@ -96,6 +96,7 @@ keys:
   - {name: plain, generate: {kty: EC, crv: P-256}, use: sig}
   - {name: verifies, generate: {kty: oct, bits: 256}, use: sig, alg: HS256, ops: [verify]}
   - {name: signs, generate: {kty: oct, bits: 256}, use: sig, alg: HS256, ops: [sign]}
+  - {name: once, generate: {kty: OKP, crv: Ed25519}, use: sig, ops: [sign]}
   - {name: seals, generate: {kty: RSA, bits: 2048}, use: enc, ops: [encrypt]}
   - {name: opens, generate: {kty: OKP, crv: X25519}, use: enc, ops: [decrypt]}
   - {name: typed, generate: {kty: EC, crv: P-256}, use: sig, typ: [JWT, at+jwt]}
@@ -136,9 +137,19 @@ def test_a_key_that_may_not_sign_is_never_chosen(spec_node):
         assert json.loads(json.dumps(answer))["jwk"]["name"] == "signs"
 
 
+def ed_token(node):
+    """A signature by a key that may not verify, which names it."""
+    token = node.ask("sign", "--name", "once", input=b"x")
+    assert DENIED in refused(node, "verify", payload=token)
+    keys = node.write("once.jwks", node.ask("keys", "--name", "once"))
+    assert node.ask("verify", "--jwks", keys, input=token) == b"x", "anybody may, elsewhere"
+    return token
+
+
 def test_a_key_that_may_not_verify_does_not(spec_node):
     token = spec_node.ask("sign", "--name", "signs", input=b"x")
-    assert run(spec_node, "verify", payload=token)[0] != 0
+    assert DENIED in refused(spec_node, "verify", payload=token)
+    assert DENIED in refused(spec_node, "verify", "--name", "once", payload=ed_token(spec_node))
 
 
 def test_a_key_that_may_only_seal_does_not_open(spec_node):

@@ -36,8 +36,7 @@ refuse(const struct selector *s, struct buf *why, enum vh_err err)
 	if (err == VH_EALG)
 		what = "the key does not fit:";
 	if (err == VH_EPOLICY)
-		what = "ops of the key spec do not let callers do this with "
-		       "the key:";
+		what = SELECT_DENIED ":";
 	buf_put_text(why, what);
 	selector_say(s, why);
 	return err;
@@ -61,7 +60,7 @@ find_named(const struct search *q, const struct jwe *jwe, size_t recipient,
 	const struct dkey *key = search_named(q, jwe->kid, NULL);
 
 	named.kid = jwe->kid;
-	if (key == NULL && search_is_denied(q, jwe->kid))
+	if (key == NULL && search_is_denied(q, jwe->kid, NULL))
 		return refuse(&named, why, VH_EPOLICY);
 	if (key == NULL)
 		return refuse(&named, why, VH_ENOKEY);

@@ -39,16 +39,23 @@ try_pkey(struct tries *t, EVP_PKEY *pkey)
 }
 
 static enum vh_err
-no_key(struct tries *t, const struct selector *s)
+no_key(struct tries *t, const struct selector *s, bool denied)
 {
 	struct selector named = *s;
 
 	if (t->jws->kid.len > 0)
 		named.kid = t->jws->kid;
 	named.alg = slice_text(t->jws->alg->name);
-	buf_put_text(t->f->why, "no key:");
+	buf_put_text(t->f->why, denied ? SELECT_DENIED ":" : "no key:");
 	selector_say(&named, t->f->why);
-	return VH_ENOKEY;
+	return denied ? VH_EPOLICY : VH_ENOKEY;
+}
+
+/* Where q found none. */
+static enum vh_err
+none_found(struct tries *t, const struct search *q)
+{
+	return no_key(t, q->s, search_is_denied(q, t->jws->kid, t->jws->alg));
 }
 
 /* --- published keys ------------------------------------------------------ */
@@ -73,13 +80,13 @@ verify_by_node(struct tries *t, const struct search *q)
 	if (t->jws->kid.len > 0) {
 		key = search_named(q, t->jws->kid, alg);
 		if (key == NULL)
-			return no_key(t, q->s);
+			return none_found(t, q);
 		return try_dkey(t, key) ? VH_OK : VH_EVERIFY;
 	}
 	while (t->count < t->most && (key = search_next(q, alg, &i)) != NULL)
 		if (try_dkey(t, key))
 			return VH_OK;
-	return t->count == 0 ? no_key(t, q->s) : VH_EVERIFY;
+	return t->count == 0 ? none_found(t, q) : VH_EVERIFY;
 }
 
 /* --- the request's keys --------------------------------------------------- */
@@ -137,7 +144,7 @@ verify_by_set(struct tries *t, const struct jwks *set, const struct selector *s)
 		return VH_OK;
 	if (t->count == 0 && try_set(t, set, s, false))
 		return VH_OK;
-	return t->count == 0 ? no_key(t, s) : VH_EVERIFY;
+	return t->count == 0 ? no_key(t, s, false) : VH_EVERIFY;
 }
 
 /* --- all signatures ------------------------------------------------------ */
@@ -157,8 +164,11 @@ check_alg(const struct front *f, const struct selector *s,
 static enum vh_err
 no_mac(struct tries *t, const struct source_of_keys *from)
 {
+	struct search own = *from->node;
+
+	own.d = t->f->directory;
 	if (from->set == NULL)
-		return no_key(t, from->node->s);
+		return none_found(t, &own);
 	buf_format(t->f->why, "%s needs a key of the node, not a JWK Set",
 	    t->jws->alg->name);
 	return VH_EALG;

@@ -115,16 +115,6 @@ search_named(const struct search *q, struct slice kid, const struct alg *alg)
 	return key != NULL && takes(q, key, alg) ? key : NULL;
 }
 
-bool
-search_is_denied(const struct search *q, struct slice kid)
-{
-	struct search lenient = *q;
-
-	lenient.lenient = true;
-	return search_named(q, kid, NULL) == NULL &&
-	       search_named(&lenient, kid, NULL) != NULL;
-}
-
 const struct dkey *
 search_next(const struct search *q, const struct alg *alg, size_t *i)
 {
@@ -134,6 +124,28 @@ search_next(const struct search *q, const struct alg *alg, size_t *i)
 		if (takes(q, key, alg))
 			return key;
 	return NULL;
+}
+
+static bool
+finds(const struct search *q, struct slice kid, const struct alg *alg)
+{
+	size_t i = 0;
+
+	if (kid.len == 0)
+		kid = q->s->kid;
+	return kid.len > 0 ? search_named(q, kid, alg) != NULL
+			   : search_next(q, alg, &i) != NULL;
+}
+
+bool
+search_is_denied(const struct search *q, struct slice kid,
+    const struct alg *alg)
+{
+	bool named = kid.len > 0 || q->s->kid.len > 0 || q->s->name.len > 0;
+	struct search lenient = *q;
+
+	lenient.lenient = true;
+	return named && !finds(q, kid, alg) && finds(&lenient, kid, alg);
 }
 
 /* A random one of those that fit; NULL when none does. */
@@ -197,8 +209,7 @@ say_none(const struct search *q, enum vh_err err, struct buf *why)
 	if (err == VH_EINACTIVE)
 		what = "the key is published and not active yet";
 	if (err == VH_EPOLICY)
-		what = "ops of the key spec do not let callers do this with "
-		       "the key";
+		what = SELECT_DENIED;
 	buf_format(why, "%s (use %s):", what, use_of(q->purpose));
 	selector_say(q->s, why);
 	return err;
@@ -247,11 +258,8 @@ static enum vh_err
 reason(const struct search *q)
 {
 	bool named = q->s->kid.len > 0 || q->s->name.len > 0;
-	struct search lenient = *q;
 
-	lenient.lenient = true;
-	if (named && pick(q, NULL, 0) == NULL &&
-	    pick(&lenient, NULL, 0) != NULL)
+	if (search_is_denied(q, q->s->kid, NULL))
 		return VH_EPOLICY;
 	if (q->s->alg_count > 0 && named && pick(q, NULL, 0) != NULL)
 		return VH_EALG;

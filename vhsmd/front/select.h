@@ -62,8 +62,13 @@ enum vh_err select_key(const struct search *q, uint64_t random,
 const struct dkey *search_named(const struct search *q, struct slice kid,
     const struct alg *alg);
 
-/* Whether it is the key spec alone that keeps the key of that kid away. */
-bool search_is_denied(const struct search *q, struct slice kid);
+#define SELECT_DENIED                                                          \
+	"ops of the key spec do not let callers do this with the key"
+
+/* Whether it is ops of the key spec alone that keep the key of that kid away;
+ * with an empty one, all keys of the kid or name that s has.  alg as above. */
+bool search_is_denied(const struct search *q, struct slice kid,
+    const struct alg *alg);
 
 /* A walk over all such keys, in the directory's order: *i starts at 0; NULL at
  * the end. */
