@@ -185,6 +185,8 @@ struct vhsm_request {
 	const void *payload; /* VERIFY: of a detached token; so is all */
 	size_t payload_len;
 	int all;
+	int mine; /* KEYS: a report of what the caller may do with them,
+		   * instead of a JWK Set */
 };
 
 /* What is said of one signature, or of one key that signed or was encrypted
@@ -213,7 +215,7 @@ struct vhsm_answer {
 	const char *header; /* protected header of the token, JSON */
 	const char *jwks;   /* KEYS: JWK Set */
 	const char *json; /* STATUS, CLUSTER and what operators ask, KEYS with a
-			   * state: a report */
+			   * state or mine: a report */
 	const char *unprotected; /* what the token's headers say unprotected */
 	const uint8_t *aad;      /* DECRYPT: what was authenticated as well */
 	size_t aad_len;

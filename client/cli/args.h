@@ -55,7 +55,7 @@ struct args {
 	const char *socket, *enc, *jwks, *title, *ca, *out, *roots;
 	struct words sans;
 	bool json, help, version, off, dev, lines, detached, unencoded, zip,
-	    all, now, yes;
+	    all, now, yes, mine;
 	const char *state;
 	uint32_t expect_seq; /* 0: absent */
 	uint32_t timeout, clients, batch, pack, seconds,

@@ -42,7 +42,8 @@ report_keys(const struct args *a, enum vhsm_key_state state)
 	AUTO(answer_free) struct vhsm_answer *answer = NULL;
 	const struct vhsm_request q = { .op = VHSM_KEYS,
 		.key = a->key,
-		.state = state };
+		.state = state,
+		.mine = a->mine };
 
 	if (h == NULL)
 		return EXIT_USAGE;
@@ -71,15 +72,17 @@ state_of(const char *word)
 int
 verb_keys(const struct args *a)
 {
-	if (a->state != NULL) {
-		enum vhsm_key_state state = state_of(a->state);
+	enum vhsm_key_state state = 0;
 
+	if (a->state != NULL) {
+		state = state_of(a->state);
 		if (state == 0)
 			return fail_usage(a,
 			    "the state must be any, published, active or "
 			    "retired");
-		return report_keys(a, state);
 	}
+	if (state != 0 || a->mine)
+		return report_keys(a, state);
 	AUTO(session_close) struct vhsm *h = session_open(a);
 	AUTO(answer_free) struct vhsm_answer *answer = NULL;
 

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
-#define COLUMNS 12 /* of a table; more are left out */
-#define DEPTH   8  /* of sections */
+#include "wire/buf.h"
+
+#define COLUMNS    12    /* of a table; more are left out */
+#define DEPTH      8     /* of sections */
+#define JOINED_MAX 65536 /* bytes of a list in one cell */
 
 static inline void
 text_free(char *text)
@@ -12,14 +15,34 @@ text_free(char *text)
 }
 AUTO_FREE(char, text_free)
 
+/* A list of texts with commas between them; NULL for anything else, and for a
+ * text that has commas of its own.  To be freed. */
+static char *
+join_texts(const json_t *list)
+{
+	AUTO(buf_free) struct buf *b = buf_new(JOINED_MAX);
+	size_t count = json_array_size(list);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (text == NULL || strchr(text, ',') != NULL)
+			return NULL;
+		buf_format(b, "%s%s", i == 0 ? "" : ",", text);
+	}
+	buf_put_u8(b, 0);
+	return count > 0 && buf_end(b) == VH_OK ? strdup((const char *)b->p)
+						: NULL;
+}
+
 /* Prints one value, "-" for an absent or empty one, without a line end, and
  * gives how wide it was.  With to NULL it only measures. */
 static int
 print_value(FILE *to, const json_t *value)
 {
-	AUTO(text_free) char *dump = NULL;
-	const char *text = json_string_value(value);
-	bool empty = value == NULL ||
+	AUTO(text_free) char *dump = join_texts(value);
+	const char *text = dump == NULL ? json_string_value(value) : dump;
+	bool empty = value == NULL || json_is_null(value) ||
 		     (json_is_object(value) && json_object_size(value) == 0) ||
 		     (json_is_array(value) && json_array_size(value) == 0);
 

@@ -31,6 +31,7 @@ static const struct flag_member {
 	{ VH_F_DETACHED, offsetof(struct vhsm_request, detached) },
 	{ VH_F_UNENCODED, offsetof(struct vhsm_request, unencoded) },
 	{ VH_F_ALL, offsetof(struct vhsm_request, all) },
+	{ VH_F_FLAGS, offsetof(struct vhsm_request, mine) },
 };
 
 /* Where the text of a field stands in a party. */
@@ -50,6 +51,7 @@ static const struct text_member party_texts[] = {
 #define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 7)
 #define PARTY_MEMBERS (ARRAY_LEN(party_texts) + 2)
 _Static_assert(VHSM_PARTIES_MAX == VH_PARTIES, "vhsm.h: parties");
+_Static_assert(VH_KEYS_MINE == 1, "flags are 1 when they are set");
 
 struct member {
 	enum vh_tag tag;

@@ -66,6 +66,11 @@ enum vh_key_op {
 #define VH_KEY_OPS                                                             \
 	(VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_ENCRYPT | VH_KEY_DECRYPT)
 
+/* FLAGS of KEYS. */
+enum vh_keys_flag {
+	VH_KEYS_MINE = 1, /* a report of what the caller may do with them */
+};
+
 /* PASSPHRASE of VLOAD: what comes is a passphrase, or a key file that needs the
  * one that came before. */
 enum vh_passphrase { VH_PASSPHRASE_TAKE = 1, VH_PASSPHRASE_USE = 2 };

@@ -207,3 +207,63 @@ def test_items_of_a_batch_are_judged_one_by_one(spec_node):
     good, bad = jwt(), jwt(90000)
     done = spec_node.cli("sign", "--lines", "--name", "claims", input=good + b"\n" + bad + b"\n")
     assert done.stdout.count(b".") == 2 and b"live for at most 3600 s" in done.stderr
+
+
+# --- what a caller may do ---------------------------------------------------
+
+def mine(node, *args, **more):
+    report = json.loads(node.ask("keys", "--mine", "--json", *args, **more))
+    return report, {key["name"]: key for key in report["keys"]}
+
+
+def test_a_caller_is_told_who_it_is_and_how_much_it_may_ask(limited):
+    report, keys = mine(limited)
+    assert report["principals"] == [f"uid:{UID}", "app"]
+    assert report["limits"] == [{"name": f"uid:{UID}", "rate": None, "in_flight": 64},
+                                {"name": "app", "rate": RATE, "in_flight": None}]
+    assert len(report["keys"]) == 6
+    assert mine(limited, url=limited.operator)[0]["limits"] == []
+
+
+def test_a_caller_is_told_what_it_may_do_with_each_key(spec_node):
+    _, keys = mine(spec_node)
+    assert {name: key["ops"] for name, key in keys.items()} == {
+        "plain": ["sign", "verify"], "verifies": ["verify"], "signs": ["sign"], "once": ["sign"],
+        "seals": ["encrypt"], "opens": ["decrypt"], "typed": ["sign", "verify"],
+        "claims": ["sign", "verify"]}
+    assert keys["typed"]["typ"] == ["JWT", "at+jwt"] and keys["plain"]["typ"] == []
+    assert keys["claims"]["max_lifetime_s"] == 3600
+    assert keys["claims"]["iss"] == "https://a.example"
+    assert keys["signs"]["alg"] == ["HS256"] and keys["signs"]["here"] is True
+
+
+def test_what_is_told_is_what_works(spec_node):
+    """Each operation by each key: it succeeds if and only if the report has it."""
+    _, keys = mine(spec_node)
+    tokens = {}
+    for name, key in keys.items():
+        if key["use"] == "sig":
+            typ = ["--typ", key["typ"][0]] if key["typ"] else []
+            done = spec_node.cli("sign", "--name", name, *typ, input=jwt())
+            assert (done.returncode == 0) == ("sign" in key["ops"]), name
+            tokens[name] = done.stdout
+            done = spec_node.cli("verify", "--name", name, input=done.stdout)
+            assert (done.returncode == 0) == ({"sign", "verify"} <= set(key["ops"])), name
+        else:
+            done = spec_node.cli("encrypt", "--name", name, "--alg", key["alg"][0], "--enc",
+                                 "A128GCM", input=b"x")
+            assert (done.returncode == 0) == ("encrypt" in key["ops"]), name
+
+
+def test_a_key_for_others_is_not_told_of():
+    spec = """\
+version: 1
+keys:
+  - {name: ours, generate: {kty: EC, crv: P-256}, use: sig, allow: [app]}
+  - {name: theirs, generate: {kty: EC, crv: P-256}, use: sig, allow: [other]}
+"""
+    with Node(spec, config=CONFIG) as node:
+        assert set(mine(node)[1]) == {"ours"}
+        assert set(mine(node, "--name", "theirs")[1]) == set()
+        table = node.ask("keys", "--mine").decode()
+        assert "sign,verify" in table and f"uid:{UID},app" in table and "theirs" not in table

@@ -1,11 +1,11 @@
 /* KEYS: the JWK Set of the keys, of the whole cluster, that a caller may use
- * and that fit its selector. */
-#include <jansson.h>
+ * and that fit its selector; or a report of them. */
 #include <stdlib.h>
 
 #include "front/key_report.h"
+#include "front/mine.h"
 #include "front/ops.h"
-#include "front/select.h"
+#include "jose/json.h"
 
 /* Whether the key fits one algorithm of the list, if there is one. */
 static bool
@@ -35,52 +35,82 @@ put_keys(struct buf *b, const struct search *search, bool hidden,
 	}
 }
 
-/* Retired keys for encryption are not published, but are there. */
-static json_t *
-own_only(const struct front *f, const struct search *search,
-    enum vh_key_state state, json_t *rows)
+/* What is there and not in the list of what is published: symmetric keys, and
+ * retired ones for encryption. */
+static bool
+is_own_only(const struct front *f, const struct search *search,
+    const struct dkey *key)
 {
-	const struct dkey *key;
+	bool symmetric = key->pub.kty == VH_KTY_OCT;
 
-	for (size_t i = 0; (key = directory_at(f->directory, i)) != NULL; i++)
-		if ((state == 0 || state == key->state) &&
-		    key->state == VH_KEY_RETIRED &&
-		    !dkey_serves(key, FOR_LIST) && select_matches(search, key))
-			(void)json_array_append_new(rows, key_report(key, key));
-	return rows;
+	if (dkey_serves(key, FOR_LIST) ? !symmetric || search->d == f->directory
+				       : key->state != VH_KEY_RETIRED)
+		return false;
+	return dkey_lets(key, FOR_LIST) && select_matches(search, key);
 }
 
-/* With STATE: a report of keys in that state, 0 for all, and their times. */
+/* A report that is being made: of keys in that state, 0 for all. */
+struct rows {
+	const struct front *f;
+	const struct search *search;
+	enum vh_key_state state;
+	bool mine;
+	json_t *json;
+};
+
+static void
+add_row(const struct rows *r, const struct dkey *key, const struct dkey *own)
+{
+	if ((r->state != 0 && r->state != key->state) ||
+	    !fits_list(key, r->search->s))
+		return;
+	(void)json_array_append_new(r->json,
+	    r->mine ? mine_key(r->f, r->search, key, own)
+		    : key_report(key, own));
+}
+
+static void
+add_rows(const struct rows *r)
+{
+	const struct directory *own = r->f->directory;
+	const struct dkey *key;
+	size_t i = 0;
+
+	while ((key = search_next(r->search, NULL, &i)) != NULL)
+		add_row(r, key, directory_find(own, slice_text(key->kid)));
+	for (i = 0; (key = directory_at(own, i)) != NULL; i++)
+		if (is_own_only(r->f, r->search, key))
+			add_row(r, key, key);
+}
+
+/* With STATE or MINE: a report. */
 static enum vh_err
 report(struct front *f, struct request *q, const struct search *search)
 {
-	enum vh_key_state state =
-	    (enum vh_key_state)fields_u32(&q->frame.f, VH_F_STATE);
-	json_t *rows = json_array();
-	const struct dkey *key;
-	struct reply r;
-	size_t i = 0;
+	const struct fields *in = &q->frame.f;
+	const struct rows r = { .f = f,
+		.search = search,
+		.state = (enum vh_key_state)fields_u32(in, VH_F_STATE),
+		.mine = (fields_u32(in, VH_F_FLAGS) & VH_KEYS_MINE) != 0,
+		.json = json_array() };
+	AUTO(json_decref)
+	json_t *json = r.mine ? mine_caller(f, q) : json_object();
+	struct reply to;
 
-	while ((key = search_next(search, NULL, &i)) != NULL)
-		if ((state == 0 || state == key->state) &&
-		    fits_list(key, search->s))
-			(void)json_array_append_new(rows,
-			    key_report(key, directory_find(f->directory,
-						slice_text(key->kid))));
-	json_t *json =
-	    json_pack("{s:o}", "keys", own_only(f, search, state, rows));
-	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+	add_rows(&r);
+	if (json_object_set_new(json, "keys", r.json) != 0)
+		return VH_ENOMEM;
+	char *text = json_dumps(json, JSON_COMPACT);
 
-	json_decref(json);
 	if (text == NULL)
 		return VH_ENOMEM;
-	struct buf *b = reply_open(f, &r, &q->to);
+	struct buf *b = reply_open(f, &to, &q->to);
 
 	/* Whoever asks for KEYS relies on a set, if only an empty one. */
 	frame_put_text(b, VH_F_JWKS, "{\"keys\":[]}");
 	frame_put_text(b, VH_F_JSON, text);
 	free(text);
-	reply_close(f, &r);
+	reply_close(f, &to);
 	return VH_OK;
 }
 
@@ -96,7 +126,8 @@ keys_begin(struct front *f, struct request *q)
 	const char *comma = "";
 
 	TRY(selector_parse(&q->frame.f, &s, f->why));
-	if (fields_have(&q->frame.f, VH_F_STATE))
+	if (fields_have(&q->frame.f, VH_F_STATE) ||
+	    fields_u32(&q->frame.f, VH_F_FLAGS) != 0)
 		return report(f, q, &search);
 	struct buf *b = reply_open(f, &r, &q->to);
 	size_t head = b->len;

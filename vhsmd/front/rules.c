@@ -217,3 +217,15 @@ rules_claims(const struct rules *r)
 {
 	return slice_text(r == NULL ? NULL : r->claims);
 }
+
+int64_t
+rules_lifetime(const struct rules *r)
+{
+	return r == NULL ? 0 : r->lifetime;
+}
+
+struct slice
+rules_issuer(const struct rules *r)
+{
+	return r == NULL ? slice_of(NULL, 0) : r->iss;
+}

@@ -26,5 +26,9 @@ enum vh_err rules_check(const struct rules *r, struct slice protected,
 /* As they came; empty where there are none. */
 struct slice rules_typs(const struct rules *r);
 struct slice rules_claims(const struct rules *r);
+/* What the claims come to: seconds a JWT may live, 0 for any; its issuer, empty
+ * for any. */
+int64_t rules_lifetime(const struct rules *r);
+struct slice rules_issuer(const struct rules *r);
 
 #endif

@@ -22,7 +22,7 @@ expect_report(const char *json, const char *want)
 Test(report, aligns_values)
 {
 	expect_report("{\"node\":\"a\",\"keys\":6,\"ready\":true,\"x\":null}",
-	    "node   a\nkeys   6\nready  true\nx      null\n");
+	    "node   a\nkeys   6\nready  true\nx      -\n");
 }
 
 Test(report, indents_sections)
@@ -43,6 +43,16 @@ Test(report, makes_tables_of_objects_of_objects)
 	expect_report("{\"algs\":{\"ES256\":{\"ok\":10,\"how\":\"a\"},"
 		      "\"x\":{\"ok\":7}}}",
 	    "algs\n  name   ok  how\n  ES256  10  a\n  x       7  -\n");
+}
+
+Test(report, puts_a_list_of_texts_into_one_cell)
+{
+	expect_report("{\"keys\":[{\"kid\":\"a\",\"ops\":[\"sign\",\"verify\"]}"
+		      ","
+		      "{\"kid\":\"b\",\"ops\":[]}]}",
+	    "keys\n  kid  ops\n  a    sign,verify\n  b    -\n");
+	expect_report("{\"a\":[\"x,y\",\"z\"],\"b\":[1,2]}",
+	    "a  [\"x,y\",\"z\"]\nb  [1,2]\n");
 }
 
 Test(report, shows_what_is_empty)

@@ -104,8 +104,9 @@ put_holder(struct buf *b, struct slice item)
 }
 
 void
-cluster_list(struct cluster *c, enum test_key which,
-    const struct key_says *says, enum vh_key_state state, const char *holders)
+cluster_list_with(struct cluster *c, enum test_key which,
+    const struct key_says *says, enum vh_key_state state, const char *holders,
+    struct buf *more)
 {
 	AUTO(buf_free) struct buf *fields = key_fields(which, says);
 	struct slice rest = slice_text(holders), item;
@@ -115,7 +116,17 @@ cluster_list(struct cluster *c, enum test_key which,
 	frame_put_u32(c->keys, VH_F_STATE, state);
 	while (rest.len > 0 && slice_next_item(&rest, &item))
 		put_holder(c->keys, item);
+	if (more != NULL)
+		buf_put(c->keys, buf_slice(more));
+	buf_free(more);
 	frame_nest_close(c->keys, nest);
+}
+
+void
+cluster_list(struct cluster *c, enum test_key which,
+    const struct key_says *says, enum vh_key_state state, const char *holders)
+{
+	cluster_list_with(c, which, says, state, holders, NULL);
 }
 
 void

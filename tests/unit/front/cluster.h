@@ -31,6 +31,10 @@ void cluster_free(struct cluster *c);
 /* A key of the list: state, and who holds it ("b=3,c": b with a load of 3). */
 void cluster_list(struct cluster *c, enum test_key which,
     const struct key_says *says, enum vh_key_state state, const char *holders);
+/* The same; more: what else the KEY says, which is freed, or NULL. */
+void cluster_list_with(struct cluster *c, enum test_key which,
+    const struct key_says *says, enum vh_key_state state, const char *holders,
+    struct buf *more);
 /* The list is empty again. */
 void cluster_clear(struct cluster *c);
 /* A row of status. */

@@ -291,6 +291,21 @@ Test(request, a_format_that_vhsm_h_does_not_have_is_refused)
 	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
 }
 
+Test(request, a_report_of_what_is_mine_is_a_flag)
+{
+	struct vhsm_request q = { .op = VHSM_KEYS,
+		.mine = 1,
+		.state = VHSM_STATE_ACTIVE };
+	struct buf *b = buf_new(1 << 20);
+	struct frame f = frame_of(b, &q, 1);
+
+	cr_expect_eq(fields_u32(&f.f, VH_F_FLAGS), VH_KEYS_MINE);
+	cr_expect_eq(fields_u32(&f.f, VH_F_STATE), VH_KEY_ACTIVE);
+	q = (struct vhsm_request){ .op = VHSM_STATUS, .mine = 1 };
+	cr_expect_eq(request_check(&q, &culprit), VH_EFIELD);
+	buf_free(b);
+}
+
 Test(request, a_detached_payload_and_all_go_with_a_verification)
 {
 	struct vhsm_request q = { .op = VHSM_VERIFY,
