@@ -1,7 +1,7 @@
 /* Whether the vault's refusals can be told apart by their time (design,
  * invariant 6).
  *
- *   refusals ALG ENC SAMPLES [SEED]
+ *   refusals ALG ENC SAMPLES [SEED [SIZE]]
  *
  * Each round makes new messages for one key, one of each class below, and
  * decrypts them in random order on one core; the thread's own time in
@@ -26,8 +26,10 @@
 #include "vault/context.h"
 #include "vault/import.h"
 
-#define ARENA (8u << 20)
-#define PLAIN 64
+#define ARENA     (8u << 20)
+#define PLAIN     64 /* bytes of a plaintext, unless SIZE says */
+#define PLAIN_MAX (256u << 10)
+#define FRAME     (PLAIN_MAX + 8192)
 
 enum class {
 	OTHER_KEY, /* encrypted for another key */
@@ -39,12 +41,28 @@ enum class {
 	CIPHERTEXT_BIT,
 	TAG_BIT,
 	HEADER_BIT,
+	KEY_IV_BIT, /* of a key wrapped by AES-GCM */
+	KEY_TAG_BIT,
 	CLASSES
 };
 static const char *const names[CLASSES] = { "other key", "out of range",
 	"cek too short", "cek too long", "bit of the encrypted key",
 	"bit of the iv", "bit of the ciphertext", "bit of the tag",
-	"bit of a header value" };
+	"bit of a header value", "bit of the key's iv",
+	"bit of the key's tag" };
+
+/* Which classes a kind of algorithm has besides those that all have. */
+#define AS_BIT(class) (1u << (class))
+#define WRAPPED       (AS_BIT(CEK_SHORT) | AS_BIT(CEK_LONG) | AS_BIT(KEY_BIT))
+
+static const unsigned classes_of[] = {
+	[VH_KIND_OAEP] = WRAPPED | AS_BIT(RANGE),
+	[VH_KIND_RSA15] = WRAPPED | AS_BIT(RANGE),
+	[VH_KIND_ECDH] = WRAPPED,
+	[VH_KIND_KW] = WRAPPED,
+	[VH_KIND_GCMKW] = WRAPPED | AS_BIT(KEY_IV_BIT) | AS_BIT(KEY_TAG_BIT),
+	[VH_KIND_DIR] = 0,
+};
 
 struct bench {
 	struct crypto *crypto;
@@ -55,7 +73,7 @@ struct bench {
 	EVP_PKEY *to, *to_other; /* their public parts */
 	uint64_t random;
 	double *ns[CLASSES];
-	size_t count, samples;
+	size_t count, samples, plain;
 	bool used[CLASSES];
 };
 
@@ -90,7 +108,8 @@ flip(struct bench *b, uint8_t *p, size_t len)
 }
 
 struct message {
-	uint8_t header[96], iv[16], tag[32], text[PLAIN + 16], key[1024];
+	uint8_t header[96], iv[16], tag[32], text[PLAIN_MAX + 16], key[1024];
+	uint8_t key_iv[VH_GCMKW_IV], key_tag[VH_GCMKW_TAG];
 	size_t key_len;
 	struct pub epk;
 	uint8_t x[256], y[256];
@@ -111,11 +130,13 @@ wrap(struct bench *b, struct message *m, const struct key *key, EVP_PKEY *to,
     const struct enc *enc)
 {
 	const struct agreement a = { .alg = b->alg, .enc = enc };
-	const struct addressee whom = { to, key->pub, NULL };
+	const struct addressee whom = { to, key->pub, key->oct };
 	struct parcel *p;
 
 	must(cek_wrap(b->crypto, &whom, &a, NULL, &p) == VH_OK, "wrap");
 	m->key_len = copied(m->key, sizeof m->key, buf_slice(p->encrypted)).len;
+	memcpy(m->key_iv, p->iv, sizeof m->key_iv);
+	memcpy(m->key_tag, p->tag, sizeof m->key_tag);
 	m->epk = p->epk;
 	m->epk.x = copied(m->x, sizeof m->x, p->epk.x);
 	m->epk.y = copied(m->y, sizeof m->y, p->epk.y);
@@ -125,17 +146,17 @@ wrap(struct bench *b, struct message *m, const struct key *key, EVP_PKEY *to,
 static void
 seal(struct bench *b, struct message *m, const struct parcel *p)
 {
-	uint8_t plain[PLAIN];
+	static uint8_t plain[PLAIN_MAX];
 	struct content c = { b->enc, p->cek, slice_of(m->iv, b->enc->iv),
 		slice_of(m->header, sizeof m->header) };
 
-	for (size_t i = 0; i < sizeof plain; i++)
+	for (size_t i = 0; i < b->plain; i++)
 		plain[i] = (uint8_t)next(b);
 	for (size_t i = 0; i < sizeof m->iv; i++)
 		m->iv[i] = (uint8_t)next(b);
 	for (size_t i = 0; i < sizeof m->header; i++)
 		m->header[i] = (uint8_t)('a' + next(b) % 26);
-	must(content_seal(b->crypto, &c, slice_of(plain, sizeof plain), m->text,
+	must(content_seal(b->crypto, &c, slice_of(plain, b->plain), m->text,
 		 m->tag) == VH_OK,
 	    "seal");
 }
@@ -160,11 +181,15 @@ make(struct bench *b, struct message *m, enum class class)
 	if (class == IV_BIT)
 		flip(b, m->iv, b->enc->iv);
 	if (class == CIPHERTEXT_BIT)
-		flip(b, m->text, PLAIN);
+		flip(b, m->text, b->plain);
 	if (class == TAG_BIT)
 		flip(b, m->tag, b->enc->tag);
 	if (class == HEADER_BIT)
 		flip(b, m->header, sizeof m->header);
+	if (class == KEY_IV_BIT)
+		flip(b, m->key_iv, sizeof m->key_iv);
+	if (class == KEY_TAG_BIT)
+		flip(b, m->key_tag, sizeof m->key_tag);
 }
 
 /* --- measuring ------------------------------------------------------------ */
@@ -185,9 +210,9 @@ decrypt(struct bench *b, struct message *m, enum vh_err want)
 	struct frame q;
 
 	if (frame == NULL) {
-		frame = buf_new(8192);
-		answer = buf_new(8192);
-		must(buf_reserve(frame, 8192) && buf_reserve(answer, 8192),
+		frame = buf_new(FRAME);
+		answer = buf_new(FRAME);
+		must(buf_reserve(frame, FRAME) && buf_reserve(answer, FRAME),
 		    "memory");
 	}
 	buf_clear(frame);
@@ -201,10 +226,16 @@ decrypt(struct bench *b, struct message *m, enum vh_err want)
 	frame_put(frame, VH_F_ENCRYPTED_KEY, slice_of(m->key, m->key_len));
 	frame_put(frame, VH_F_IV, slice_of(m->iv, b->enc->iv));
 	frame_put(frame, VH_F_CIPHERTEXT,
-	    slice_of(m->text, content_size(b->enc, PLAIN)));
+	    slice_of(m->text, content_size(b->enc, b->plain)));
 	frame_put(frame, VH_F_TAG, slice_of(m->tag, b->enc->tag));
 	if (m->epk.kty != 0)
 		pub_put_fields(frame, &m->epk);
+	if (b->alg->kind == VH_KIND_GCMKW) {
+		frame_put(frame, VH_F_KEY_IV,
+		    slice_of(m->key_iv, sizeof m->key_iv));
+		frame_put(frame, VH_F_KEY_TAG,
+		    slice_of(m->key_tag, sizeof m->key_tag));
+	}
 	frame_close(frame, at);
 	must(frame_parse(buf_slice(frame), &q) == VH_OK, "frame");
 	uint64_t start = now();
@@ -290,6 +321,8 @@ sample_of(const struct bench *b, size_t class, double limit)
 		if (b->ns[class][k] <= limit)
 			squares += (b->ns[class][k] - sum / n) *
 				   (b->ns[class][k] - sum / n);
+	if (n < 2) /* all of it was slow: this look says nothing of it */
+		return (struct sample){ n, 0, 0 };
 	return (struct sample){ n, sum / n, squares / (n - 1) };
 }
 
@@ -314,10 +347,11 @@ look(const struct bench *b, double limit, struct worst *worst)
 		if (!b->used[i])
 			continue;
 		of[i] = sample_of(b, i, limit);
-		printf("%s\"%s\": [%.0f, %.1f, %.1f]", i == 0 ? "" : ", ",
+		printf("%s\"%s\": [%.0f, %.2f, %.2f]", i == 0 ? "" : ", ",
 		    names[i], of[i].n, of[i].mean, sqrt(of[i].variance));
 		for (size_t k = 0; k < i; k++)
-			if (b->used[k] && welch(of[i], of[k]) > worst->t)
+			if (b->used[k] && of[i].n > 1 && of[k].n > 1 &&
+			    welch(of[i], of[k]) > worst->t)
 				*worst =
 				    (struct worst){ welch(of[i], of[k]), k, i };
 	}
@@ -353,17 +387,45 @@ stay_on_one_core(void)
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* where it is allowed */
 }
 
+/* As long as alg wants it; one for dir is the content key itself. */
+static size_t
+bits_of(const struct bench *b)
+{
+	if (b->alg->kty == VH_KTY_RSA)
+		return 2048;
+	if (b->alg->kty == VH_KTY_OCT)
+		return 8 * (b->alg->size > 0 ? b->alg->size : b->enc->cek);
+	return 0;
+}
+
 static struct key *
-make_key(struct bench *b)
+make_key(struct bench *b, EVP_PKEY **to)
 {
 	const struct key_terms terms = { .use = VH_USE_ENC, .pin = b->alg };
 	AUTO(buf_free) struct buf *why = buf_new(1024);
-	bool rsa = b->alg->kty == VH_KTY_RSA;
-	enum vh_err err = generate_key(b->alg->kty, rsa ? 0 : VH_CRV_P256,
-	    rsa ? 2048 : 0, &terms, 1, b->store, why);
+	enum vh_err err = generate_key(b->alg->kty,
+	    b->alg->kty == VH_KTY_EC ? VH_CRV_P256 : 0, bits_of(b), &terms, 1,
+	    b->store, why);
 
 	must(err == VH_OK, (const char *)why->p);
-	return store_at(b->store, store_count(b->store) - 1);
+	struct key *key = store_at(b->store, store_count(b->store) - 1);
+
+	must(key->oct != NULL || pkey_of_pub(&key->pub, to) == VH_OK, "public");
+	return key;
+}
+
+static bool
+is_used(const struct bench *b, enum class class)
+{
+	const unsigned all = AS_BIT(OTHER_KEY) | AS_BIT(IV_BIT) |
+			     AS_BIT(CIPHERTEXT_BIT) | AS_BIT(TAG_BIT) |
+			     AS_BIT(HEADER_BIT);
+
+	/* What is agreed on is not wrapped. */
+	return ((all | (b->alg->size == 0 && b->alg->kind == VH_KIND_ECDH
+			       ? 0
+			       : classes_of[b->alg->kind])) &
+		   AS_BIT(class)) != 0;
 }
 
 static void
@@ -383,15 +445,12 @@ set_up(struct bench *b, char **argv)
 	b->store = store_new();
 	b->crypto = crypto_new(0);
 	must(b->store != NULL && b->crypto != NULL, "vault");
-	b->key = make_key(b);
-	b->other = make_key(b);
-	must(pkey_of_pub(&b->key->pub, &b->to) == VH_OK, "public");
-	must(pkey_of_pub(&b->other->pub, &b->to_other) == VH_OK, "public");
+	b->key = make_key(b, &b->to);
+	b->other = make_key(b, &b->to_other);
 	for (size_t i = 0; i < CLASSES; i++) {
 		b->ns[i] = calloc(b->samples, sizeof *b->ns[i]);
 		must(b->ns[i] != NULL, "memory");
-		b->used[i] = b->alg->kty == VH_KTY_RSA ||
-			     (i != RANGE && i != CEK_SHORT && i != CEK_LONG);
+		b->used[i] = is_used(b, (enum class)i);
 	}
 }
 
@@ -400,8 +459,10 @@ main(int argc, char **argv)
 {
 	static struct bench b;
 
-	must(argc >= 4, "usage: refusals ALG ENC SAMPLES [SEED]");
+	must(argc >= 4, "usage: refusals ALG ENC SAMPLES [SEED [SIZE]]");
 	b.random = argc > 4 ? strtoul(argv[4], NULL, 0) : now();
+	b.plain = argc > 5 ? strtoul(argv[5], NULL, 0) : PLAIN;
+	must(b.plain > 0 && b.plain <= PLAIN_MAX, "SIZE out of range");
 	set_up(&b, argv);
 	while (b.count < b.samples)
 		measure_round(&b);

@@ -39,8 +39,9 @@ enum vh_err cek_wrap(struct crypto *c, const struct addressee *to,
     const struct agreement *a, const struct secret *given, struct parcel **out);
 
 /* AES-GCM key wrap (RFC 7518, 4.7): in to out, which has as many bytes, with
- * iv; tag is made, or checked: false when it is not right. */
+ * iv; makes the tag.  False when libcrypto fails. */
 bool gcm_wrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
-    const uint8_t *iv, struct slice in, uint8_t *out, uint8_t *tag, bool wrap);
+    const uint8_t *iv, struct slice in, uint8_t *out,
+    uint8_t tag[static VH_GCMKW_TAG]);
 
 #endif

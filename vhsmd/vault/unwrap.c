@@ -6,11 +6,13 @@
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <sodium.h>
 
 #include "base/pkey.h"
 
-#define RSA_MAX (VH_RSA_BITS_MAX / 8)
-#define CEK_MAX 64
+#define RSA_MAX     (VH_RSA_BITS_MAX / 8)
+#define CEK_MAX     64
+#define WRAPPED_MAX (CEK_MAX + KEK_WRAP_MORE)
 
 /* All ones if v is 0, else 0, without a branch. */
 static unsigned
@@ -30,6 +32,19 @@ take_if(unsigned mask, struct secret *to, const struct secret *from)
 	__asm__("" : "+r"(mask));
 	for (size_t i = 0; i < secret_len(to); i++)
 		t[i] ^= (t[i] ^ f[i]) & mask;
+}
+
+/* What a message brought, in room of one size, so that one of another size
+ * costs the same.  Whether it had the size. */
+static bool
+take_sized(struct slice in, size_t size, uint8_t room[static WRAPPED_MAX])
+{
+	size_t len = in.len < WRAPPED_MAX ? in.len : WRAPPED_MAX;
+
+	memset(room, 0, WRAPPED_MAX);
+	if (len > 0)
+		memcpy(room, in.p, len);
+	return in.len == size;
 }
 
 /* RFC 8017, 7.1.2: anything else libcrypto refuses unread, at no cost. */
@@ -139,16 +154,16 @@ static enum vh_err
 unwrap_kek(struct crypto *c, const struct agreement *a, const struct secret *z,
     struct slice wrapped, struct secret *found, bool *sound)
 {
-	static const uint8_t decoy[CEK_MAX + KEK_WRAP_MORE];
 	AUTO(secret_free) struct secret *kek = secret_new(agree_size(a));
+	uint8_t in[WRAPPED_MAX];
 
 	if (kek == NULL)
 		return VH_ENOMEM;
 	TRY(agree_derive(c, a, z, kek));
-	*sound = wrapped.len == secret_len(found) + KEK_WRAP_MORE && *sound;
+	*sound &= take_sized(wrapped, secret_len(found) + KEK_WRAP_MORE, in);
 	/* The check value comes from the KEK: who can make it pass has made the
 	 * message, so its outcome is no secret from any other. */
-	*sound &= kek_unwrap(c, a->alg, kek, *sound ? wrapped.p : decoy, found);
+	*sound &= kek_unwrap(c, a->alg, kek, in, found);
 	return VH_OK;
 }
 
@@ -177,38 +192,51 @@ unwrap_agreed(struct crypto *c, const struct key *key,
  * Whether a check value passes is no secret here: who can make it pass has the
  * key. */
 
-static const uint8_t decoy_wrapped[CEK_MAX + KEK_WRAP_MORE];
-
 static enum vh_err
 unwrap_kw(struct crypto *c, const struct key *key, const struct agreement *a,
     const struct fields *q, struct secret *found, unsigned *good)
 {
-	struct slice in = q->at[VH_F_ENCRYPTED_KEY];
-	bool sound = in.len == secret_len(found) + KEK_WRAP_MORE;
-	bool done = kek_unwrap(c, a->alg, key->oct,
-	    sound ? in.p : decoy_wrapped, found);
+	uint8_t in[WRAPPED_MAX];
+	bool sound = take_sized(q->at[VH_F_ENCRYPTED_KEY],
+	    secret_len(found) + KEK_WRAP_MORE, in);
 
-	*good = mask_if_zero(!(sound & done));
+	*good =
+	    mask_if_zero(!(sound & kek_unwrap(c, a->alg, key->oct, in, found)));
 	return VH_OK;
+}
+
+/* libcrypto finds a tag good some ns later than bad.  So its check is left out:
+ * what came out is wrapped again, and the tags are compared. */
+static bool
+gcm_unwrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
+    const uint8_t *iv, const uint8_t *in, const uint8_t *tag,
+    struct secret *out)
+{
+	EVP_CIPHER_CTX *ctx = c->cipher_ctx;
+	uint8_t again[CEK_MAX], made[VH_GCMKW_TAG] = { 0 };
+	int n = 0, size = (int)secret_len(out);
+	bool done = EVP_DecryptInit_ex2(ctx, c->wrap[alg->id], secret_ro(kek).p,
+			iv, NULL) == 1 &&
+		    EVP_DecryptUpdate(ctx, secret_rw(out), &n, in, size) == 1 &&
+		    n == size;
+
+	(void)EVP_CIPHER_CTX_reset(ctx); /* returns 1 */
+	done &= gcm_wrap(c, alg, kek, iv, secret_ro(out), again, made);
+	return (sodium_memcmp(made, tag, sizeof made) == 0) & done;
 }
 
 static enum vh_err
 unwrap_gcm(struct crypto *c, const struct key *key, const struct agreement *a,
     const struct fields *q, struct secret *found, unsigned *good)
 {
-	struct slice in = q->at[VH_F_ENCRYPTED_KEY], iv = q->at[VH_F_KEY_IV],
-		     given = q->at[VH_F_KEY_TAG];
-	uint8_t tag[VH_GCMKW_TAG] = { 0 };
-	bool sound = in.len == secret_len(found) && iv.len == VH_GCMKW_IV &&
-		     given.len == VH_GCMKW_TAG;
+	uint8_t in[WRAPPED_MAX], iv[WRAPPED_MAX], tag[WRAPPED_MAX];
+	bool sound =
+	    take_sized(q->at[VH_F_ENCRYPTED_KEY], secret_len(found), in) &
+	    take_sized(q->at[VH_F_KEY_IV], VH_GCMKW_IV, iv) &
+	    take_sized(q->at[VH_F_KEY_TAG], VH_GCMKW_TAG, tag);
 
-	if (sound)
-		memcpy(tag, given.p, sizeof tag);
-	bool done = gcm_wrap(c, a->alg, key->oct, sound ? iv.p : decoy_wrapped,
-	    slice_of(sound ? in.p : decoy_wrapped, secret_len(found)),
-	    secret_rw(found), tag, false);
-
-	*good = mask_if_zero(!(sound & done));
+	*good = mask_if_zero(
+	    !(sound & gcm_unwrap(c, a->alg, key->oct, iv, in, tag, found)));
 	return VH_OK;
 }
 

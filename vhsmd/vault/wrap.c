@@ -150,21 +150,20 @@ wrap_kw(struct crypto *c, const struct addressee *to, const struct agreement *a,
 
 bool
 gcm_wrap(struct crypto *c, const struct alg *alg, const struct secret *kek,
-    const uint8_t *iv, struct slice in, uint8_t *out, uint8_t *tag, bool wrap)
+    const uint8_t *iv, struct slice in, uint8_t *out,
+    uint8_t tag[static VH_GCMKW_TAG])
 {
 	EVP_CIPHER_CTX *ctx = c->cipher_ctx;
 	uint8_t end[16];
 	int n = 0, last = 0;
 
-	bool done = EVP_CipherInit_ex2(ctx, c->wrap[alg->id], secret_ro(kek).p,
-			iv, wrap, NULL) == 1 &&
-		    EVP_CipherUpdate(ctx, out, &n, in.p, (int)in.len) == 1 &&
+	bool done = EVP_EncryptInit_ex2(ctx, c->wrap[alg->id], secret_ro(kek).p,
+			iv, NULL) == 1 &&
+		    EVP_EncryptUpdate(ctx, out, &n, in.p, (int)in.len) == 1 &&
 		    (size_t)n == in.len &&
-		    (wrap || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG,
-				 VH_GCMKW_TAG, tag) == 1) &&
-		    EVP_CipherFinal_ex(ctx, end, &last) == 1 &&
-		    (!wrap || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG,
-				  VH_GCMKW_TAG, tag) == 1);
+		    EVP_EncryptFinal_ex(ctx, end, &last) == 1 &&
+		    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG,
+			VH_GCMKW_TAG, tag) == 1;
 
 	(void)EVP_CIPHER_CTX_reset(ctx); /* returns 1 */
 	return done;
@@ -181,8 +180,8 @@ wrap_gcm(struct crypto *c, const struct addressee *to,
 	TRY(buf_end(p->encrypted));
 	TRY(draw_cek(p, given));
 	if (RAND_bytes(p->iv, sizeof p->iv) != 1 ||
-	    !gcm_wrap(c, a->alg, to->oct, p->iv, secret_ro(p->cek), out, p->tag,
-		true))
+	    !gcm_wrap(c, a->alg, to->oct, p->iv, secret_ro(p->cek), out,
+		p->tag))
 		return VH_EINTERNAL;
 	p->has_tag = true;
 	return VH_OK;
