@@ -247,17 +247,10 @@ decrypt(struct bench *b, struct message *m, enum vh_err want)
 }
 
 static void
-measure_round(struct bench *b)
+shuffle(struct bench *b, enum class order[static CLASSES])
 {
-	static struct message good, messages[CLASSES];
-	enum class order[CLASSES];
-
-	make(b, &good, CLASSES);
-	for (size_t i = 0; i < CLASSES; i++) {
+	for (size_t i = 0; i < CLASSES; i++)
 		order[i] = (enum class)i;
-		if (b->used[i])
-			make(b, &messages[i], (enum class)i);
-	}
 	for (size_t i = CLASSES - 1; i > 0; i--) {
 		size_t k = next(b) % (i + 1);
 		enum class swap = order[i];
@@ -265,11 +258,26 @@ measure_round(struct bench *b)
 		order[i] = order[k];
 		order[k] = swap;
 	}
+}
+
+/* Chance says where each class has its message and when it is made, too: an
+ * address can be worth some ns. */
+static void
+measure_round(struct bench *b)
+{
+	static struct message good, messages[CLASSES];
+	enum class order[CLASSES];
+
+	shuffle(b, order);
+	make(b, &good, CLASSES);
+	for (size_t i = 0; i < CLASSES; i++)
+		if (b->used[order[i]])
+			make(b, &messages[i], order[i]);
 	(void)decrypt(b, &good, VH_OK); /* and warms what making left cold */
 	for (size_t i = 0; i < CLASSES; i++)
 		if (b->used[order[i]])
 			b->ns[order[i]][b->count] =
-			    decrypt(b, &messages[order[i]], VH_EDECRYPT);
+			    decrypt(b, &messages[i], VH_EDECRYPT);
 	b->count++;
 }
 
