@@ -1,4 +1,5 @@
-/* base64url without padding (RFC 7515, 2), constant-time in the bytes. */
+/* base64url without padding (RFC 7515, 2); decoding is constant-time in the
+ * bytes, encoding is for what is public. */
 #ifndef WIRE_B64_H
 #define WIRE_B64_H
 

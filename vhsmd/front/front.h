@@ -5,6 +5,7 @@
 
 #include "base/link.h"
 #include "base/settings.h"
+#include "base/spin.h"
 #include "base/verify.h"
 #include "front/conns.h"
 #include "front/forward.h"
@@ -87,6 +88,7 @@ struct front {
 	struct members members;
 	struct conns conns;
 	struct refusals refusals;
+	struct spin spin;   /* while the vault does its one request */
 	struct mono_ns now; /* stamped once a round */
 	uint64_t random;    /* state of front_random */
 	struct buf *why;    /* line for the error of the request at hand */

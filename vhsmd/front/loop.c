@@ -182,11 +182,40 @@ store_gauges(const struct front *f)
 		    now[i].value, memory_order_relaxed);
 }
 
+struct look {
+	int epoll, ms;
+	struct epoll_event *events;
+};
+
+static int
+look(void *arg)
+{
+	const struct look *l = arg;
+
+	return epoll_wait(l->epoll, l->events, EVENTS, l->ms);
+}
+
+/* Awake while a lone caller waits: going to sleep and being woken would take
+ * as long as its signature.  With several, workers need the CPU more. */
+static int
+wait_for_events(struct front *f, struct epoll_event *events, int max_ms)
+{
+	struct look l = { f->epoll, 0, events };
+	int n = f->work == 1 ? spin_look(&f->spin, look, &l) : 0;
+
+	if (f->work > 1)
+		spin_hush(&f->spin);
+	if (n != 0)
+		return n;
+	l.ms = wait_ms(f, max_ms);
+	return look(&l);
+}
+
 void
 loop_round(struct front *f, int max_ms)
 {
 	struct epoll_event events[EVENTS];
-	int n = epoll_wait(f->epoll, events, EVENTS, wait_ms(f, max_ms));
+	int n = wait_for_events(f, events, max_ms);
 
 	f->now = clock_mono();
 	f->costly_ns = 0;
@@ -216,6 +245,7 @@ int
 loop_run(struct front *f)
 {
 	f->shared->serving = true;
+	f->spin = spin_new();
 	/* What changed while the start was listing them was not heard. */
 	own_changed(f);
 	while (!f->done)

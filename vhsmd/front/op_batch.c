@@ -6,6 +6,9 @@
 
 #include "front/batch.h"
 #include "front/ops.h"
+#include "front/vaultlink.h"
+
+#define EARLY 16 /* requests after which the vault begins with them */
 
 struct batch {
 	struct origin to;    /* of the message that holds the requests */
@@ -119,11 +122,16 @@ batch_begin(struct front *f, struct request *q)
 
 	TRY(count_items(f, &q->frame.f, &count));
 	b = batch_new(&q->to, count);
+	count = 0;
 	if (b == NULL)
 		return VH_ENOMEM;
 	shared_count(f->shared, COUNT_BATCHES);
-	while (fields_next(&rest, &tag, &value))
-		if (tag == VH_F_ITEM)
-			run_item(f, q, b, value);
+	while (fields_next(&rest, &tag, &value)) {
+		if (tag != VH_F_ITEM)
+			continue;
+		run_item(f, q, b, value);
+		if (++count % EARLY == 0)
+			vault_flush(f);
+	}
 	return VH_OK;
 }

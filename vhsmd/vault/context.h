@@ -21,6 +21,8 @@ struct crypto {
 	EVP_KDF_CTX *concat;        /* Concat KDF with SHA-256 */
 	EVP_MD *sha256;             /* for digests that are no signature's */
 	EVP_MD_CTX *digest;
+	uint8_t hashed[32]; /* SHA-256 of what was signed last */
+	bool has_hashed;
 };
 
 /* The row that ALG_ID names if its use is use; else VH_EALG. */

@@ -168,6 +168,17 @@ crypto_digest(struct crypto *c, const struct slice *parts, size_t count,
 	return good ? VH_OK : VH_EINTERNAL;
 }
 
+bool
+crypto_signed_digest(struct crypto *c, uint8_t out[static 32])
+{
+	bool has = c->has_hashed;
+
+	if (has)
+		memcpy(out, c->hashed, sizeof c->hashed);
+	c->has_hashed = false;
+	return has;
+}
+
 enum vh_err
 crypto_alg(const struct frame *q, enum vh_use use, const struct alg **alg)
 {

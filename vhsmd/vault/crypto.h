@@ -45,6 +45,9 @@ enum vh_err op_encrypt(struct crypto *c, const struct store *s,
 /* SHA-256 of parts, one behind the other.  VH_EINTERNAL. */
 enum vh_err crypto_digest(struct crypto *c, const struct slice *parts,
     size_t count, uint8_t out[static 32]);
+/* The same of what op_sign has just signed, if the algorithm had to make it;
+ * false if not, or when asked again. */
+bool crypto_signed_digest(struct crypto *c, uint8_t out[static 32]);
 
 /* VSEAL: encrypts DATA once for all recipients, a PARTY each with ALG_ID and
  * KID or PUB, APU, APV.  PROTECTED is the protected header, encoded; answers a

@@ -193,10 +193,10 @@ note(const struct audited *row, const struct frame *q, struct crypto *crypto,
 		parts[count] = q->f.at[row->parts[count]];
 		count++;
 	}
-	if (count > 0) {
-		u.has_digest = true;
+	u.has_digest = count > 0;
+	if (u.has_digest &&
+	    !(q->op == VH_OP_VSIGN && crypto_signed_digest(crypto, u.digest)))
 		TRY(crypto_digest(crypto, parts, count, u.digest));
-	}
 	return note_all(desk->audit, &u, &q->f);
 }
 

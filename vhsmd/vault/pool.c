@@ -11,7 +11,7 @@
 #include "vault/registers.h"
 #include "vault/thread.h"
 
-#define BATCH       8            /* jobs taken at once */
+#define BATCH       32           /* jobs taken at once */
 #define SMALL       (64u << 10)  /* bytes of a job the intake does itself */
 #define GATHER      (128u << 10) /* bytes of answers that leave together */
 #define BYTES_MAX   (256u << 20) /* of all jobs, waiting or being done */
@@ -116,6 +116,16 @@ run_jobs(struct worker *w, struct job *job)
 	}
 }
 
+/* How many jobs to take: several at once save wake-ups where many wait anyway;
+ * where few do, each is done as soon as there is a worker. */
+static size_t
+fair(const struct queue *q, enum lane lane)
+{
+	size_t share = q->depth / lanes[lane].share + 1;
+
+	return share < lanes[lane].batch ? share : lanes[lane].batch;
+}
+
 static struct job *
 wait_for_jobs(struct pool *p, enum lane lane)
 {
@@ -127,11 +137,7 @@ wait_for_jobs(struct pool *p, enum lane lane)
 		pthread_cond_wait(&q->more, &q->lock);
 		q->sleepers--;
 	}
-	/* Several at once save wake-ups where many wait anyway; where few do,
-	 * each is done as soon as there is a worker. */
-	size_t fair = q->depth / lanes[lane].share + 1;
-	struct job *jobs = take(q,
-	    fair < lanes[lane].batch ? fair : lanes[lane].batch, SIZE_MAX);
+	struct job *jobs = take(q, fair(q, lane), SIZE_MAX);
 
 	pthread_mutex_unlock(&q->lock);
 	return jobs;
@@ -248,13 +254,19 @@ pool_help(struct pool *p)
 	struct queue *q = &p->lane[LANE_FAST];
 
 	pthread_mutex_lock(&q->lock);
-	struct job *jobs = take(q, BATCH, SMALL);
+	struct job *jobs = take(q, fair(q, LANE_FAST), SMALL);
 
 	if (q->head != NULL && q->sleepers > 0)
 		pthread_cond_signal(&q->more);
 	pthread_mutex_unlock(&q->lock);
 	run_jobs(p->worker, jobs);
 	return jobs != NULL;
+}
+
+bool
+pool_is_idle(const struct pool *p)
+{
+	return p->bytes == 0;
 }
 
 size_t

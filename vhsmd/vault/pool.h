@@ -32,6 +32,8 @@ enum vh_err pool_submit(struct pool *p, struct job *job);
 /* The intake: does up to eight small jobs of the fast lane and sends their
  * answers.  False when there were none. */
 bool pool_help(struct pool *p);
+/* Whether no job waits or is being done. */
+bool pool_is_idle(const struct pool *p);
 /* Jobs waiting now. */
 size_t pool_depth(struct pool *p, enum lane lane);
 size_t pool_workers(const struct pool *p); /* of each lane */

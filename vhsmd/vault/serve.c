@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vault/keeper.h"
+#include "base/spin.h"
+#include "vault/act.h"
 #include "vault/report.h"
 
 #define STOP_MS    1500        /* for the end of the audit trail */
@@ -44,6 +45,8 @@ struct serve {
 	bool committed;
 	bool blocked[OUTLETS]; /* has answers that its socket did not take */
 	int wake_fd;
+	struct spin spin;
+	bool lone; /* what the links brought last was done here, in one go */
 };
 
 void
@@ -286,50 +289,6 @@ handle_super(struct serve *s, struct slice message, const struct frame *q,
 		frame_put_error(s->answer, q->op, q->id, VH_EOP, NULL);
 }
 
-static struct use
-use_of_act(const struct fields *f, enum vh_err err)
-{
-	return (struct use){ .time = clock_wall(),
-		.op = f->at[VH_F_ACT],
-		.who = f->at[VH_F_WHO],
-		.kid = f->at[fields_have(f, VH_F_KID) ? VH_F_KID : VH_F_NAME],
-		.act = true,
-		.err = err };
-}
-
-/* What an operator does that the vault has no part in. */
-static enum vh_err
-note_act(struct serve *s, const struct fields *f)
-{
-	uint32_t stage = fields_u32(f, VH_F_STAGE);
-	const struct use u =
-	    use_of_act(f, (enum vh_err)fields_u32(f, VH_F_OUTCOME));
-
-	if (stage == VH_ACT_DONE) {
-		audit_note_done(s->audit, &u);
-		return VH_OK;
-	}
-	TRY(audit_admit(s->audit));
-	return stage == VH_ACT_ASKED ? VH_OK : audit_note(s->audit, &u);
-}
-
-/* What an operator has done with a key is in the trail before it is answered.
- */
-static void
-act(struct serve *s, const struct frame *q)
-{
-	enum vh_err err = audit_admit(s->audit);
-
-	if (err != VH_OK) {
-		frame_put_error(s->answer, q->op, q->id, err, NULL);
-		return;
-	}
-	const struct use u =
-	    use_of_act(&q->f, keeper_act(s->keeper, q, s->answer));
-
-	audit_note_done(s->audit, &u);
-}
-
 static void
 activate(struct serve *s, const struct frame *q)
 {
@@ -357,11 +316,12 @@ handle(struct serve *s, size_t from, struct slice message, struct mono_ns now)
 	else if (q.op == VH_OP_VSTATS)
 		report_stats(s->pool, &s->desk, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VNOTE)
-		frame_put_error(s->answer, q.op, q.id, note_act(s, &q.f), NULL);
+		frame_put_error(s->answer, q.op, q.id, act_note(s->audit, &q.f),
+		    NULL);
 	else if (q.op == VH_OP_VLIST)
 		report_list(s->load.store, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VLIFE)
-		act(s, &q);
+		act_run(s->audit, s->keeper, &q, s->answer);
 	else if (q.op == VH_OP_VANNOUNCE || q.op == VH_OP_VACTIVATE)
 		activate(s, &q);
 	else if (outlet_who(o) == VH_WHO_SUPER)
@@ -455,6 +415,12 @@ flush_links(struct serve *s)
 		    s->outlet[i] != NULL && outlet_flush(s->outlet[i]);
 }
 
+static int
+look(void *links)
+{
+	return poll(links, OUTLETS + 1, 0);
+}
+
 static void
 wait_for_links(struct serve *s)
 {
@@ -472,7 +438,11 @@ wait_for_links(struct serve *s)
 			    (short)(POLLIN | (s->blocked[i] ? POLLOUT : 0)),
 		};
 	p[OUTLETS] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
-	if (poll(p, OUTLETS + 1, keeper_wait_ms(s->keeper)) < 0)
+	int n = s->lone ? spin_look(&s->spin, look, p) : 0;
+
+	if (n == 0)
+		n = poll(p, OUTLETS + 1, keeper_wait_ms(s->keeper));
+	if (n < 0)
 		return; /* EINTR: look again */
 	if (p[OUTLETS].revents != 0)
 		flush = read(s->wake_fd, &count, sizeof count) > 0;
@@ -488,13 +458,19 @@ serve_run(void *serve)
 {
 	struct serve *s = serve;
 
+	s->spin = spin_new();
 	for (;;) {
+		size_t turns = 0;
+
 		wait_for_links(s);
 		keeper_tick(s->keeper);
-		while (pool_help(s->pool)) {
+		for (; pool_help(s->pool); turns++) {
 			read_links(s, NULL);
 			keeper_tick(s->keeper);
 		}
+		s->lone = turns == 1 && pool_is_idle(s->pool);
+		if (turns > 0 && !s->lone)
+			spin_hush(&s->spin);
 	}
 	return NULL;
 }

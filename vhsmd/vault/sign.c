@@ -1,6 +1,5 @@
 #include "vault/sign.h"
 
-#include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <sodium.h>
 
@@ -12,24 +11,39 @@ sign_size(const struct key *key, const struct alg *alg)
 	return pub_signature_size(&key->pub, alg);
 }
 
-static void
-free_ecdsa(ECDSA_SIG *sig)
-{
-	ECDSA_SIG_free(sig);
-}
-AUTO_FREE(ECDSA_SIG, free_ecdsa)
-
-/* RFC 7518, 3.4: r and s, each as long as the order of the curve. */
+/* Takes an INTEGER of at most 127 bytes off DER, as size bytes of out, the most
+ * significant first. */
 static bool
-fixed_of_der(const uint8_t *der, size_t len, uint8_t *out, size_t size)
+take_integer(struct slice *der, uint8_t *out, size_t size)
 {
-	AUTO(free_ecdsa)
-	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
-	int half = (int)(size / 2);
+	if (der->len < 2 || der->p[0] != 2 || der->p[1] > der->len - 2)
+		return false;
+	struct slice n = slice_of(der->p + 2, der->p[1]);
 
-	return sig != NULL &&
-	       BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, half) == half &&
-	       BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + half, half) == half;
+	*der = slice_of(n.p + n.len, der->len - 2 - n.len);
+	while (n.len > size && n.p[0] == 0)
+		n = slice_of(n.p + 1, n.len - 1);
+	if (n.len > size)
+		return false;
+	memset(out, 0, size - n.len);
+	memcpy(out + size - n.len, n.p, n.len);
+	return true;
+}
+
+/* RFC 7518, 3.4: r and s, each as long as the order of the curve, of what
+ * libcrypto wrote: a SEQUENCE whose length takes one byte, or, above 127,
+ * two. */
+static bool
+fixed_of_der(struct slice der, uint8_t *out, size_t size)
+{
+	size_t head = der.len > 127 + 2 ? 3 : 2;
+
+	if (der.len < head)
+		return false;
+	struct slice rest = slice_of(der.p + head, der.len - head);
+
+	return der.p[0] == 0x30 && take_integer(&rest, out, size / 2) &&
+	       take_integer(&rest, out + size / 2, size / 2) && rest.len == 0;
 }
 
 /* The context forgets the message, keeps the key; newer libcryptos insist. */
@@ -53,7 +67,7 @@ sign_ecdsa(const struct key_slot *slot, struct slice digest, uint8_t *out,
 	size_t len = sizeof der;
 
 	return EVP_PKEY_sign(slot->pkey, der, &len, digest.p, digest.len) > 0 &&
-	       fixed_of_der(der, len, out, size);
+	       fixed_of_der(slice_of(der, len), out, size);
 }
 
 static bool
@@ -99,16 +113,20 @@ digest_of(EVP_MD_CTX *ctx, struct slice data, uint8_t *out, unsigned *len)
 }
 
 static bool
-sign_with(const struct crypto *c, const struct key_slot *slot,
-    const struct alg *alg, struct slice data, uint8_t *out, size_t size)
+sign_with(struct crypto *c, const struct key_slot *slot, const struct alg *alg,
+    struct slice data, uint8_t *out, size_t size)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
 	if (!signers[alg->kind].hashes)
 		return signers[alg->kind].sign(slot, data, out, size);
-	return digest_of(c->hash[alg->id], data, digest, &len) &&
-	       signers[alg->kind].sign(slot, slice_of(digest, len), out, size);
+	if (!digest_of(c->hash[alg->id], data, digest, &len))
+		return false;
+	c->has_hashed = len == sizeof c->hashed;
+	if (c->has_hashed)
+		memcpy(c->hashed, digest, len);
+	return signers[alg->kind].sign(slot, slice_of(digest, len), out, size);
 }
 
 enum vh_err
@@ -127,8 +145,8 @@ sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
 }
 
 enum vh_err
-sign_bytes_once(const struct crypto *c, const struct key *key,
-    const struct alg *alg, struct slice data, uint8_t *signature)
+sign_bytes_once(struct crypto *c, const struct key *key, const struct alg *alg,
+    struct slice data, uint8_t *signature)
 {
 	struct key_slot slot;
 
@@ -158,6 +176,7 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 	const struct alg *alg;
 	struct key *key;
 
+	c->has_hashed = false; /* of the one before */
 	TRY(crypto_key(s, q, VH_KEY_SIGN, &key, &alg));
 	if ((key->state != VH_KEY_ACTIVE && !key->closing) ||
 	    (key->pkey == NULL && key->oct == NULL))

@@ -13,7 +13,7 @@ enum vh_err sign_bytes(struct crypto *c, const struct key *key,
 
 /* The same on any worker, whatever the key's lane, at the cost of contexts of
  * its own. */
-enum vh_err sign_bytes_once(const struct crypto *c, const struct key *key,
+enum vh_err sign_bytes_once(struct crypto *c, const struct key *key,
     const struct alg *alg, struct slice data, uint8_t *signature);
 
 /* How the text begins by which a key proves that its node holds it.  VSIGN
