@@ -23,13 +23,6 @@ struct audit_trust {
 };
 
 static void
-free_store(X509_STORE *store)
-{
-	X509_STORE_free(store);
-}
-AUTO_FREE(X509_STORE, free_store)
-
-static void
 free_store_ctx(X509_STORE_CTX *ctx)
 {
 	X509_STORE_CTX_free(ctx);

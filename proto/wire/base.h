@@ -19,7 +19,8 @@
 	{                                                                      \
 		fn(*p);                                                        \
 	}
-#define AUTO(fn) __attribute__((cleanup(fn##_auto)))
+/* To be held until the end of its scope is use enough of a variable (clang). */
+#define AUTO(fn) __attribute__((unused, cleanup(fn##_auto)))
 #define TAKE(p)                                                                \
 	({                                                                     \
 		__auto_type take_ = (p);                                       \
