@@ -203,7 +203,7 @@ run_vault(void)
 
 	must(s != NULL && b != NULL, "serve_new");
 	must(pool_start(WORKERS, QUEUE, serve_run, s, &pool) == VH_OK, "pool");
-	serve_use(s, pool);
+	must(serve_use(s, pool) == VH_OK, "serve_use");
 	pool_on_blocked(pool, serve_wake, s);
 	pool_open(pool);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)

@@ -81,6 +81,9 @@ __attribute__((format(printf, 1, 2))) void runner_say(const char *format, ...);
 #define cr_expect_arr_neq(a, b, n, ...)                                        \
 	RUNNER_EXPECT(memcmp(a, b, n) != 0, #a " is not " #b, __VA_ARGS__)
 
+#define cr_assert_fail(...)                                                    \
+	(runner_failed(__FILE__, __LINE__, "never here", " " __VA_ARGS__),     \
+	    runner_abort())
 #define cr_assert(a, ...)          RUNNER_ASSERT(a, #a, __VA_ARGS__)
 #define cr_assert_not(a, ...)      RUNNER_ASSERT(!(a), "not " #a, __VA_ARGS__)
 #define cr_assert_null(a, ...)     RUNNER_ASSERT((a) == NULL, #a, __VA_ARGS__)
