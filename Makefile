@@ -176,6 +176,18 @@ $(BUILD)/test/plain/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/pages_p
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
+# The vault with a fault planted: the control that shows that a sanitizer's
+# report from behind the sandbox is seen.
+$(BUILD)/test/planted.o: tests/sanitizers/planted.c $(BUILD)/see/vault/.made
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/vault -c $< -o $@
+$(BUILD)/test/planted/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/planted.o \
+    $(BUILD)/lib/vault.layer.a $(BUILD)/lib/base.layer.a $(BUILD)/lib/wire.layer.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
+
 # The time of the vault's refusals, and the same with a leak planted.
 vault-layers := $(foreach l,vault $(needs-vault),$(BUILD)/lib/$(l).layer.a)
 $(BUILD)/test/timing/%.o: tests/timing/%.c $(BUILD)/see/vault/.made

@@ -6,7 +6,6 @@ can fail.
 """
 import json
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -14,9 +13,9 @@ from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from jwcrypto import jwe, jwk
-from jwcrypto.common import base64url_decode
 
-from support.node import BUILD, Node
+from memory.search import plain_node, protection, scan, secrets_of
+from support.node import Node
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes: needs root")
 OPERATIONS = int(os.environ.get("VHSM_SCAN_OPERATIONS", "100000"))
@@ -36,7 +35,6 @@ keys:
   - {name: p12, load: {file: bundle.p12, passphrase_file: bundle.pass}, use: enc}
 """
 PASSPHRASES = {"locked.pass": "A passphrase of some length", "bundle.pass": "Another, for the bundle"}
-PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "k")
 
 
 def as_jwk(key):
@@ -90,18 +88,6 @@ def make_keys(folder):
     return jwks, jwks["ed"].export()
 
 
-def secrets_of(jwks):
-    lines = []
-    for name, key in jwks.items():
-        for member, value in json.loads(key.export()).items():
-            if member in PRIVATE:
-                lines.append(f"{name}.{member} {base64url_decode(value).hex()}")
-    if "mac" in jwks:  # what HMAC makes of its key (RFC 2104)
-        mac = base64url_decode(json.loads(jwks["mac"].export())["k"])
-        lines += [f"mac.{pad:x} {bytes(byte ^ pad for byte in mac).hex()}" for pad in (0x36, 0x5c)]
-    return lines
-
-
 def passphrases():
     """As they are, and as PKCS#12 spells them."""
     return [f"{name} {text.encode(form).hex()}" for name, text in PASSPHRASES.items()
@@ -142,20 +128,6 @@ def use_all(node, jwks):
     return ceks
 
 
-def scan(folder, secrets, how, what):
-    path = os.path.join(folder, "secrets")
-    with open(path, "w") as f:
-        f.write("\n".join(secrets) + "\n")
-    done = subprocess.run([os.path.join(BUILD, "test", "scan"), path, how, *map(str, what)],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    assert done.returncode in (0, 1), done.stderr
-    return done.returncode == 1, done.stdout
-
-
-def protection(node):
-    return json.loads(node.cli("--json", "status").stdout)["protection"]
-
-
 def test_no_private_byte_is_readable(tmp_path):
     folder = str(tmp_path)
     jwks, variable = make_keys(folder)
@@ -184,12 +156,8 @@ def test_no_private_byte_is_readable(tmp_path):
 
 def test_the_scan_finds_keys_on_ordinary_pages(tmp_path):
     folder = str(tmp_path)
-    binaries = os.path.join(folder, "bin")
-    os.mkdir(binaries)
-    for source in ("bin/vhsmd", "bin/vhsmd-front", "bin/vhsm", "test/plain/vhsmd-vault"):
-        shutil.copy2(os.path.join(BUILD, source), binaries)
     jwks, variable = make_keys(folder)
-    with Node(SPEC, folder=folder, env={"VHSM_TEST_KEY": variable}, bin_dir=binaries) as node:
+    with plain_node(folder, SPEC, env={"VHSM_TEST_KEY": variable}) as node:
         assert protection(node) == "none"
         vault = node.pids()["vhsmd-vault"]
         others = [pid for name, pid in node.pids().items() if name != "vhsmd-vault"]

@@ -122,6 +122,7 @@ def test_a_call_that_is_allowed_returns_and_the_thread_goes_on(inject):
         control.wait()
 
 
+@pytest.mark.crashes
 @pytest.mark.parametrize("call", [*FORBIDDEN, *NOT_FOR_KEYS])
 def test_the_vault_dies_of(inject, node, call):
     pid = node.pids()["vhsmd-vault"]
@@ -133,6 +134,7 @@ def test_the_vault_dies_of(inject, node, call):
     assert node.events("vault-died")[0]["signal"] == "SYS"
 
 
+@pytest.mark.crashes
 @pytest.mark.parametrize("call", FORBIDDEN)
 def test_front_dies_of(inject, node, call):
     pid = node.pids()["vhsmd-front"]
@@ -144,6 +146,7 @@ def test_front_dies_of(inject, node, call):
     assert node.events("front-died")[0]["signal"] == "SYS"
 
 
+@pytest.mark.crashes
 @pytest.mark.parametrize("call", NEVER)
 def test_the_supervisor_dies_of(inject, node, call):
     pids = node.pids()
@@ -154,6 +157,7 @@ def test_the_supervisor_dies_of(inject, node, call):
         assert wait_gone(pids[name], name), f"{name} outlived its supervisor"
 
 
+@pytest.mark.crashes
 @pytest.mark.parametrize("name", ["vhsmd-vault", "vhsmd-front"])
 def test_every_thread_is_inside(inject, name):
     count = index = 1

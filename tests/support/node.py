@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 import time
 
+from support import faults
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("VHSM_BUILD") or os.environ.get("BUILD") or "build")
 PR_SET_PDEATHSIG = 1
@@ -61,6 +63,7 @@ class Node:
     to the daemon's environment.  args: further arguments of vhsmd.  http: whether
     it serves HTTP.  prefix: a command to run vhsmd under.
     """
+    started = set()  # and not yet ended: conftest.py looks into their logs
 
     def __init__(self, spec=None, config=None, folder=None, env=None, bin_dir=None,
                  args=(), http=True, prefix=()):
@@ -70,7 +73,7 @@ class Node:
         self.url = f"ipc://{self.dir}/vhsm.sock"
         self.operator = f"ipc://{self.dir}/op.sock"
         self.log_file = os.path.join(self.dir, "log")
-        self.env = {**os.environ, **(env or {})}
+        self.env = faults.environment({**os.environ, **(env or {})})
         self.process = None
         self.http = None  # ADDR:PORT, once ready
         self.scheme = "http"
@@ -97,6 +100,7 @@ class Node:
 
     def launch(self):
         """Starts the daemon and does not wait."""
+        Node.started.add(self)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=self.env, cwd=self.dir,
@@ -133,6 +137,8 @@ class Node:
         """Ends it and its children whatever state they are in."""
         if self.process is None:
             return
+        Node.started.discard(self)
+        faults.ended("vhsmd", self.process.poll())
         orphans = {pid: process_name(pid) for pid in children(self.process.pid)}
         if self.process.poll() is None:
             self.process.kill()
@@ -143,6 +149,7 @@ class Node:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+        faults.look(self.log_file)
 
     def __enter__(self):
         try:

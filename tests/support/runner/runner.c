@@ -2,6 +2,7 @@
  * after the other.
  *
  *   unit-base [PART]      the tests whose suite/name has PART in it
+ *   unit-base -PART       all others
  *
  * Prints a line for each test that failed or was skipped, and at the end the
  * counts in Criterion's form.  A sanitizer that ends the process fails the
@@ -141,6 +142,13 @@ run_apart(const struct runner_test *t)
 						   : 128 + WTERMSIG(status);
 }
 
+static bool
+is_wanted(const char *name, const char *part)
+{
+	return part[0] == '-' ? strstr(name, part + 1) == NULL
+			      : strstr(name, part) != NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -153,7 +161,7 @@ main(int argc, char **argv)
 		if ((*t)->name == NULL)
 			continue;
 		snprintf(name, sizeof name, "%s/%s", (*t)->suite, (*t)->name);
-		if (strstr(name, part) == NULL)
+		if (!is_wanted(name, part))
 			continue;
 		int status = run_apart(*t);
 

@@ -1,0 +1,20 @@
+"""Compilers of programs that tests link with libvhsm."""
+import functools
+import os
+import subprocess
+
+from support.node import BUILD
+
+RUNTIMES = {"libasan": "address", "libubsan": "undefined"}
+
+
+@functools.cache
+def sanitizers():
+    """Those that libvhsm was built with: who links it needs them, too."""
+    linked = subprocess.run(["ldd", os.path.join(BUILD, "lib", "libvhsm.so")], capture_output=True,
+                            text=True, check=True).stdout
+    return [name for library, name in RUNTIMES.items() if library in linked]
+
+
+def command(name="cc"):
+    return [name, *(f"-fsanitize={which}" for which in sanitizers())]
