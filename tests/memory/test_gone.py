@@ -51,7 +51,8 @@ def make_keys(folder):
         "kek": jwk.JWK.generate(kty="oct", size=256),
     }
     for name, key in jwks.items():
-        with open(os.path.join(folder, f"{name}.jwk"), "w") as f:
+        path = os.path.join(folder, f"{name}.jwk")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write(key.export())
     return jwks
 
@@ -64,7 +65,6 @@ def use(node, name, alg):
 def kid_by_name(node, name):
     (key,) = json.loads(node.ask("keys", "--json", "--name", name))["keys"]
     return key["kid"]
-
 
 
 @pytest.mark.parametrize("verb", ["destroy", "retire"])
