@@ -46,3 +46,23 @@ op_name(unsigned op)
 
 	return row == NULL ? "unknown" : row->name;
 }
+
+const char *
+key_op_at(size_t i, uint32_t *bit)
+{
+	static const struct {
+		const char *word;
+		uint32_t bit;
+	} rows[] = {
+		{ "sign", VH_KEY_SIGN },
+		{ "verify", VH_KEY_VERIFY },
+		{ "encrypt", VH_KEY_ENCRYPT },
+		{ "decrypt", VH_KEY_DECRYPT },
+		{ "raw", VH_KEY_RAW },
+	};
+
+	if (i >= ARRAY_LEN(rows))
+		return NULL;
+	*bit = rows[i].bit;
+	return rows[i].word;
+}

@@ -66,6 +66,9 @@ enum vh_key_op {
 #define VH_KEY_OPS                                                             \
 	(VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_ENCRYPT | VH_KEY_DECRYPT)
 
+/* The i-th of them: its word, and its bit; NULL past the last. */
+const char *key_op_at(size_t i, uint32_t *bit);
+
 /* FLAGS of KEYS. */
 enum vh_keys_flag {
 	VH_KEYS_MINE = 1, /* a report of what the caller may do with them */

@@ -20,7 +20,7 @@
 
 /* What nodes said, by how much it tells the caller. */
 static const enum vh_err telling[] = { VH_EBUSY, VH_ELOST, VH_EINACTIVE,
-	VH_EALG };
+	VH_EPOLICY, VH_EALG };
 
 size_t
 forward_rank(enum vh_err err)
@@ -285,6 +285,19 @@ take_answer(struct front *f, struct try *y, const struct frame *outer)
 	return VH_EINTERNAL;
 }
 
+/* Another holder of the key, or of another key, may have other rules; when
+ * there is none, what this one said is what the caller has to know. */
+static void
+go_on_refused(struct front *f, struct forward *w)
+{
+	note_said(w, VH_EPOLICY);
+	if (w->live > 0)
+		go_on(f, w);
+	else if (!origin_waits(&w->p->to) || f->peer.link == NULL ||
+		 forward_ask_next(f, w) != VH_OK)
+		finish(f, w, VH_EPOLICY);
+}
+
 void
 forward_answer(struct front *f, const struct frame *answer)
 {
@@ -312,6 +325,10 @@ forward_answer(struct front *f, const struct frame *answer)
 		LOG(DEBUG, "forward-refused", KV("rid", w->p->to.rid),
 		    KV("by", y->node->name), KV_ERR(err));
 	forward_end_try(f, y);
+	if (err == VH_EPOLICY) {
+		go_on_refused(f, w);
+		return;
+	}
 	if (err == VH_OK || !is_elsewhere(err)) {
 		finish(f, w, err);
 		return;

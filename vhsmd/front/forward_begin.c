@@ -110,7 +110,7 @@ forward_take(struct front *f, struct request *q, const struct selector *s,
 		return begin(f, q, &want, &to);
 	}
 	/* Of two ways to say no the one that says more. */
-	if (want.purpose != FOR_SIGN ||
+	if ((want.purpose != FOR_SIGN && found != VH_EPOLICY) ||
 	    forward_rank(found) >= forward_rank(err))
 		return err;
 	buf_clear(f->why);

@@ -1,5 +1,7 @@
 #include "front/forward_choose.h"
 
+#include "jose/why.h"
+
 /* The nodes that may be asked for a request: not those that were; rather not
  * such as failed just now; none that has enough of us. */
 struct circle {
@@ -72,7 +74,11 @@ choose_key(struct front *f, const struct want *want, const struct circle *c,
 	if (want->purpose == FOR_SIGN)
 		return select_key(&q, front_random(f), out, why);
 	*out = (struct choice){ search_named(&q, want->kid, NULL), NULL };
-	return out->key == NULL ? VH_ENOKEY : VH_OK;
+	if (out->key != NULL)
+		return VH_OK;
+	if (!search_is_denied(&q, want->kid, NULL))
+		return VH_ENOKEY;
+	return why_say(why, VH_EPOLICY, SELECT_DENIED);
 }
 
 /* The key that was asked for last comes first, as long as it has holders. */

@@ -48,10 +48,15 @@ choose_key(struct front *f, const struct asker *asker, const struct selector *s,
 	if (err != VH_OK && f->cluster != NULL) {
 		search.d = f->cluster;
 		search.holds = has_any_holder;
-		TRY(select_key(&search, front_random(f), &c, NULL) == VH_OK
-			? VH_OK
-			: err);
+		enum vh_err found =
+		    select_key(&search, front_random(f), &c, NULL);
+
+		if (found != VH_OK && found != VH_EPOLICY)
+			return err;
 		buf_clear(f->why);
+		/* The line, too. */
+		if (found == VH_EPOLICY)
+			return select_key(&search, 0, &c, f->why);
 		to->pub = &c.key->pub;
 		err = VH_OK;
 	}

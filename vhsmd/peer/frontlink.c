@@ -46,6 +46,12 @@ put_key(const struct peer *p, struct buf *b, const struct ledger_key *k)
 		frame_put(b, VH_F_NAME, k->name);
 	if (k->allow.len > 0)
 		frame_put(b, VH_F_ALLOW, k->allow);
+	if (k->ops != 0)
+		frame_put_u32(b, VH_F_OPS, k->ops);
+	if (k->typ.len > 0)
+		frame_put(b, VH_F_TYPS, k->typ);
+	if (k->claims.len > 0)
+		frame_put(b, VH_F_CLAIMS, k->claims);
 	if (k->published.len > 0)
 		frame_put(b, VH_F_PUBLISHED_KID, k->published);
 	frame_put_u32(b, VH_F_STATE, state_for_front(k, announced));

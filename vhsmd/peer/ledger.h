@@ -23,6 +23,8 @@
  *   allow  the union, since each holder checks again; everyone when one of them
  *          says everyone; past RECORD_ALLOW_MAX it is cut, never widened
  *   name   of the first holder by node name, else of the first record by that
+ *   ops    the union, as allow; everything when one of them says nothing
+ *   typ, claims  what all of them say; nothing when they differ
  *
  * A PUBLISHED KID, if a node gives a key another one than its thumbprint: the
  * one of the record with the lowest epoch; a node that calls the key otherwise
@@ -138,6 +140,8 @@ struct ledger_key {
 	enum vh_use use;
 	const struct alg *alg; /* or NULL */
 	struct slice name, allow;
+	uint32_t ops; /* as in a record_key; so are the next */
+	struct slice typ, claims;
 	struct slice published; /* what the world calls it, or empty */
 	uint64_t since;         /* epoch of the first record that says so */
 	const char *node;       /* whose record that is */

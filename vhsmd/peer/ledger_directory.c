@@ -186,6 +186,42 @@ set_name(const struct group *g, struct directory *d, struct ledger_key *key)
 	}
 }
 
+static void
+set_ops(const struct group *g, struct ledger_key *key)
+{
+	bool all = false;
+
+	for (size_t i = 0; i < g->count; i++) {
+		if (!has_say(&g->all[i], key))
+			continue;
+		key->ops |= g->all[i].key->ops;
+		all |= g->all[i].key->ops == 0;
+	}
+	if (all)
+		key->ops &= VH_KEY_RAW;
+}
+
+/* Rules that all of them have; else there are some that do without. */
+static void
+set_rules(const struct group *g, struct directory *d, struct ledger_key *key)
+{
+	const struct record_key *one = NULL, *other;
+
+	for (size_t i = 0; i < g->count; i++) {
+		other = g->all[i].key;
+		if (!has_say(&g->all[i], key))
+			continue;
+		if (one != NULL && (!slice_eq(one->typ, other->typ) ||
+				       !slice_eq(one->claims, other->claims)))
+			return;
+		one = other;
+	}
+	if (one == NULL)
+		return;
+	key->typ = keep(d, one->typ);
+	key->claims = keep(d, one->claims);
+}
+
 /* It was called so earlier, if the directory before says so. */
 static void
 set_published(const struct ledger *l, const struct group *g,
@@ -219,6 +255,8 @@ add_key(struct ledger *l, struct group g, struct directory *d)
 	set_published(l, &g, d, key);
 	add_holders(l, d, &g, key);
 	set_name(&g, d, key);
+	set_ops(&g, key);
+	set_rules(&g, d, key);
 	TRY(set_allow(&g, d, key));
 	d->count++;
 	return VH_OK;
@@ -238,6 +276,7 @@ room_for(const struct claims *c)
 
 		room += k->pub.n.len + k->pub.e.len + k->pub.x.len +
 			k->pub.y.len + k->name.len + k->allow.len + 1 +
+			k->typ.len + k->claims.len +
 			slice_text(k->published).len + 2 * (NODE_NAME_MAX + 1);
 	}
 	return room;
@@ -262,12 +301,14 @@ hash_directory(struct directory *d)
 	for (size_t i = 0; i < d->count; i++) {
 		const struct ledger_key *k = &d->keys[i];
 		uint64_t terms[] = { k->use, k->alg == NULL ? 0 : k->alg->id,
-			k->state, k->holder_count };
+			k->state, k->holder_count, k->ops };
 
 		hash_bytes(&h, slice_text(k->kid));
 		hash_bytes(&h, slice_of(terms, sizeof terms));
 		hash_bytes(&h, k->name);
 		hash_bytes(&h, k->allow);
+		hash_bytes(&h, k->typ);
+		hash_bytes(&h, k->claims);
 		hash_bytes(&h, k->published);
 		for (size_t j = 0; j < k->holder_count; j++)
 			hash_bytes(&h, slice_text(k->holders[j].node));

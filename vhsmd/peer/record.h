@@ -23,6 +23,8 @@
 #define RECORD_VERSION_MAX 32
 #define RECORD_NAME_MAX    256
 #define RECORD_ALLOW_MAX   4096
+#define RECORD_TYP_MAX     4096
+#define RECORD_CLAIMS_MAX  1024
 #define SIGNED_SHORT_MAX   16384 /* bytes of a hello or a tombstone */
 /* How far another clock may be ahead of ours. */
 #define RECORD_AHEAD_MAX_MS (UINT64_C(10) * 60000)
@@ -36,8 +38,13 @@ struct record_key {
 	uint64_t active_until_ms; /* RETIRED signing keys: last use */
 	uint64_t keep_ms;         /* its own, or the record's */
 	struct slice name, allow; /* or empty */
-	const char *published;    /* NULL, or what the node calls it */
-	uint8_t proof[32];        /* hash of what proved possession */
+	/* What the node lets callers do with it, for whom it is to know whom
+	 * to ask: the node itself sees to it.  ops: bits by enum vh_key_op;
+	 * 0: all of its use.  Texts as the fields TYPS and CLAIMS, or empty. */
+	uint32_t ops;
+	struct slice typ, claims;
+	const char *published; /* NULL, or what the node calls it */
+	uint8_t proof[32];     /* hash of what proved possession */
 };
 
 /* One record, verified; immutable. */

@@ -130,6 +130,41 @@ read_published(const struct reading *g, const json_t *item,
 	return VH_OK;
 }
 
+static uint32_t
+op_bit(const char *word)
+{
+	const char *known;
+	uint32_t bit;
+
+	for (size_t i = 0; (known = key_op_at(i, &bit)) != NULL; i++)
+		if (strcmp(word, known) == 0)
+			return bit;
+	return 0; /* a newer node knows what it is */
+}
+
+/* With nothing that we know, the key is for nothing that we could ask: then ops
+ * have what no key of its use does. */
+static enum vh_err
+read_ops(const struct reading *g, const json_t *item, struct record_key *k)
+{
+	const json_t *list = json_object_get(item, "key_ops"), *word;
+	size_t i;
+
+	if (list == NULL)
+		return VH_OK;
+	if (!json_is_array(list))
+		return no(g, REFUSAL_KEY_TERMS);
+	json_array_foreach((json_t *)(uintptr_t)list, i, word)
+	{
+		if (!json_is_string(word))
+			return no(g, REFUSAL_KEY_TERMS);
+		k->ops |= op_bit(json_string_value(word));
+	}
+	if ((k->ops & VH_KEY_OPS) == 0)
+		k->ops |= k->use == VH_USE_SIG ? VH_KEY_DECRYPT : VH_KEY_VERIFY;
+	return VH_OK;
+}
+
 static enum vh_err
 read_state(const struct reading *g, const json_t *item, struct record_key *k)
 {
@@ -169,8 +204,11 @@ read_terms(const struct reading *g, const json_t *item, const json_t *jwk,
 						   k->pub.crv, k->use))))
 		return no(g, REFUSAL_KEY_TERMS);
 	if (!keep_text(g, item, "name", RECORD_NAME_MAX, &k->name) ||
-	    !keep_text(g, item, "allow", RECORD_ALLOW_MAX, &k->allow))
+	    !keep_text(g, item, "allow", RECORD_ALLOW_MAX, &k->allow) ||
+	    !keep_text(g, item, "typ", RECORD_TYP_MAX, &k->typ) ||
+	    !keep_text(g, item, "claims", RECORD_CLAIMS_MAX, &k->claims))
 		return no(g, REFUSAL_KEY_TERMS);
+	TRY(read_ops(g, item, k));
 	TRY(read_published(g, item, k));
 	return read_state(g, item, k);
 }
@@ -298,12 +336,14 @@ hash_content(struct record *r)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct record_key *k = &r->keys[i];
 		uint64_t terms[] = { k->use, k->alg == NULL ? 0 : k->alg->id,
-			k->state, k->active_until_ms, k->keep_ms };
+			k->state, k->active_until_ms, k->keep_ms, k->ops };
 
 		hash_text(&h, slice_text(k->kid));
 		hash_text(&h, slice_of(terms, sizeof terms));
 		hash_text(&h, k->name);
 		hash_text(&h, k->allow);
+		hash_text(&h, k->typ);
+		hash_text(&h, k->claims);
 		hash_text(&h, slice_text(k->published));
 	}
 	(void)crypto_hash_sha256_final(&h, r->content);

@@ -159,65 +159,6 @@ prove_all(struct record *r, struct crypto *c, struct mono_ns until)
 /* --- the record as JSON ----------------------------------------------------
  */
 
-/* Text never needs more than is_plain and put_json_text see to. */
-static void
-put_member(struct buf *b, const char *name, const char *text)
-{
-	if (text == NULL)
-		return;
-	buf_format(b, ",\"%s\":", name);
-	put_json_text(b, slice_text(text));
-}
-
-static const char *
-state_word(enum vh_key_state state)
-{
-	static const char *const words[] = { [VH_KEY_PUBLISHED] = "published",
-		[VH_KEY_ACTIVE] = "active",
-		[VH_KEY_RETIRED] = "retired" };
-
-	return words[state];
-}
-
-/* A clock that was set back must not make the record say that a key signs in
- * the future. */
-static void
-put_state(struct buf *b, const struct key *key, uint64_t iat)
-{
-	enum vh_key_state state = key->announced ? VH_KEY_ACTIVE : key->state;
-	uint64_t until = key->until_ms, keep = key->keep_ms;
-
-	put_member(b, "state", state_word(state));
-	if (keep > 0)
-		buf_format(b, ",\"keep_after\":%" PRIu64, keep);
-	if (state == VH_KEY_RETIRED)
-		buf_format(b, ",\"active_until\":%" PRIu64,
-		    until < iat ? until : iat);
-}
-
-static void
-put_key(struct buf *b, const struct key *key, const struct proof *p,
-    uint64_t iat)
-{
-	buf_format(b, "{\"jwk\":{\"kid\":\"%s\",\"use\":\"%s\"", key->kid,
-	    use_name(key->use));
-	put_member(b, "alg", key->pin == NULL ? NULL : key->pin->name);
-	buf_put_text(b, ",");
-	pub_put_members(b, &key->pub);
-	buf_put_text(b, "}");
-	put_state(b, key, iat);
-	put_member(b, "name", key->name);
-	put_member(b, "allow", key->allow);
-	put_member(b, "kid", key->published);
-	if (p != NULL) {
-		put_member(b, "proof_alg", p->alg->name);
-		buf_put_text(b, ",\"proof\":\"");
-		buf_put(b, buf_slice(p->text));
-		buf_put_text(b, "\"");
-	}
-	buf_put_text(b, "}");
-}
-
 /* A signing key that cannot prove itself in this epoch is left out: earlier
  * records speak for it. */
 static void
@@ -236,7 +177,7 @@ put_keys(struct buf *b, const struct record *r, uint64_t iat)
 		    (p == NULL || p->epoch != r->epoch))
 			continue;
 		buf_put_text(b, comma);
-		put_key(b, key, p, iat);
+		record_put_key(b, key, p, iat);
 		comma = ",";
 	}
 }
@@ -262,7 +203,7 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 	    "{\"node\":\"%s\",\"epoch\":%" PRIu64 ",\"seq\":%" PRIu64
 	    ",\"iat\":%" PRIu64 ",\"address\":\"%s\"",
 	    r->id->node, stamp->epoch, stamp->seq, stamp->iat, r->id->address);
-	put_member(b, "version", r->id->version);
+	record_put_member(b, "version", r->id->version);
 	buf_format(b, ",\"keep_after\":%" PRIu64 ",\"keys\":[",
 	    longest_keep(r));
 	put_keys(b, r, stamp->iat);
@@ -271,18 +212,6 @@ put_record(struct buf *b, const struct record *r, const struct stamp *stamp)
 
 /* --- its beginning ---------------------------------------------------------
  */
-
-enum vh_err
-record_check_words(const struct key *key, struct buf *why)
-{
-	if (is_plain(slice_text(key->name)) &&
-	    is_plain(slice_text(key->allow)) &&
-	    is_plain(slice_text(key->published)))
-		return VH_OK;
-	return REFUSE(why, VH_EFIELD,
-	    "name, allow or kid of key %s malformed, expected printable ASCII",
-	    key->kid);
-}
 
 static enum vh_err
 check_keys(const struct record *r, struct buf *why)
@@ -451,7 +380,7 @@ state(const struct record *r, struct crypto *c, const char *typ,
 	AUTO(buf_free) struct buf *jws = buf_new(field_row(tag)->max);
 	AUTO(identity_free) struct identity *id = seat_hold(r->seat);
 
-	put_member(payload, "node", id->node);
+	record_put_member(payload, "node", id->node);
 	buf_format(payload, ",\"iat\":%" PRIu64 "}", clock_wall().ms);
 	TRY(buf_end(payload));
 	TRY(identity_sign(id, c, typ, buf_slice(payload), jws));

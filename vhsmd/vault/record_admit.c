@@ -11,7 +11,8 @@ room_for(const struct key *key)
 	const size_t words = 512; /* names of members, numbers */
 
 	return words + slice_text(key->name).len + slice_text(key->allow).len +
-	       slice_text(key->published).len +
+	       slice_text(key->published).len + slice_text(key->typs).len +
+	       2 * slice_text(key->claims).len +
 	       b64_size(pub->n.len + pub->e.len + pub->x.len + pub->y.len) +
 	       b64_size(pub->kty == VH_KTY_RSA ? pub->n.len
 					       : pub->x.len + pub->y.len + 64);

@@ -33,7 +33,15 @@ struct record {
 	struct proof *proofs; /* of signing keys, by kid */
 };
 
-/* VH_EFIELD for a name or principal that is not plain; why gets one line. */
+/* --- record_key.c ----------------------------------------------------------
+ */
+
+/* Appends ,"name":"text"; nothing for NULL.  The text is plain. */
+void record_put_member(struct buf *b, const char *name, const char *text);
+/* Appends the object of a key, with its proof, or NULL. */
+void record_put_key(struct buf *b, const struct key *key, const struct proof *p,
+    uint64_t iat);
+/* VH_EFIELD for a text of the key's that is not plain; why gets one line. */
 enum vh_err record_check_words(const struct key *key, struct buf *why);
 
 #endif

@@ -240,6 +240,112 @@ Test(forward, when_a_node_cannot_the_next_holder_is_asked)
 	}
 }
 
+/* Its rules are its own: another holder may have others. */
+Test(forward, what_one_holders_policy_refuses_another_may_do)
+{
+	struct stage s = stage_new("b,c");
+	AUTO(question_free) struct question *q = sign(&s);
+	bool first_is_b = question_is_for(q, "b");
+
+	node_refuses(s.c, q, VH_EPOLICY);
+	cr_expect_not(client_read(s.k));
+	AUTO(question_free) struct question *r = cluster_next(s.c);
+
+	cr_assert(question_is_for(r, first_is_b ? "c" : "b"));
+	node_signs(s.c, r, "hello");
+	cr_expect_eq(answer(&s), VH_OK);
+	stage_end(&s);
+}
+
+Test(forward, what_every_holders_policy_refuses_is_refused_in_its_words)
+{
+	struct stage s = stage_new("b,c");
+	AUTO(question_free) struct question *q = sign(&s);
+
+	node_refuses(s.c, q, VH_EPOLICY);
+	AUTO(question_free) struct question *r = cluster_next(s.c);
+
+	node_refuses(s.c, r, VH_EPOLICY);
+	cr_expect_eq(answer(&s), VH_EPOLICY);
+	cr_expect(has_text(got(&s, VH_F_WHY), ": because"));
+	cr_expect_eq(counted(&s, COUNT_FORWARDS_REFUSED), 1);
+	stage_end(&s);
+}
+
+/* Own: P-256.  Of b: Ed25519 and an X25519, which callers may use for nothing
+ * but that. */
+static struct stage
+stage_with_ops(uint32_t sig_ops, uint32_t enc_ops)
+{
+	struct stage s = stage_new("b");
+	struct buf *of_sig = buf_new(64), *of_enc = buf_new(64);
+
+	frame_put_u32(of_sig, VH_F_OPS, sig_ops);
+	frame_put_u32(of_enc, VH_F_OPS, enc_ops);
+	cluster_clear(s.c);
+	cluster_list(s.c, KEY_P256, &sig, VH_KEY_ACTIVE, "a");
+	cluster_list_with(s.c, KEY_ED25519, &sig, VH_KEY_ACTIVE, "b", of_sig);
+	cluster_list_with(s.c, KEY_X25519, &enc, VH_KEY_ACTIVE, "b", of_enc);
+	cluster_tell(s.c);
+	cr_assert_null(cluster_next(s.c));
+	return s;
+}
+
+static enum vh_err
+ask_here(struct stage *s, struct buf *b)
+{
+	client_send(s->k, 1, b);
+	cr_expect_null(cluster_next(s->c), "nobody is asked");
+	return answer(s);
+}
+
+static struct buf *
+ask_sign(const char *kid)
+{
+	struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
+
+	frame_put_text(b, VH_F_DATA, "x");
+	if (kid == NULL)
+		frame_put_text(b, VH_F_ALG, "EdDSA");
+	else
+		frame_put_text(b, VH_F_KID, kid);
+	return b;
+}
+
+static struct buf *
+ask_encrypt(void)
+{
+	struct buf *b = client_ask(VH_OP_ENCRYPT, 1, 0);
+
+	frame_put_text(b, VH_F_DATA, "x");
+	frame_put_text(b, VH_F_ALG, "ECDH-ES");
+	frame_put_text(b, VH_F_ENC, "A128GCM");
+	frame_put_text(b, VH_F_KID, key_kid(KEY_X25519));
+	return b;
+}
+
+Test(forward, a_node_is_not_asked_for_what_it_would_refuse)
+{
+	struct stage s = stage_with_ops(VH_KEY_VERIFY, VH_KEY_ENCRYPT);
+
+	cr_expect_eq(ask_here(&s, ask_sign(key_kid(KEY_ED25519))), VH_EPOLICY);
+	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	cr_expect_eq(ask_here(&s, ask_sign(NULL)), VH_ENOKEY);
+	cr_expect_eq(ask_here(&s, ask_decrypt(key_kid(KEY_X25519))),
+	    VH_EPOLICY);
+	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	stage_end(&s);
+}
+
+Test(forward, nobody_encrypts_to_a_key_that_is_for_opening_alone)
+{
+	struct stage s = stage_with_ops(VH_KEY_SIGN, VH_KEY_DECRYPT);
+
+	cr_expect_eq(ask_here(&s, ask_encrypt()), VH_EPOLICY);
+	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	stage_end(&s);
+}
+
 Test(forward, a_node_that_is_lost_is_followed_and_then_avoided)
 {
 	struct stage s = stage_new("b,c");

@@ -129,6 +129,50 @@ Test(holders, whoever_one_of_them_allows_is_allowed)
 	world_free(&w);
 }
 
+Test(holders, whatever_one_of_them_lets_callers_do_can_be_asked_for)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	struct test_key b = terms("active"), c = terms("active");
+
+	b.ops = "[\"verify\"]";
+	c.ops = "[\"sign\"]";
+	world_live(&w, "abc");
+	say_both(&w, k, &b, &c);
+	uint64_t version = ledger_version(w.ledger);
+
+	cr_expect_eq(find(&w, k)->ops, VH_KEY_VERIFY | VH_KEY_SIGN);
+	c.ops = b.ops;
+	say_both(&w, k, &b, &c);
+	cr_expect_eq(find(&w, k)->ops, VH_KEY_VERIFY);
+	cr_expect_gt(ledger_version(w.ledger), version, "front hears of it");
+	c.ops = NULL;
+	say_both(&w, k, &b, &c);
+	cr_expect_eq(find(&w, k)->ops, 0, "everything");
+	world_live(&w, "ab");
+	cr_expect_eq(find(&w, k)->ops, VH_KEY_VERIFY, "c is dead");
+	world_free(&w);
+}
+
+Test(holders, rules_are_those_of_all_of_them)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	struct test_key b = terms("active"), c = terms("active");
+
+	b.typ = c.typ = "JWT";
+	b.claims = c.claims = "iss=me";
+	world_live(&w, "abc");
+	say_both(&w, k, &b, &c);
+	cr_expect(slice_is(find(&w, k)->typ, "JWT"));
+	cr_expect(slice_is(find(&w, k)->claims, "iss=me"));
+	c.claims = NULL;
+	say_both(&w, k, &b, &c);
+	cr_expect_eq(find(&w, k)->typ.len, 0);
+	cr_expect_eq(find(&w, k)->claims.len, 0);
+	world_free(&w);
+}
+
 Test(holders, a_union_that_is_too_long_is_cut_and_never_everyone)
 {
 	struct world w = world_new();

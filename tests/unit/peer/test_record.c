@@ -113,6 +113,8 @@ Test(record, says_what_its_node_signed)
 	cr_expect_eq(key->alg->id, VH_ALG_ES256);
 	cr_expect(slice_is(key->name, "id-token"));
 	cr_expect(slice_is(key->allow, "app,uid:1001"));
+	cr_expect_eq(key->ops, 0);
+	cr_expect(key->typ.len == 0 && key->claims.len == 0);
 	cr_expect_eq(record_key_end(r, key), T0 + DAY);
 	key = record_key(r, l->kid);
 	cr_assert_not_null(key);
@@ -555,6 +557,74 @@ Test(record, name_allow_and_state_are_in_bounds)
 	cr_expect_eq(judge_key(&w, k, false, "allow", "[]"), REFUSAL_KEY_TERMS);
 	cr_expect_eq(judge_key(&w, k, false, "state", NULL), REFUSAL_KEY_TERMS);
 	free(big);
+	world_free(&w);
+}
+
+/* What the record of a key with these key_ops makes of them. */
+static uint32_t
+ops_of(const struct world *w, struct test_key *k, const char *ops)
+{
+	AUTO(record_free) struct record *r = NULL;
+	enum refusal why;
+
+	k->ops = ops;
+	k->typ = "JWT,at+jwt";
+	k->claims = "max_lifetime=1000;iss=say \"me\"";
+	struct test_record says = with(k, NULL);
+	AUTO(buf_free) struct buf *token = test_record(w->a, &says);
+
+	r = read_known(w, buf_slice(token), NULL, &why);
+	cr_assert_not_null(r, "%s", refusal_word(why));
+	cr_expect(slice_is(r->keys[0].typ, k->typ));
+	cr_expect(slice_is(r->keys[0].claims, k->claims));
+	return r->keys[0].ops;
+}
+
+Test(record, key_ops_say_what_callers_may_do)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	AUTO(test_key_free) struct test_key *e = test_enc_key("EC P-256");
+
+	cr_expect_eq(ops_of(&w, k, "[\"sign\"]"), VH_KEY_SIGN);
+	cr_expect_eq(ops_of(&w, k, "[\"sign\",\"verify\",\"raw\"]"),
+	    VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_RAW);
+	cr_expect_eq(ops_of(&w, e, "[\"encrypt\"]"), VH_KEY_ENCRYPT);
+	cr_expect_eq(ops_of(&w, k, NULL), 0);
+	/* What only a newer node knows is nothing that we could ask. */
+	cr_expect_eq(ops_of(&w, k, "[\"sign\",\"notarize\"]"), VH_KEY_SIGN);
+	cr_expect_eq(ops_of(&w, k, "[\"notarize\"]") &
+			 (VH_KEY_SIGN | VH_KEY_VERIFY),
+	    0);
+	cr_expect_neq(ops_of(&w, k, "[]"), 0, "0 would be everything");
+	cr_expect_eq(ops_of(&w, e, "[]") & (VH_KEY_ENCRYPT | VH_KEY_DECRYPT),
+	    0);
+	world_free(&w);
+}
+
+Test(record, key_ops_and_rules_are_texts_in_bounds)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	AUTO(buf_free) struct buf *big = buf_new(8192);
+
+	buf_put_text(big, "\"");
+	for (size_t i = 0; i <= RECORD_TYP_MAX; i++)
+		buf_put_u8(big, 'a');
+	buf_put_text(big, "\"");
+	buf_put_u8(big, 0);
+	cr_expect_eq(judge_key(&w, k, false, "key_ops", "\"sign\""),
+	    REFUSAL_KEY_TERMS);
+	cr_expect_eq(judge_key(&w, k, false, "key_ops", "[1]"),
+	    REFUSAL_KEY_TERMS);
+	cr_expect_eq(judge_key(&w, k, false, "typ", "[\"JWT\"]"),
+	    REFUSAL_KEY_TERMS);
+	cr_expect_eq(judge_key(&w, k, false, "typ", (const char *)big->p),
+	    REFUSAL_KEY_TERMS);
+	cr_expect_eq(judge_key(&w, k, false, "claims", (const char *)big->p),
+	    REFUSAL_KEY_TERMS);
+	cr_expect_eq(judge_key(&w, k, false, "claims", "\"iss=x\""),
+	    REFUSAL_NONE);
 	world_free(&w);
 }
 

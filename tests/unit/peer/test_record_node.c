@@ -232,6 +232,12 @@ key_json(const struct test_key *k, const char *node, uint64_t epoch)
 		json_object_set_new(j, "kid", json_string(k->published));
 	if (k->allow != NULL)
 		json_object_set_new(j, "allow", json_string(k->allow));
+	if (k->ops != NULL)
+		json_object_set_new(j, "key_ops", json_loads(k->ops, 0, NULL));
+	if (k->typ != NULL)
+		json_object_set_new(j, "typ", json_string(k->typ));
+	if (k->claims != NULL)
+		json_object_set_new(j, "claims", json_string(k->claims));
 	if (strcmp(k->state, "retired") == 0)
 		json_object_set_new(j, "active_until",
 		    json_integer((json_int_t)k->active_until));

@@ -17,7 +17,8 @@ struct test_key {
 	const char *state;     /* "active" */
 	const char *proof_alg; /* of a signing key */
 	const char *name, *allow, *published;
-	uint64_t active_until; /* of a retired one */
+	uint64_t active_until;          /* of a retired one */
+	const char *ops, *typ, *claims; /* ops: JSON; or NULL */
 };
 
 /* "EC P-256", "RSA 2048", "Ed25519", "X25519" and so on: a new key, active, for

@@ -250,6 +250,55 @@ Test(record, carries_name_and_allow_as_the_spec_has_them)
 	    "app,uid:1001,b/uid:7");
 }
 
+/* Of a key with these ops, what its record says of them as JSON; static. */
+static const char *
+key_ops(enum vh_use use, uint32_t ops)
+{
+	static char text[256];
+	AUTO(node_free) struct node *n = node_new();
+	const struct key_terms terms = { .use = use, .ops = ops };
+	struct key *key;
+
+	cr_assert_eq(key_new(rig_make("P-256"), &terms, 1, &key, NULL), VH_OK);
+	cr_assert_eq(store_add(n->rig->store, key), VH_OK);
+	cr_assert_eq(begin(n, NULL), VH_OK);
+	AUTO(opened_free) struct opened *o = record_after(n, 0);
+	const json_t *list = json_object_get(key_at(o, 0), "key_ops");
+
+	if (list == NULL)
+		return NULL;
+	size_t size = json_dumpb(list, text, sizeof text - 1, JSON_COMPACT);
+
+	text[size] = '\0';
+	return text;
+}
+
+Test(record, says_what_callers_may_do_if_that_is_not_everything)
+{
+	cr_expect_null(key_ops(VH_USE_SIG, 0));
+	cr_expect_str_eq(key_ops(VH_USE_SIG, VH_KEY_SIGN), "[\"sign\"]");
+	cr_expect_str_eq(key_ops(VH_USE_ENC, VH_KEY_DECRYPT | VH_KEY_ENCRYPT),
+	    "[\"encrypt\",\"decrypt\"]");
+}
+
+Test(record, carries_the_rules_for_tokens)
+{
+	AUTO(node_free) struct node *n = node_new();
+	const struct key_terms terms = { .use = VH_USE_SIG,
+		.typs = slice_text("JWT,at+jwt"),
+		.claims = slice_text("max_lifetime=1000;iss=say \"me\\\"") };
+	struct key *key;
+
+	cr_assert_eq(key_new(rig_make("P-256"), &terms, 1, &key, NULL), VH_OK);
+	cr_assert_eq(store_add(n->rig->store, key), VH_OK);
+	cr_assert_eq(begin(n, NULL), VH_OK);
+	AUTO(opened_free) struct opened *o = record_after(n, 0);
+
+	cr_expect_str_eq(text_of(key_at(o, 0), "typ"), "JWT,at+jwt");
+	cr_expect_str_eq(text_of(key_at(o, 0), "claims"),
+	    "max_lifetime=1000;iss=say \"me\\\"");
+}
+
 Test(record, of_a_node_without_keys_is_a_record)
 {
 	AUTO(node_free) struct node *n = node_new();
