@@ -202,7 +202,7 @@ $(BUILD)/test/refusals $(BUILD)/test/refusals-leak: $(vault-layers)
 	    $(call libs,$(call pkgs-of,vault $(needs-vault))) -lm
 
 # Small programs of the tests: one C file each, on libc alone unless named here.
-tools := memory/scan sandbox/inject interop/nng_req interop/mbed_verify bench/echo
+tools := memory/scan sandbox/inject audit/fail_sync interop/nng_req interop/mbed_verify bench/echo
 tool-libs-interop/nng_req := $(BUILD)/lib/wire.layer.a -lnng
 tool-libs-interop/mbed_verify := -lmbedx509 -lmbedcrypto
 tool-needs-interop/nng_req := $(BUILD)/lib/wire.layer.a

@@ -11,14 +11,22 @@
 
 #define TRUST_MAX (1u << 20)
 
+#define TEXT_MAX 1024
+
 struct reading {
 	const struct args *args;
 	struct audit_trust *trust;
 	struct audit_reader reader;
-	uint64_t lines, first, checks, checked; /* checked: seq of the last */
-	bool from_start; /* nothing came before the first line */
+	uint64_t checks, checked; /* checked: seq of the last */
+	bool from_start;          /* nothing came before the first line */
 	const char *file;
 	uint64_t number; /* of the line in its file */
+	/* Where a torn line is, which the next one may repair. */
+	const char *torn_file;
+	uint64_t torn_number;
+	/* A fault that stands unless the next file has the lines again. */
+	char fault[TEXT_MAX];
+	unsigned damaged; /* files whose end does not matter for that */
 };
 
 static void
@@ -35,24 +43,23 @@ free_text_auto(char *const *text)
 }
 
 static int
-fail_line(const struct reading *r, uint64_t number, const char *what)
+fail_line(const struct reading *r, const char *what)
 {
-	char text[1024];
+	char text[TEXT_MAX];
 
-	(void)snprintf(text, sizeof text, "%s:%" PRIu64 ": %s", r->file, number,
-	    what);
+	(void)snprintf(text, sizeof text, "%s:%" PRIu64 ": %s", r->file,
+	    r->number, what);
 	return fail_text(r->args, text);
 }
 
-static int
-fail_fault(const struct reading *r, enum audit_fault fault)
+static void
+note_fault(struct reading *r, enum audit_fault fault)
 {
-	char text[512];
-	bool before = fault == AUDIT_BAD && r->number > 1;
+	bool torn = fault == AUDIT_BAD || fault == AUDIT_TORN;
 
-	(void)snprintf(text, sizeof text, "this line %s",
-	    audit_fault_text(fault));
-	return fail_line(r, before ? r->number - 1 : r->number, text);
+	(void)snprintf(r->fault, sizeof r->fault,
+	    "%s:%" PRIu64 ": this line %s", torn ? r->torn_file : r->file,
+	    torn ? r->torn_number : r->number, audit_fault_text(fault));
 }
 
 static bool
@@ -64,34 +71,88 @@ is_zero(const uint8_t hash[static AUDIT_HASH])
 	    slice_of(zeros, AUDIT_HASH));
 }
 
+static void
+note_first(struct reading *r, struct slice line)
+{
+	const struct audit_reader *a = &r->reader;
+	bool again = a->again_last > 0;
+	char zeros[AUDIT_HASH_B64 + 1];
+
+	audit_hash_text((uint8_t[AUDIT_HASH]){ 0 }, zeros); /* of no line */
+	r->from_start = again ? is_zero(a->again.hash)
+			      : slice_is(audit_member(line, "prev"), zeros);
+}
+
 static int
 take_line(struct reading *r, struct slice line)
 {
-	struct audit_chain before = r->reader.chain;
 	bool begun = r->reader.begun;
 	enum audit_fault fault = audit_read(&r->reader, line);
 
-	if (fault == AUDIT_TORN)
+	if (fault == AUDIT_TORN) {
+		r->torn_file = r->file;
+		r->torn_number = r->number;
 		return EXIT_DONE;
-	if (fault != AUDIT_SOUND)
-		return fail_fault(r, fault);
-	r->lines++;
+	}
+	if (fault != AUDIT_SOUND) {
+		note_fault(r, fault);
+		return EXIT_DONE;
+	}
 	if (!begun) {
-		char zeros[AUDIT_HASH_B64 + 1];
-
-		audit_hash_text(before.hash, zeros); /* those of no line */
-		r->first = r->reader.chain.seq;
-		r->from_start = is_zero(before.hash) &&
-				slice_is(audit_member(line, "prev"), zeros);
+		note_first(r, line);
 		return EXIT_DONE;
 	}
 	if (!slice_is(audit_member(line, "op"), "checkpoint"))
 		return EXIT_DONE;
-	const char *wrong = audit_check(r->trust, line, &before);
+	const char *wrong = audit_check(r->trust, line, &r->reader.before);
 
-	r->checks++;
-	r->checked = r->reader.chain.seq;
-	return wrong == NULL ? EXIT_DONE : fail_line(r, r->number, wrong);
+	if (wrong != NULL)
+		return fail_line(r, wrong);
+	if (r->reader.before.seq + 1 > r->checked) {
+		r->checks++;
+		r->checked = r->reader.before.seq + 1;
+	}
+	return EXIT_DONE;
+}
+
+/* What was wrong at the end of the file before is made good by this line, the
+ * first of the next one, or not. */
+static int
+make_good(struct reading *r, struct slice line)
+{
+	bool wrong = r->fault[0] != '\0' || r->reader.torn > 0;
+
+	if (!wrong || r->number > 1)
+		return EXIT_DONE;
+	if (audit_comes_again(&r->reader, line)) {
+		r->fault[0] = '\0';
+		r->reader.torn = 0;
+		r->damaged++;
+		return EXIT_DONE;
+	}
+	return r->fault[0] == '\0' ? EXIT_DONE : fail_text(r->args, r->fault);
+}
+
+static int
+read_lines(struct reading *r, FILE *file)
+{
+	__attribute__((cleanup(free_text_auto))) char *text = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int status = EXIT_DONE;
+
+	while (status == EXIT_DONE && (n = getline(&text, &room, file)) > 0) {
+		bool whole = text[n - 1] == '\n';
+		struct slice line = slice_of(text, (size_t)n - whole);
+
+		r->number++;
+		status = make_good(r, line);
+		if (status == EXIT_DONE)
+			status = take_line(r, line);
+		if (r->fault[0] != '\0')
+			break;
+	}
+	return status;
 }
 
 static int
@@ -99,21 +160,13 @@ read_file(struct reading *r, const char *name)
 {
 	__attribute__((cleanup(close_file_auto))) FILE *file =
 	    fopen(name, "re");
-	__attribute__((cleanup(free_text_auto))) char *text = NULL;
-	size_t room = 0;
-	ssize_t n;
-	int status = EXIT_DONE;
 
 	r->file = name;
 	r->number = 0;
 	if (file == NULL)
 		return fail_with(r->args, VHSM_EIO, name);
-	while (status == EXIT_DONE && (n = getline(&text, &room, file)) > 0) {
-		r->number++;
-		if (text[n - 1] != '\n')
-			return fail_fault(r, AUDIT_TORN);
-		status = take_line(r, slice_of(text, (size_t)n - 1));
-	}
+	int status = read_lines(r, file);
+
 	if (status == EXIT_DONE && ferror(file))
 		return fail_with(r->args, VHSM_EIO, name);
 	return status;
@@ -123,44 +176,55 @@ static int
 report(const struct reading *r, bool trusts)
 {
 	char chain[AUDIT_HASH_B64 + 1];
-	uint64_t last = r->reader.chain.seq;
+	uint64_t first = r->reader.first, last = r->reader.chain.seq;
+	uint64_t lines = last - first + 1;
 	uint64_t unsigned_ = last - (trusts ? r->checked : 0);
 
 	audit_hash_text(r->reader.chain.hash, chain);
 	AUTO(json_decref)
-	json_t *json = json_pack("{s:I, s:I, s:I, s:s, s:b, s:I, s:b, s:I}",
-	    "lines", (json_int_t)r->lines, "first", (json_int_t)r->first, "seq",
-	    (json_int_t)last, "chain", chain, "from_start", r->from_start,
-	    "checkpoints", (json_int_t)r->checks, "signed", trusts,
-	    "checked_seq", (json_int_t)(trusts ? r->checked : 0));
+	json_t *json =
+	    json_pack("{s:I, s:I, s:I, s:s, s:b, s:I, s:b, s:I, s:I, s:I}",
+		"lines", (json_int_t)lines, "first", (json_int_t)first, "seq",
+		(json_int_t)last, "chain", chain, "from_start", r->from_start,
+		"checkpoints", (json_int_t)r->checks, "signed", trusts,
+		"checked_seq", (json_int_t)(trusts ? r->checked : 0),
+		"repeated", (json_int_t)r->reader.repeated, "damaged",
+		(json_int_t)r->damaged);
 
 	if (r->args->json)
 		return output_json(r->args, json);
 	printf("%" PRIu64 " lines, %" PRIu64 " to %" PRIu64
 	       ", none changed, missing or out of order\nchain %s\n",
-	    r->lines, r->first, last, chain);
+	    lines, first, last, chain);
 	if (!r->from_start)
 		printf("what came before line %" PRIu64 " was not given\n",
-		    r->first);
+		    first);
+	if (r->reader.repeated > 0 || r->damaged > 0)
+		printf("a disk failed: %" PRIu64 " lines came twice, %u files "
+		       "have a damaged end whose lines came again\n",
+		    r->reader.repeated, r->damaged);
 	printf("%" PRIu64 " checkpoints, %s\n", r->checks,
 	    trusts ? "all signed as they must be"
 		   : "signatures not checked: no --ca or --jwks");
 	if (unsigned_ > 0)
 		printf("nothing signed vouches for the last %" PRIu64
 		       " lines: compare seq and chain with vhsm status\n",
-		    r->first > last - unsigned_ ? r->lines : unsigned_);
+		    first > last - unsigned_ ? lines : unsigned_);
 	return output_end(r->args);
 }
 
 static int
-finish(const struct reading *r, bool trusts)
+finish(struct reading *r, bool trusts)
 {
 	char text[256];
 	uint64_t seq = r->reader.chain.seq;
+	enum audit_fault fault = audit_end(&r->reader);
 
-	if (r->reader.torn > 0)
-		return fail_fault(r, AUDIT_TORN);
-	if (r->lines == 0)
+	if (r->fault[0] == '\0' && fault != AUDIT_SOUND)
+		note_fault(r, fault);
+	if (r->fault[0] != '\0')
+		return fail_text(r->args, r->fault);
+	if (!r->reader.begun)
 		return fail_text(r->args, "no line in these files");
 	if (r->args->expect_seq == 0 || seq >= r->args->expect_seq)
 		return report(r, trusts);

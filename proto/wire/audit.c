@@ -2,8 +2,6 @@
 
 #include <sodium.h>
 
-#include "wire/b64.h"
-
 #define NUMBER_MAX 20 /* digits */
 #define CHAIN      ",\"chain\":\""
 #define END        "\"}"
@@ -172,8 +170,8 @@ put_body(struct pen *to, const struct audit_chain *c,
 	put(to, e->more.p, e->more.len);
 }
 
-static void
-step(struct audit_chain *c, struct slice body)
+void
+audit_step(struct audit_chain *c, struct slice body)
 {
 	crypto_hash_sha256_state state;
 	uint8_t *hash = c->hash;
@@ -211,7 +209,7 @@ audit_put(struct buf *b, struct audit_chain *c, const struct audit_entry *e)
 	struct pen to = { start };
 
 	put_body(&to, c, e);
-	step(c, slice_of(start, (size_t)(to.p - start)));
+	audit_step(c, slice_of(start, (size_t)(to.p - start)));
 	c->seq++;
 	PUT(&to, CHAIN);
 	put_base64(&to, slice_of(c->hash, sizeof c->hash));
@@ -234,251 +232,4 @@ audit_hash_text(const uint8_t hash[static AUDIT_HASH],
 
 	put_base64(&to, slice_of(hash, AUDIT_HASH));
 	*to.p = '\0';
-}
-
-/* --- reading ---------------------------------------------------------------
- */
-
-/* A line taken apart; body borrowed. */
-struct line {
-	uint64_t seq;
-	bool anchor;
-	uint8_t prev[AUDIT_HASH], chain[AUDIT_HASH];
-	struct slice body;
-};
-
-static bool
-cut(struct slice *rest, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (rest->len < len || memcmp(rest->p, text, len) != 0)
-		return false;
-	*rest = slice_of(rest->p + len, rest->len - len);
-	return true;
-}
-
-static bool
-cut_number(struct slice *rest, uint64_t *out)
-{
-	size_t n = 0;
-
-	*out = 0;
-	while (n < rest->len && n < NUMBER_MAX - 1 && rest->p[n] >= '0' &&
-	       rest->p[n] <= '9')
-		*out = *out * 10 + (uint64_t)(rest->p[n++] - '0');
-	*rest = slice_of(rest->p + n, rest->len - n);
-	return n > 0;
-}
-
-static bool
-cut_hash(struct slice *rest, uint8_t out[static AUDIT_HASH])
-{
-	size_t len;
-
-	if (rest->len < AUDIT_HASH_B64 ||
-	    b64_decode_into(slice_of(rest->p, AUDIT_HASH_B64), out, AUDIT_HASH,
-		&len) != VH_OK ||
-	    len != AUDIT_HASH)
-		return false;
-	*rest = slice_of(rest->p + AUDIT_HASH_B64, rest->len - AUDIT_HASH_B64);
-	return true;
-}
-
-static bool
-parse(struct slice text, struct line *out)
-{
-	const size_t end = strlen(CHAIN) + AUDIT_HASH_B64 + strlen(END);
-
-	if (text.len < end || text.len >= AUDIT_LINE_MAX)
-		return false;
-	struct slice rest = text, tail = slice_of(text.p + text.len - end, end);
-
-	out->body = slice_of(text.p, text.len - end);
-	if (!cut(&rest, "{\"seq\":") || !cut_number(&rest, &out->seq))
-		return false;
-	out->anchor = cut(&rest, ",\"prev\":\"");
-	if (out->anchor && !cut_hash(&rest, out->prev))
-		return false;
-	return cut(&tail, CHAIN) && cut_hash(&tail, out->chain) &&
-	       cut(&tail, END);
-}
-
-/* Whether the line is what its hash says, after one whose hash was that. */
-static bool
-is_sound(const struct line *line, const uint8_t before[static AUDIT_HASH])
-{
-	struct audit_chain c = { .seq = 0 };
-
-	memcpy(c.hash, before, sizeof c.hash);
-	step(&c, line->body);
-	return sodium_memcmp(c.hash, line->chain, sizeof c.hash) == 0;
-}
-
-static void
-move_to(struct audit_chain *c, const struct line *line)
-{
-	c->seq = line->seq;
-	memcpy(c->hash, line->chain, sizeof c->hash);
-}
-
-/* Cuts the last line, without its line feed, off text, which ends with one. */
-static bool
-last_line(struct slice *text, struct slice *line)
-{
-	if (text->len == 0)
-		return false;
-	size_t end = text->len - 1;
-	const uint8_t *before = end == 0 ? NULL : memrchr(text->p, '\n', end);
-	size_t start = before == NULL ? 0 : (size_t)(before - text->p) + 1;
-
-	*line = slice_of(text->p + start, end - start);
-	text->len = start;
-	return true;
-}
-
-enum vh_err
-audit_resume(struct slice tail, bool whole, struct audit_chain *c,
-    struct slice *torn)
-{
-	const uint8_t *end =
-	    tail.len == 0 ? NULL : memrchr(tail.p, '\n', tail.len);
-	size_t len = end == NULL ? 0 : (size_t)(end - tail.p) + 1;
-	struct slice lines = slice_of(tail.p, len), text;
-	struct line last, before;
-
-	*torn = slice_of(tail.p + len, tail.len - len);
-	if (!last_line(&lines, &text))
-		return VH_EPARSE;
-	if (!parse(text, &last))
-		return VH_EVERIFY;
-	if (!last.anchor) {
-		bool cut_off =
-		    !last_line(&lines, &text) || (lines.len == 0 && !whole);
-
-		if (cut_off || !parse(text, &before) ||
-		    before.seq + 1 != last.seq)
-			return VH_EVERIFY;
-		memcpy(last.prev, before.chain, sizeof last.prev);
-	}
-	if (!is_sound(&last, last.prev))
-		return VH_EVERIFY;
-	move_to(c, &last);
-	return VH_OK;
-}
-
-struct slice
-audit_member(struct slice line, const char *name)
-{
-	char wanted[64] = ",\"";
-	size_t len = strlen(name);
-	struct slice none = slice_of(NULL, 0);
-
-	if (len + 6 > sizeof wanted)
-		return none;
-	memcpy(wanted + 2, name, len);
-	memcpy(wanted + 2 + len, "\":", 2);
-	/* A quote inside a string has a backslash before it, no comma. */
-	const uint8_t *at = memmem(line.p, line.len, wanted, len + 4);
-
-	if (at == NULL)
-		return none;
-	at += len + 4;
-	size_t left = (size_t)(line.p + line.len - at);
-	bool text = left > 0 && *at == '"';
-
-	at += text;
-	left -= text;
-	size_t n = 0;
-
-	while (n < left && at[n] != '"' &&
-	       (text || (at[n] >= '0' && at[n] <= '9')))
-		n++;
-	return slice_of(at, n);
-}
-
-/* Whether line repairs the torn one that was seen before it. */
-static bool
-repairs(const struct audit_reader *r, const struct line *line)
-{
-	struct slice size = audit_member(line->body, "torn");
-	struct slice digest = audit_member(line->body, "digest");
-	uint8_t hash[AUDIT_HASH];
-	uint64_t n;
-
-	return line->anchor &&
-	       slice_is(audit_member(line->body, "op"), "repair") &&
-	       cut_number(&size, &n) && n == r->torn &&
-	       cut_hash(&digest, hash) &&
-	       sodium_memcmp(hash, r->torn_hash, sizeof hash) == 0;
-}
-
-static enum audit_fault
-note_torn(struct audit_reader *r, struct slice line)
-{
-	if (r->torn > 0)
-		return AUDIT_BAD;
-	r->torn = line.len + (line.len == 0);
-	audit_hash(line, r->torn_hash);
-	return AUDIT_TORN;
-}
-
-static enum audit_fault
-check_place(struct audit_reader *r, const struct line *line)
-{
-	if (!r->begun) {
-		if (!line->anchor)
-			return AUDIT_ANCHOR;
-		memcpy(r->chain.hash, line->prev, AUDIT_HASH);
-		return AUDIT_SOUND;
-	}
-	if (line->seq > r->chain.seq + 1)
-		return AUDIT_MISSING;
-	if (line->seq <= r->chain.seq)
-		return AUDIT_ORDER;
-	return line->anchor &&
-		       sodium_memcmp(line->prev, r->chain.hash, AUDIT_HASH) != 0
-		   ? AUDIT_ANCHOR
-		   : AUDIT_SOUND;
-}
-
-enum audit_fault
-audit_read(struct audit_reader *r, struct slice text)
-{
-	struct line line;
-
-	if (!parse(text, &line))
-		return note_torn(r, text);
-	if (r->torn > 0 && !repairs(r, &line))
-		return AUDIT_BAD;
-	r->torn = 0;
-	enum audit_fault fault = check_place(r, &line);
-
-	if (fault != AUDIT_SOUND)
-		return fault;
-	if (!is_sound(&line, r->chain.hash))
-		return AUDIT_CHANGED;
-	move_to(&r->chain, &line);
-	r->begun = true;
-	return AUDIT_SOUND;
-}
-
-const char *
-audit_fault_text(enum audit_fault fault)
-{
-	static const char *const texts[] = {
-		[AUDIT_SOUND] = "is sound",
-		[AUDIT_TORN] = "is torn, and no line after it says so",
-		[AUDIT_BAD] = "is no line of an audit trail, and none after it "
-			      "says that it was torn",
-		[AUDIT_MISSING] =
-		    "comes too early: lines before it are missing",
-		[AUDIT_ORDER] = "comes too late: its number was there already",
-		[AUDIT_ANCHOR] =
-		    "does not go on from what came before it, or lines before "
-		    "it were cut off",
-		[AUDIT_CHANGED] = "was changed, or a line before it was",
-	};
-
-	return texts[fault];
 }

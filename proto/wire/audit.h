@@ -7,7 +7,10 @@
  * chain is base64url of SHA-256(hash of the line before | the line up to the
  * comma before "chain").  An anchor, the first line of a file or of a repaired
  * one, says in "prev" what the hash before it was; before the first line of all
- * that is 32 zeros.  Members stand in a fixed order; strings are ASCII, all
+ * that is 32 zeros.  When a disk has failed to keep what was written, an anchor
+ * of op "again" begins the next file: the lines from number "from" on, before
+ * which the hash was "base", come behind it once more, byte by byte, and then
+ * another anchor.  Members stand in a fixed order; strings are ASCII, all
  * else is escaped byte by byte as \u00XX, so that no name can end a string. */
 #ifndef WIRE_AUDIT_H
 #define WIRE_AUDIT_H
@@ -46,6 +49,9 @@ struct audit_entry {
 enum vh_err audit_put(struct buf *b, struct audit_chain *c,
     const struct audit_entry *e);
 
+/* Moves the chain's hash over a line, without its end from "chain" on. */
+void audit_step(struct audit_chain *c, struct slice body);
+
 /* Appends a text with the escapes of this format, without quotes. */
 void audit_put_escaped(struct buf *b, struct slice text);
 
@@ -65,18 +71,32 @@ enum audit_fault {
 	AUDIT_ORDER,   /* its number is one that was there already */
 	AUDIT_ANCHOR,  /* it says another hash before it, or should say one */
 	AUDIT_CHANGED, /* its hash is not that of its text */
+	AUDIT_CUT,     /* lines that come again are not all there */
 };
 
 /* Reads lines one after the other, over all files of a trail. */
 struct audit_reader {
 	struct audit_chain chain;
 	bool begun;
-	size_t torn; /* bytes of the torn line before; 0: none */
+	uint64_t first;            /* number of the first line */
+	struct audit_chain before; /* what the line that was read follows */
+	uint64_t repeated;         /* lines that were read twice */
+	size_t torn;               /* bytes of the torn line before; 0: none */
 	uint8_t torn_hash[AUDIT_HASH];
+	/* Lines that come again: how far they are, where they end, and the last
+	 * line that was read before. */
+	struct audit_chain again, seen;
+	uint64_t again_last;
+	uint8_t again_hash[AUDIT_HASH];
 };
 
 /* line without its line feed. */
 enum audit_fault audit_read(struct audit_reader *r, struct slice line);
+/* What is wrong with the end, once all was read. */
+enum audit_fault audit_end(const struct audit_reader *r);
+/* Whether line, the first of a file, begins lines that come again and leaves no
+ * gap after what was sound so far: what stood behind that does not matter. */
+bool audit_comes_again(const struct audit_reader *r, struct slice line);
 /* A sentence's end, such as "was changed". */
 const char *audit_fault_text(enum audit_fault fault);
 

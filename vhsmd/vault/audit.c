@@ -139,10 +139,13 @@ first_file(struct audit *a, const struct fields *f, int fd, struct buf *why)
 		TRY(resume(fd, size, &a->before, torn, why));
 	if (fields_have(f, VH_F_OFF)) {
 		(void)close(fd); /* was read only */
+		buf_free(a->before_torn);
+		a->before_torn = TAKE(torn);
 		return VH_OK;
 	}
 	TRY(begin(a, f, why));
-	buf_put(a->open.torn, buf_slice(torn));
+	a->open.over = size == 0 && a->before_torn != NULL;
+	buf_put(a->open.torn, buf_slice(a->open.over ? a->before_torn : torn));
 	a->open.size = size;
 	a->open.anchor = size == 0;
 	a->open.fd = fd;

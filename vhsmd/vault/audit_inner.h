@@ -34,13 +34,16 @@ struct audit {
 	bool sleeps, ready, failed, stop, stopped;
 	int next_fd; /* -1: none */
 	struct audit_view view;
-	/* The end of an earlier file; for the first line of the next one. */
+	/* The end of an earlier file, and what is torn there; for the first
+	 * line of the next one. */
 	struct audit_chain before;
+	struct buf *before_torn; /* or NULL */
 	struct audit_open {
 		int fd;
 		uint64_t size;
 		bool anchor; /* no line of this chain is in the file */
 		struct buf *torn;
+		bool over;       /* torn is in the file before */
 		struct buf *why; /* of a file that could not be gone on with */
 	} open;
 };

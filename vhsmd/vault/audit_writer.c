@@ -3,7 +3,13 @@
  * while it sleeps until the next one does.
  *
  * What a file does not take stays in memory and is tried again, from the byte
- * where it stopped: no line is ever left torn, but by a death. */
+ * where it stopped: no line is ever left torn, but by a death.
+ *
+ * Lines stay in memory until the disk has them, too.  When it says that it
+ * could not keep what was written, nobody can tell what is there, and asking
+ * again proves nothing: the kernel gives the error once and forgets the pages.
+ * So that file is left alone, and until its lines have been written to the next
+ * file, and that one is on the disk, no more keys are used. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,6 +28,7 @@
 #define RETRY_MS  200
 #define ASK_MS    5000
 #define WRITE_AT  (256u << 10)
+#define SYNC_AT   (4u << 20) /* bytes that are not known to be on the disk */
 #define JWS_MAX   24576u
 #define AUDIT_TYP "vhsm-audit"
 
@@ -34,7 +41,13 @@ struct writer {
 	struct buf *taken; /* uses, from the queue */
 	int fd;
 	uint64_t size, lost;
-	bool dirty, gives_up;
+	/* t->out begins where the disk surely had all. */
+	size_t sent;               /* bytes of it that were written */
+	struct audit_chain synced; /* before it */
+	bool again;     /* it begins with a line that says it comes again */
+	bool distrusts; /* the file has failed: nothing more is written to it */
+	bool doubts;    /* it comes after one that has: to be tried at once */
+	bool gives_up;
 	int said; /* errno that was logged last; 0: none since it went well */
 	unsigned idle;
 	struct mono_ns sync_at, ask_at, checked;
@@ -108,12 +121,45 @@ say_free(struct writer *w)
 	w->a->blocked = false;
 }
 
-/* Writes what the file takes; false: not all. */
+/* What is not known to be on the disk stays; it was not written in vain. */
+static void
+sync_file(struct writer *w)
+{
+	struct buf *out = w->t->out;
+
+	if (w->sent == 0 || w->distrusts)
+		return;
+	w->sync_at = mono_after_ms(clock_mono(), SYNC_MS);
+	/* A file that cannot be synchronised, as a device, is none that fails.
+	 */
+	if (fdatasync(w->fd) != 0 && errno != EINVAL) {
+		say_blocked(w, errno);
+		LOG(ERROR, "audit-not-on-disk", KV("from", w->synced.seq + 1),
+		    KV("to", w->t->chain.seq));
+		w->distrusts = true;
+		w->ask_at = clock_mono();
+		return;
+	}
+	w->again = w->again && w->sent < out->len;
+	if (w->sent < out->len) /* at the end, when it gives up */
+		return;
+	buf_clear(out);
+	w->sent = 0;
+	w->synced = w->t->chain;
+}
+
+static size_t
+unsent(const struct writer *w)
+{
+	return w->t->out->len - w->sent;
+}
+
+/* Writes what the file takes; false: not all, or not for good. */
 static bool
 write_some(struct writer *w)
 {
-	while (w->t->out->len > 0) {
-		ssize_t n = write(w->fd, w->t->out->p, w->t->out->len);
+	while (unsent(w) > 0) {
+		ssize_t n = write(w->fd, w->t->out->p + w->sent, unsent(w));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -121,41 +167,79 @@ write_some(struct writer *w)
 			say_blocked(w, n < 0 ? errno : ENOSPC);
 			return false;
 		}
-		buf_drop(w->t->out, (size_t)n);
+		w->sent += (size_t)n;
 		w->size += (uint64_t)n;
-		w->dirty = true;
 	}
+	if (w->doubts || w->sent >= SYNC_AT)
+		sync_file(w);
+	w->doubts = w->doubts && w->distrusts;
+	if (w->distrusts)
+		return false;
 	say_free(w);
 	return true;
+}
+
+static void
+ask_for_next(struct writer *w)
+{
+	struct mono_ns time = clock_mono();
+
+	if ((w->size < w->a->max_size && !w->distrusts) ||
+	    !mono_passed(w->ask_at, time))
+		return;
+	w->ask_at = mono_after_ms(time, ASK_MS);
+	w->a->full(w->a->arg, w->size);
+}
+
+/* The next file gets what the one before may not have. */
+static void
+begin_again(struct writer *w, int fd)
+{
+	const char *name = strerrorname_np(w->said);
+
+	(void)close(w->fd); /* has failed already */
+	w->fd = fd;
+	w->size = 0;
+	w->sent = 0;
+	w->distrusts = false;
+	w->doubts = true;
+	if (w->again)
+		return; /* nor did the last one keep it */
+	enum vh_err err =
+	    trail_again(w->t, &w->synced, name == NULL ? "?" : name, now());
+
+	count(w, err);
+	w->again = err == VH_OK;
+}
+
+/* Waits for a moment, or for another file if this one has failed. */
+static void
+wait_for_room(struct writer *w)
+{
+	struct audit *a = w->a;
+	int next_fd = -1;
+
+	if (w->distrusts)
+		ask_for_next(w);
+	pthread_mutex_lock(&a->lock);
+	if (!a->stop && (!w->distrusts || a->next_fd < 0))
+		wait_ms(a, RETRY_MS);
+	if (w->distrusts) {
+		next_fd = a->next_fd;
+		a->next_fd = -1;
+	}
+	w->gives_up = a->stop;
+	pthread_mutex_unlock(&a->lock);
+	if (next_fd >= 0)
+		begin_again(w, next_fd);
 }
 
 /* Until all is written, or the node has no more time to wait for that. */
 static void
 write_all(struct writer *w)
 {
-	struct audit *a = w->a;
-
-	while (!w->gives_up && !write_some(w)) {
-		pthread_mutex_lock(&a->lock);
-		wait_ms(a, RETRY_MS);
-		w->gives_up = a->stop;
-		pthread_mutex_unlock(&a->lock);
-	}
-}
-
-static void
-sync_file(struct writer *w)
-{
-	if (!w->dirty)
-		return;
-	w->sync_at = mono_after_ms(clock_mono(), SYNC_MS);
-	w->dirty = false;
-	/* A file that cannot be synchronised, as a device, is none that fails;
-	 * one that fails has lost what was written. */
-	if (fdatasync(w->fd) == 0 || errno == EINVAL)
-		return;
-	say_blocked(w, errno);
-	w->dirty = true;
+	while (!w->gives_up && (w->distrusts || !write_some(w)))
+		wait_for_room(w);
 }
 
 /* --- checkpoints -----------------------------------------------------------
@@ -203,7 +287,8 @@ put_start(struct writer *w)
 	AUTO(buf_free) struct buf *more = buf_new(8192);
 
 	if (o->torn->len > 0)
-		count(w, trail_repair(w->t, buf_slice(o->torn), now()));
+		count(w,
+		    trail_repair(w->t, buf_slice(o->torn), o->over, now()));
 	buf_format(more, ",\"version\":\"%s\",\"detail\":\"%s\"", VHSM_VERSION,
 	    w->t->summary ? "summary" : "each");
 	if (o->why->len > 0) {
@@ -218,25 +303,22 @@ put_start(struct writer *w)
 static void
 change_file(struct writer *w, int fd)
 {
+	if (w->distrusts) {
+		begin_again(w, fd);
+		return;
+	}
 	count(w, trail_say(w->t, "rotate", false, slice_of(NULL, 0), now()));
 	check_if_due(w, true);
 	write_all(w);
 	sync_file(w);
+	if (w->distrusts) {
+		begin_again(w, fd);
+		return;
+	}
 	(void)close(w->fd); /* synchronised */
 	w->fd = fd;
 	w->size = 0;
 	count(w, trail_say(w->t, "open", true, slice_of(NULL, 0), now()));
-}
-
-static void
-ask_for_next(struct writer *w)
-{
-	struct mono_ns time = clock_mono();
-
-	if (w->size < w->a->max_size || !mono_passed(w->ask_at, time))
-		return;
-	w->ask_at = mono_after_ms(time, ASK_MS);
-	w->a->full(w->a->arg, w->size);
 }
 
 static void
@@ -245,9 +327,11 @@ finish(struct writer *w)
 	count(w, trail_sum(w->t, true, now()));
 	count(w, trail_say(w->t, "stop", false, slice_of(NULL, 0), now()));
 	check_if_due(w, true);
-	if (!write_some(w))
-		LOG(ERROR, "audit-lines-lost", KV("bytes", w->t->out->len));
-	sync_file(w);
+	if (write_some(w))
+		sync_file(w);
+	else
+		LOG(ERROR, "audit-lines-lost",
+		    KV("bytes", w->distrusts ? w->t->out->len : unsent(w)));
 }
 
 /* --- the loop --------------------------------------------------------------
@@ -261,7 +345,7 @@ put_uses(struct writer *w)
 
 	while (use_next(&rest, &u)) {
 		count(w, trail_use(w->t, &u, now()));
-		if (w->t->out->len >= WRITE_AT)
+		if (unsent(w) >= WRITE_AT)
 			write_all(w);
 	}
 	buf_clear(w->taken);
@@ -320,6 +404,10 @@ turn(struct writer *w)
 	bool stop;
 
 	take(w, &lost, &next_fd, &stop);
+	if (w->distrusts && next_fd >= 0) {
+		begin_again(w, next_fd);
+		next_fd = -1;
+	}
 	put_uses(w);
 	if (lost > 0)
 		count(w, trail_lost(w->t, lost, now()));
@@ -368,6 +456,7 @@ wait_for_file(struct writer *w, bool good)
 	w->t->chain.context = w;
 	w->fd = a->open.fd;
 	w->size = a->open.size;
+	w->synced = w->t->chain;
 }
 
 void *

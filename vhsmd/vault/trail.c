@@ -240,15 +240,17 @@ trail_lost(struct trail *t, uint64_t n, struct trail_now now)
 }
 
 enum vh_err
-trail_repair(struct trail *t, struct slice torn, struct trail_now now)
+trail_repair(struct trail *t, struct slice torn, bool over,
+    struct trail_now now)
 {
 	AUTO(buf_free) struct buf *more = buf_new(64);
 	uint8_t digest[AUDIT_HASH];
 
 	audit_hash(torn, digest);
 	buf_format(more, ",\"torn\":%zu", torn.len);
-	buf_put_text(t->out, "\n");
 	TRY(buf_end(more));
+	if (!over)
+		buf_put_text(t->out, "\n");
 	struct audit_entry e = { .time_ms = now.wall.ms,
 		.who = slice_text("vault"),
 		.op = slice_text("repair"),
@@ -257,6 +259,47 @@ trail_repair(struct trail *t, struct slice torn, struct trail_now now)
 		.anchor = true };
 
 	return put(t, &e, now);
+}
+
+static enum vh_err
+put_again(struct trail *t, const struct audit_chain *from, const char *error,
+    struct slice copies, struct trail_now now)
+{
+	AUTO(buf_free) struct buf *more = buf_new(256);
+	char base[AUDIT_HASH_B64 + 1];
+
+	audit_hash_text(from->hash, base);
+	buf_format(more,
+	    ",\"from\":%" PRIu64 ",\"base\":\"%s\",\"error\":\"%s\"",
+	    from->seq + 1, base, error);
+	TRY(buf_end(more));
+	TRY(trail_say(t, "again", true, buf_slice(more), now));
+	buf_put(t->out, copies);
+	TRY(buf_end(t->out));
+	/* Who goes on from the end of the file finds a line of its own there.
+	 */
+	return trail_say(t, "open", true, slice_of(NULL, 0), now);
+}
+
+enum vh_err
+trail_again(struct trail *t, const struct audit_chain *from, const char *error,
+    struct trail_now now)
+{
+	AUTO(buf_free) struct buf *was = t->out;
+	struct audit_chain chain = t->chain;
+	/* The line feed of a torn line belongs to the file that is over. */
+	bool torn = was->len > 0 && was->p[0] == '\n';
+
+	t->out = buf_new(TRAIL_TEXT_MAX);
+	enum vh_err err = put_again(t, from, error,
+	    slice_of(was->p + torn, was->len - torn), now);
+
+	if (err == VH_OK)
+		return VH_OK;
+	buf_free(t->out);
+	t->out = TAKE(was);
+	t->chain = chain;
+	return err;
 }
 
 /* --- checkpoints -----------------------------------------------------------

@@ -63,9 +63,16 @@ enum vh_err trail_lost(struct trail *t, uint64_t n, struct trail_now now);
 /* A line about the trail itself.  more as in struct audit_entry. */
 enum vh_err trail_say(struct trail *t, const char *op, bool anchor,
     struct slice more, struct trail_now now);
-/* That the line before was torn: it gets its line feed. */
-enum vh_err trail_repair(struct trail *t, struct slice torn,
+/* That the line before was torn: it gets its line feed, unless it is the last
+ * one of a file that is over. */
+enum vh_err trail_repair(struct trail *t, struct slice torn, bool over,
     struct trail_now now);
+/* For another file than the one that out was written to, whose disk failed with
+ * the error of that name: out gets lines before and behind it that say that it
+ * comes again.  from: where the chain was before out.  On failure out is as it
+ * was. */
+enum vh_err trail_again(struct trail *t, const struct audit_chain *from,
+    const char *error, struct trail_now now);
 /* Writes the counters, if it is time, or at once. */
 enum vh_err trail_sum(struct trail *t, bool at_once, struct trail_now now);
 /* Whether it is time for a checkpoint, or, at_once, anything to sign. */

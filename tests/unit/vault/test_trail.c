@@ -124,7 +124,8 @@ Test(trail, lost_uses_and_torn_lines_are_said)
 	begin(0);
 	cr_expect_eq(trail_lost(trail, 7, clock_), VH_OK);
 	cr_expect(says("\"op\":\"lost\",\"count\":7"));
-	cr_expect_eq(trail_repair(trail, slice_text("{\"seq"), clock_), VH_OK);
+	cr_expect_eq(trail_repair(trail, slice_text("{\"seq"), false, clock_),
+	    VH_OK);
 	cr_expect(says("\n\n{\"seq\":3,\"prev\":"));
 	cr_expect(says("\"torn\":5"));
 }
