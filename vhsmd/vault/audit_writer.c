@@ -26,7 +26,8 @@
 #define DOZES     100 /* without a use, then it sleeps */
 #define SYNC_MS   1000
 #define RETRY_MS  200
-#define ASK_MS    5000
+#define ASK_MS    5000 /* again, when no next file has come */
+#define STAY_MS   1000 /* with a file at least */
 #define WRITE_AT  (256u << 10)
 #define SYNC_AT   (4u << 20) /* bytes that are not known to be on the disk */
 #define JWS_MAX   24576u
@@ -318,6 +319,7 @@ change_file(struct writer *w, int fd)
 	(void)close(w->fd); /* synchronised */
 	w->fd = fd;
 	w->size = 0;
+	w->ask_at = mono_after_ms(clock_mono(), STAY_MS);
 	count(w, trail_say(w->t, "open", true, slice_of(NULL, 0), now()));
 }
 
