@@ -124,6 +124,39 @@ Test(metrics_text, what_was_counted_is_printed)
 	tear_down(&f);
 }
 
+Test(metrics_text, an_audit_trail_is_printed_where_there_is_one)
+{
+	static const char *const lines[] = {
+		"vhsmd_audit_lines_total 21",
+		"vhsmd_audit_lost_total 22",
+		"vhsmd_audit_refused_total 23",
+		"vhsmd_audit_blocked 1",
+		"vhsmd_audit_file_bytes 24",
+		"vhsmd_audit_checkpoint_age_seconds 3",
+	};
+	struct fixture f;
+
+	set_up(&f);
+	cr_expect_null(strstr(print(&f), "vhsmd_audit_"));
+	buf_clear(f.b);
+	f.stats->audit = (struct vault_audit){ .there = true,
+		.blocked = true,
+		.lines = 21,
+		.lost = 22,
+		.refused = 23,
+		.size = 24,
+		.checked_ms = 3900,
+		.checked = true };
+	const char *text = print(&f);
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+		cr_expect(has_line(text, lines[i]), "%s", lines[i]);
+	buf_clear(f.b);
+	f.stats->audit.checked = false;
+	cr_expect_null(strstr(print(&f), "checkpoint_age"));
+	tear_down(&f);
+}
+
 Test(metrics_text, a_cluster_is_counted_by_label)
 {
 	static const char *const lines[] = {

@@ -120,3 +120,95 @@ Test(stats, the_report_names_lanes_and_algorithms)
 	json_decref(algs);
 	free(s);
 }
+
+/* --- the audit trail -------------------------------------------------------
+ */
+
+static void
+put_audit(struct buf *b, uint32_t flags, bool checked, size_t hash)
+{
+	static const uint8_t chain[64];
+	size_t at = frame_nest(b, VH_F_AUDIT);
+
+	frame_put_u64(b, VH_F_OKS, 11);
+	frame_put_u64(b, VH_F_FAILS, 12);
+	frame_put_u64(b, VH_F_BUSY, 13);
+	frame_put_u64(b, VH_F_SIZE, 14);
+	frame_put_u64(b, VH_F_SEQ, 15);
+	frame_put(b, VH_F_DIGEST, slice_of(chain, hash));
+	frame_put_u32(b, VH_F_FLAGS, flags);
+	if (checked)
+		frame_put_u64(b, VH_F_SEEN_MS, 1600);
+	frame_nest_close(b, at);
+}
+
+static int64_t
+number_in(const json_t *json, const char *name)
+{
+	return json_integer_value(json_object_get(json, name));
+}
+
+Test(stats, the_audit_trail_is_reported_as_the_vault_tells_it)
+{
+	AUTO(buf_free) struct buf *b = sample();
+
+	put_audit(b, VH_AUDIT_BLOCKED | VH_AUDIT_SIGNS | VH_AUDIT_CONTINUE,
+	    true, 32);
+	struct vault_stats *s = parse(buf_slice(b), VH_OK);
+	json_t *json = stats_audit_json(s);
+
+	cr_expect_eq(number_in(json, "lines"), 11);
+	cr_expect_eq(number_in(json, "lost"), 12);
+	cr_expect_eq(number_in(json, "refused"), 13);
+	cr_expect_eq(number_in(json, "file_bytes"), 14);
+	cr_expect_eq(number_in(json, "seq"), 15);
+	cr_expect_eq(number_in(json, "checkpoint_ms_ago"), 1600);
+	cr_expect(json_is_true(json_object_get(json, "blocked")));
+	cr_expect(json_is_true(json_object_get(json, "signed")));
+	cr_expect_str_eq(json_string_value(json_object_get(json, "detail")),
+	    "each");
+	cr_expect_str_eq(json_string_value(
+			     json_object_get(json, "when_blocked")),
+	    "continue");
+	cr_expect_eq(strlen(json_string_value(json_object_get(json, "chain"))),
+	    43);
+	json_decref(json);
+	free(s);
+}
+
+Test(stats, an_audit_trail_without_a_checkpoint_says_null)
+{
+	AUTO(buf_free) struct buf *b = sample();
+
+	put_audit(b, VH_AUDIT_SUMMARY, false, 32);
+	struct vault_stats *s = parse(buf_slice(b), VH_OK);
+	json_t *json = stats_audit_json(s);
+
+	cr_expect(json_is_null(json_object_get(json, "checkpoint_ms_ago")));
+	cr_expect(json_is_false(json_object_get(json, "blocked")));
+	cr_expect_str_eq(json_string_value(json_object_get(json, "detail")),
+	    "summary");
+	json_decref(json);
+	free(s);
+}
+
+Test(stats, no_audit_trail_is_null)
+{
+	AUTO(buf_free) struct buf *b = sample();
+	struct vault_stats *s = parse(buf_slice(b), VH_OK);
+	json_t *json = stats_audit_json(s);
+
+	cr_expect(json_is_null(json));
+	json_decref(json);
+	free(s);
+}
+
+Test(stats, an_audit_trail_with_too_short_a_hash_is_refused)
+{
+	for (size_t size = 0; size <= 31; size += 31) {
+		AUTO(buf_free) struct buf *b = sample();
+
+		put_audit(b, 0, false, size);
+		free(parse(buf_slice(b), VH_EPARSE));
+	}
+}
