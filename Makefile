@@ -300,7 +300,7 @@ lint:
 bench: all $(BUILD)/test/echo
 	@BUILD=$(BUILD) $(PYTHON) tests/bench/bench.py $(BENCH)
 
-man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5 libvhsm.3
+man := vhsmd.8 vhsm.1 keyspec.5 vhsmd.yaml.5 vhsmd-audit.5 libvhsm.3
 docs := README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md proto/PROTOCOL.md \
     proto/openapi.yaml vhsmd/PRIVSEP.md
 D       = $(DESTDIR)$(PREFIX)

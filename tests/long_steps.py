@@ -5,6 +5,7 @@ cannot do its work fails, it is never left out.
 
     FUZZ_SECONDS      of each harness (60)
     SOAK_SECONDS      of the soak (3600)
+    DISK_SECONDS      of a disk that fills again and again under the audit trail (300)
     SCAN_OPERATIONS   before the memory scan (1000000)
 """
 import glob
@@ -138,6 +139,13 @@ def soak(tally):
            limit=int(seconds) + 1800)
 
 
+def disk(tally):
+    """A disk under the audit trail that fills, has room again, fails, is slow."""
+    seconds = os.environ.get("DISK_SECONDS", "300")
+    pytest(tally, BUILD, f"{seconds} s of a full disk, ", {"DISK_SECONDS": seconds}, ["audit"],
+           limit=int(seconds) + 1800)
+
+
 # --- libFuzzer ------------------------------------------------------------------
 
 def reaches(tally, program, name):
@@ -180,7 +188,7 @@ def fuzz(tally, names=()):
         drive(tally, program, name, seconds)
 
 
-STEPS = [gcc, clang, asan, tsan, memory, timing, soak, fuzz]
+STEPS = [gcc, clang, asan, tsan, memory, timing, soak, disk, fuzz]
 
 
 def long(tally, names):

@@ -11,7 +11,8 @@ import pytest
 from support import compiler
 from support.node import BUILD, ROOT, Node
 
-PAGES = {"man1/vhsm.1", "man3/libvhsm.3", "man5/keyspec.5", "man5/vhsmd.yaml.5", "man8/vhsmd.8"}
+PAGES = {"man1/vhsm.1", "man3/libvhsm.3", "man5/keyspec.5", "man5/vhsmd.yaml.5", "man5/vhsmd-audit.5",
+         "man8/vhsmd.8"}
 DOCS = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "PROTOCOL.md", "openapi.yaml", "PRIVSEP.md",
         "SECURITY.md"}
 

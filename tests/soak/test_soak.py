@@ -3,7 +3,9 @@
 Callers sign, decrypt, verify and encrypt without a pause; some come with a new
 connection for every request, some send what is refused.  After a tenth of the
 time for warming up, neither the memory of any process nor its descriptors nor
-what the arena has in use may grow.
+what the arena has in use may grow.  Two keys get a successor every second, the
+audit trail a new file whenever one is full; in the end the files that are left
+are checked.
 """
 import json
 import os
@@ -14,12 +16,15 @@ from support.node import Node
 from support.wire import Wire
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
-GROWTH_KIB = 2048    # of a process, from the first half to the second
+GROWTH_KIB = 2048    # of a process, from the first third to the last
 GROWTH_ARENA = 64 << 10
+AUDIT_KEPT = 4
+CONFIG = f"audit: {{file: audit.log, max_size: 256KiB, keep: {AUDIT_KEPT}}}\n"
 SPEC = """version: 1
+defaults: {publish_before: 0s, keep_after: 5s}
 keys:
-  - {name: ec, generate: {kty: EC, crv: P-256}, use: sig}
-  - {name: ed, generate: {kty: OKP, crv: Ed25519}, use: sig}
+  - {name: ec, generate: {kty: EC, crv: P-256}, use: sig, rotate: {every: 1s}}
+  - {name: ed, generate: {kty: OKP, crv: Ed25519}, use: sig, rotate: {every: 1s}}
   - {name: rsa, generate: {kty: RSA, bits: 2048}, use: sig}
   - {name: rsa-enc, generate: {kty: RSA, bits: 2048}, use: enc}
   - {name: ec-enc, generate: {kty: EC, crv: P-256}, use: enc}
@@ -101,12 +106,23 @@ def measured(node):
 
 
 def lowest(samples, name):
-    """Of a half: buffers come and go, a leak lifts the floor."""
+    """Of a third: buffers come and go, a leak lifts the floor."""
     return min(sample[name] for sample in samples)
 
 
+def check_trail(node):
+    """The files that are left are one sound chain, and hold what was done."""
+    state = os.path.join(node.dir, "state")
+    names = [f"audit.log.{n}" for n in range(AUDIT_KEPT, 0, -1)] + ["audit.log"]
+    found = json.loads(node.ask("--json", "audit", "verify",
+                                *(os.path.join(state, name) for name in names)))
+    print(f"audit: {found['lines']} lines left of {found['seq']}, "
+          f"{len(node.events('audit-rotated'))} files were full")
+    assert found["repeated"] == 0
+
+
 def test_an_hour_of_mixed_load_leaves_memory_flat():
-    with Node(SPEC) as node:
+    with Node(SPEC, CONFIG) as node:
         callers = [Caller(node, *row) for row in MIX]
         for caller in callers:
             caller.start()
@@ -122,13 +138,19 @@ def test_an_hour_of_mixed_load_leaves_memory_flat():
         assert [caller.wrong for caller in callers if caller.wrong] == []
         assert all(caller.rounds > 10 for caller in callers)
         assert not any(caller.is_alive() for caller in callers)
-        half = len(samples) // 2
-        assert half >= 10
+        third = len(samples) // 3
+        assert third >= 10
         for name in samples[0]:
-            before, after = lowest(samples[:half], name), lowest(samples[half:], name)
+            before, after = lowest(samples[:third], name), lowest(samples[-third:], name)
             most = (GROWTH_KIB if name.startswith("KiB") else
                     GROWTH_ARENA if name == "arena" else 0)
             print(f"{name}: {before}, then {after}")
             assert after - before <= most, (name, before, after)
+        status = json.loads(node.ask("--json", "status"))
+        print(f"rotations: {status['life']['rotations']} in {SECONDS} s")
+        assert status["life"]["rotations"] >= SECONDS and not status["life"]["rotations_failed"]
+        assert status["audit"]["lost"] == status["audit"]["refused"] == 0
+        assert len(node.events("audit-rotated")) > AUDIT_KEPT
         assert len(node.events("ready")) == 1
         assert node.stop() == 0
+        check_trail(node)
