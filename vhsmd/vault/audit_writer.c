@@ -310,7 +310,9 @@ change_file(struct writer *w, int fd)
 	}
 	count(w, trail_say(w->t, "rotate", false, slice_of(NULL, 0), now()));
 	check_if_due(w, true);
-	write_all(w);
+	/* Should it fail now, the next one is here. */
+	while (!w->gives_up && !write_some(w) && !w->distrusts)
+		wait_for_room(w);
 	sync_file(w);
 	if (w->distrusts) {
 		begin_again(w, fd);
