@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "front/parts.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
 #include "wire/b64.h"
@@ -21,7 +22,8 @@ struct entry {
 struct directory {
 	unsigned refs;
 	struct entry *by_kid, *by_published;
-	struct entry **list;
+	struct dkey **list;  /* each the beginning of an entry */
+	struct parts *parts; /* once closed; NULL when out of memory */
 	size_t count, room;
 	/* Of a cluster only: */
 	struct nodes *nodes;
@@ -103,9 +105,10 @@ directory_free(struct directory *d)
 	HASH_CLEAR(hh, d->by_kid);
 	HASH_CLEAR(hp, d->by_published);
 	for (size_t i = 0; i < d->count; i++) {
-		drop_holders(d, &d->list[i]->key);
-		entry_free(d->list[i]);
+		drop_holders(d, d->list[i]);
+		entry_free((struct entry *)d->list[i]);
 	}
+	parts_free(d->parts);
 	directory_free(d->before);
 	free(d->list);
 	free(d);
@@ -393,7 +396,7 @@ make_room(struct directory *d)
 	if (d->count >= DIRECTORY_KEYS)
 		return VH_ETOOBIG;
 	size_t room = d->room == 0 ? 16 : d->room * 2;
-	struct entry **list = realloc(d->list, room * sizeof(struct entry *));
+	struct dkey **list = realloc(d->list, room * sizeof(struct dkey *));
 
 	if (list == NULL)
 		return VH_ENOMEM;
@@ -422,23 +425,24 @@ directory_add(struct directory *d, struct slice fields)
 	if (e->key.published != NULL)
 		HASH_ADD_KEYPTR(hp, d->by_published, e->key.published,
 		    strlen(e->key.published), e);
-	d->list[d->count++] = TAKE(e);
+	d->list[d->count++] = &TAKE(e)->key;
 	return VH_OK;
 }
 
 static int
 compare_kids(const void *a, const void *b)
 {
-	const struct entry *const *x = a, *const *y = b;
+	const struct dkey *const *x = a, *const *y = b;
 
-	return strcmp((*x)->key.kid, (*y)->key.kid);
+	return strcmp((*x)->kid, (*y)->kid);
 }
 
 void
 directory_close(struct directory *d)
 {
 	if (d->count > 0)
-		qsort(d->list, d->count, sizeof(struct entry *), compare_kids);
+		qsort(d->list, d->count, sizeof(struct dkey *), compare_kids);
+	d->parts = parts_new(d->list, d->count);
 	directory_free(d->before);
 	d->before = NULL;
 }
@@ -448,7 +452,7 @@ directory_learn(struct directory *d, const struct directory *cluster,
     bool name_taken)
 {
 	for (size_t i = 0; i < d->count; i++) {
-		struct dkey *own = &d->list[i]->key;
+		struct dkey *own = d->list[i];
 
 		if (own->pub.kty == VH_KTY_OCT)
 			continue; /* the cluster knows nothing of it */
@@ -493,5 +497,14 @@ directory_count(const struct directory *d)
 const struct dkey *
 directory_at(const struct directory *d, size_t i)
 {
-	return i < d->count ? &d->list[i]->key : NULL;
+	return i < d->count ? d->list[i] : NULL;
+}
+
+struct part
+directory_part(const struct directory *d, struct slice name,
+    const struct alg *alg)
+{
+	if (d->parts != NULL && (name.len > 0 || alg != NULL))
+		return parts_find(d->parts, name, alg);
+	return (struct part){ d->list, d->count };
 }

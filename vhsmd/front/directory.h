@@ -9,9 +9,9 @@
 #include "front/rules.h"
 #include "wire/pub.h"
 
-#define DIRECTORY_KEYS    65536 /* keys of one node, or of one cluster */
-#define DIRECTORY_HOLDERS 64    /* holders of a key that are looked at */
-#define DKEY_ALGS         8     /* algorithms one key can fit */
+#define DIRECTORY_KEYS    131072 /* keys of one node, or of one cluster */
+#define DIRECTORY_HOLDERS 64     /* holders of a key that are looked at */
+#define DKEY_ALGS         8      /* algorithms one key can fit */
 
 /* An algorithm of a key, and what every token it makes starts with. */
 struct dkey_alg {
@@ -93,6 +93,16 @@ const struct dkey *directory_get(const struct directory *d, struct slice kid);
 size_t directory_count(const struct directory *d);
 /* In the order of kids, once closed; NULL past the end. */
 const struct dkey *directory_at(const struct directory *d, size_t i);
+
+/* Some of the keys of a directory, in its order. */
+struct part {
+	struct dkey *const *at;
+	size_t count;
+};
+/* Those among which all with that name (or empty) that fit alg (or NULL) are:
+ * no others than need be, once closed. */
+struct part directory_part(const struct directory *d, struct slice name,
+    const struct alg *alg);
 
 /* The key's row for alg; NULL when it does not fit. */
 const struct dkey_alg *dkey_alg(const struct dkey *key, const struct alg *alg);

@@ -12,8 +12,8 @@
 #include "front/requests.h"
 
 #define PAGE_MS       5000
-#define AGAIN_MS      100         /* after a list that does not count yet */
-#define JWKS_TEXT_MAX (64u << 20) /* DIRECTORY_KEYS of about 1 KiB */
+#define AGAIN_MS      100          /* after a list that does not count yet */
+#define JWKS_TEXT_MAX (128u << 20) /* DIRECTORY_KEYS of about 1 KiB */
 
 enum vh_err
 remote_publish(struct front *f)

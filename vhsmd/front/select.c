@@ -2,6 +2,8 @@
 
 #include "jose/json.h"
 
+#define DRAWS 16 /* tries to meet one by chance */
+
 /* The text of a selector field; VH_EFIELD when it is there but empty. */
 static enum vh_err
 read_text(const struct fields *f, enum vh_tag tag, struct slice *out,
@@ -118,11 +120,14 @@ search_named(const struct search *q, struct slice kid, const struct alg *alg)
 const struct dkey *
 search_next(const struct search *q, const struct alg *alg, size_t *i)
 {
-	const struct dkey *key;
+	struct part part = directory_part(q->d, q->s->name, alg);
 
-	while ((key = directory_at(q->d, (*i)++)) != NULL)
+	while (*i < part.count) {
+		const struct dkey *key = part.at[(*i)++];
+
 		if (takes(q, key, alg))
 			return key;
+	}
 	return NULL;
 }
 
@@ -148,6 +153,34 @@ search_is_denied(const struct search *q, struct slice kid,
 	return named && !finds(q, kid, alg) && finds(&lenient, kid, alg);
 }
 
+/* The n-th of a row of numbers that random begins: splitmix64. */
+static uint64_t
+nth(uint64_t random, uint64_t n)
+{
+	uint64_t z = random + (n + 1) * 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+/* Among many keys one that fits is soon met by chance; NULL when it is not. */
+static const struct dkey *
+draw(const struct search *q, const struct alg *alg, uint64_t random)
+{
+	struct part part = directory_part(q->d, q->s->name, alg);
+
+	if (part.count <= DRAWS)
+		return NULL;
+	for (uint64_t n = 0; n < DRAWS; n++) {
+		const struct dkey *key = part.at[nth(random, n) % part.count];
+
+		if (takes(q, key, alg))
+			return key;
+	}
+	return NULL;
+}
+
 /* A random one of those that fit; NULL when none does. */
 static const struct dkey *
 pick(const struct search *q, const struct alg *alg, uint64_t random)
@@ -157,6 +190,9 @@ pick(const struct search *q, const struct alg *alg, uint64_t random)
 
 	if (q->s->kid.len > 0)
 		return search_named(q, q->s->kid, alg);
+	key = draw(q, alg, random);
+	if (key != NULL)
+		return key;
 	while (search_next(q, alg, &i) != NULL)
 		fits++;
 	if (fits == 0)

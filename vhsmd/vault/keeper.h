@@ -9,8 +9,8 @@
 #include "vault/load.h"
 #include "vault/pool.h"
 
-#define KEEPER_KEYS_MAX         65536 /* in all states */
-#define KEEPER_CLUSTER_KEYS_MAX 4096  /* what receivers take of one node */
+#define KEEPER_KEYS_MAX         131072 /* in all states */
+#define KEEPER_CLUSTER_KEYS_MAX 4096   /* what receivers take of one node */
 
 struct keeper;
 
