@@ -8,7 +8,7 @@
 #include "keyspec/yaml.h"
 #include "wire/alg.h"
 
-#define KEYSPEC_ENTRIES_MAX   1024 /* of the list keys */
+#define KEYSPEC_ENTRIES_MAX   1024   /* of the list keys */
 #define KEYSPEC_KEYS_MAX      131072 /* keys a spec generates in all */
 #define KEYSPEC_TYP_MAX       255
 #define KEYSPEC_ISSUER_MAX    512

@@ -11,7 +11,7 @@
 #include "wire/buf.h"
 
 #define LOAD_MESSAGES    8
-#define LOAD_CLIENTS_MAX 4096
+#define LOAD_CLIENTS_MAX 16384
 #define LOAD_BATCH_MAX   1024
 
 struct load {
