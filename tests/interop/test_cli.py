@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from support import compiler
+from support import built
 from support.node import BUILD, ROOT
 
 BINARY = bytes(range(256)) * 3
@@ -161,9 +161,9 @@ def test_a_program_links_libvhsm(node, how):
     program = os.path.join(install, "sign")
     link = [os.path.join(lib, "libvhsm.a")] if how == "static" else ["-L" + lib, "-lvhsm"]
     if how == "c++":
-        cc = [*compiler.command("g++"), "-std=c++20", "-x", "c++", source, "-x", "none"]
+        cc = [*built.compiler("g++"), "-std=c++20", "-x", "c++", source, "-x", "none"]
     else:
-        cc = [*compiler.command(), "-std=c99", source]
+        cc = [*built.compiler(), "-std=c99", source]
     subprocess.run([*cc, "-Wall", "-Werror", "-I", install, *link, "-o", program],
                    check=True)
     done = subprocess.run([program, "from a stranger"], stdout=subprocess.PIPE, check=True,
@@ -180,7 +180,7 @@ def test_libvhsm_shows_only_its_own_names_and_needs_only_libc():
         assert line.split()[-1].startswith("vhsm_"), line
     dynamic = subprocess.run(["readelf", "-d", lib], stdout=subprocess.PIPE, check=True)
     needed = [l for l in dynamic.stdout.decode().splitlines() if "NEEDED" in l]
-    needed = [l for l in needed if not any(s in l for s in compiler.RUNTIMES)]
+    needed = [l for l in needed if not any(s in l for s in built.RUNTIMES)]
     assert len(needed) == 1 and "libc.so" in needed[0]
 
 

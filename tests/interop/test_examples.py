@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support import compiler
+from support.built import compiler
 from support.node import BUILD, ROOT, Node
 
 FOLDER = os.path.join(ROOT, "client", "examples")
@@ -24,7 +24,7 @@ def node():
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     for name in NAMES:
-        subprocess.run([*compiler.command(), "-Wall", "-Wextra", "-Werror", "-pthread",
+        subprocess.run([*compiler(), "-Wall", "-Wextra", "-Werror", "-pthread",
                         "-I", os.path.join(ROOT, "client"), os.path.join(FOLDER, name + ".c"),
                         os.path.join(BUILD, "lib", "libvhsm.a"), "-o", str(folder / name)], check=True)
     return folder

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support import compiler
+from support import built
 from support.node import BUILD, ROOT, Node
 
 PAGES = {"man1/vhsm.1", "man3/libvhsm.3", "man5/keyspec.5", "man5/vhsmd.yaml.5", "man5/vhsmd-audit.5",
@@ -48,7 +48,7 @@ def test_install_puts_everything_under_the_prefix(tmp_path):
                             "vhsm"], env={**os.environ, "PKG_CONFIG_PATH": str(local / "lib/pkgconfig")},
                            capture_output=True, text=True, check=True).stdout.split()
     app = tmp_path / "app"
-    subprocess.run([*compiler.command(), os.path.join(ROOT, "client", "examples", "sign.c"), *flags, "-o", str(app)],
+    subprocess.run([*built.compiler(), os.path.join(ROOT, "client", "examples", "sign.c"), *flags, "-o", str(app)],
                    check=True)
     with Node(bin_dir=local / "sbin", http=False) as node:
         done = subprocess.run([app], env={**os.environ, "VHSM_SOCKET": node.url,
@@ -73,7 +73,7 @@ def field(package, name):
                           check=True).stdout.strip()
 
 
-@pytest.mark.skipif(bool(compiler.sanitizers()), reason="sanitizers link libraries of their own")
+@pytest.mark.skipif(bool(built.sanitizers()), reason="sanitizers link libraries of their own")
 def test_packages_depend_on_what_they_link(packages):
     depends = field(packages["vhsmd"], "Depends")
     for library in ("libssl3", "libjansson4", "libsodium23", "libmicrohttpd12", "libyaml-0-2",

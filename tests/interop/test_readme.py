@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import compiler
+from support import built
 from support.node import BUILD, ROOT, Node
 
 
@@ -47,7 +47,7 @@ def test_the_c_example(node, tmp_path):
     source = tmp_path / "app.c"
     source.write_text("#include <stdio.h>\n#include <vhsm.h>\nint main(void)\n{\n"
                       + snippet + "return 0;\n}\n")
-    subprocess.run([*compiler.command(), "-I", os.path.join(ROOT, "client"), str(source),
+    subprocess.run([*built.compiler(), "-I", os.path.join(ROOT, "client"), str(source),
                     os.path.join(BUILD, "lib", "libvhsm.a"), "-o", str(tmp_path / "app")],
                    check=True)
     done = run(node, [str(tmp_path / "app")], "x", tmp_path)

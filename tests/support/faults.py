@@ -21,13 +21,13 @@ _found = []
 
 
 def environment(env):
-    """For a daemon.  Behind its sandbox it can open no file and start no
-    symbolizer: reports go to its log."""
+    """For a daemon.  Behind its sandbox it can open no file, start no symbolizer
+    and change no signal stack: reports go to its log."""
     changed = dict(env)
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
         if name in env:
             kept = [o for o in env[name].split(":") if not o.startswith("log_path=")]
-            changed[name] = ":".join([*kept, "symbolize=0"])
+            changed[name] = ":".join([*kept, "symbolize=0", "use_sigaltstack=0"])
     return changed
 
 
