@@ -35,11 +35,15 @@ REACHED = {
     "frame": ["frame_parse", "fields_parse", "frame_check"],
     "jws": ["jws_parse", "header_read", "header_put"],
     "jwe": ["jwe_parse", "header_put"],
+    "jws_json": ["jws_set_parse", "jws_set_input", "jws_put_json", "join"],
+    "jwe_json": ["jwe_set_parse", "jwe_put_json", "jwe_is_direct", "join"],
     "jwk": ["jwk_parse", "jwks_parse", "pub_check"],
     "yaml": ["node_parse", "keyspec_parse", "keyspec_put", "config_parse", "config_put"],
     "member": ["message_parse", "message_next", "message_put", "message_name_ok",
                "message_address_ok", "message_version_ok"],
-    "import": ["import_pem", "import_der", "import_jwk", "parts_to_pkey", "check_pair"],
+    "import": ["import_pem", "import_der", "import_jwk", "parts_to_pkey", "check_pair",
+               "import_encrypted", "import_encrypted_pem", "import_pkcs12", "add_bag",
+               "add_decrypted"],
 }
 
 

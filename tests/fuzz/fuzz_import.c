@@ -1,5 +1,6 @@
 /* The input as a key file of the vault.  The first byte says which terms the
- * key spec gives: the use, and whether an algorithm is pinned.  What is
+ * key spec gives: the use, whether an algorithm is pinned, and, with its highest
+ * bit, the passphrase "fuzz".  What is
  * accepted is usable: every key works with every algorithm it may run; one with
  * a public part has its kid, and is the same when the file is read again. */
 #include <sys/mman.h>
@@ -77,8 +78,11 @@ terms_of(uint8_t first)
 {
 	static const enum vh_use uses[] = { 0, VH_USE_SIG, VH_USE_ENC };
 
-	return (struct key_terms){ .use = uses[first % 3],
-		.pin = alg_by_id(first / 3) };
+	uint8_t rest = first & 0x7f;
+
+	return (struct key_terms){ .use = uses[rest % 3],
+		.pin = alg_by_id(rest / 3),
+		.passphrase = slice_text(first == rest ? "" : "fuzz") };
 }
 
 int

@@ -231,12 +231,13 @@ unwrap_gcm(struct crypto *c, const struct key *key, const struct agreement *a,
 {
 	uint8_t in[WRAPPED_MAX], iv[WRAPPED_MAX], tag[WRAPPED_MAX];
 	bool sound =
-	    take_sized(q->at[VH_F_ENCRYPTED_KEY], secret_len(found), in) &
-	    take_sized(q->at[VH_F_KEY_IV], VH_GCMKW_IV, iv) &
-	    take_sized(q->at[VH_F_KEY_TAG], VH_GCMKW_TAG, tag);
+	    take_sized(q->at[VH_F_ENCRYPTED_KEY], secret_len(found), in);
 
-	*good = mask_if_zero(
-	    !(sound & gcm_unwrap(c, a->alg, key->oct, iv, in, tag, found)));
+	/* All three, whatever became of those before. */
+	sound &= take_sized(q->at[VH_F_KEY_IV], VH_GCMKW_IV, iv);
+	sound &= take_sized(q->at[VH_F_KEY_TAG], VH_GCMKW_TAG, tag);
+	sound &= gcm_unwrap(c, a->alg, key->oct, iv, in, tag, found);
+	*good = mask_if_zero(!sound);
 	return VH_OK;
 }
 
