@@ -42,7 +42,7 @@ REACHED = {
     "member": ["message_parse", "message_next", "message_put", "message_name_ok",
                "message_address_ok", "message_version_ok"],
     "import": ["import_pem", "import_der", "import_jwk", "parts_to_pkey", "check_pair",
-               "import_encrypted", "import_encrypted_pem", "import_pkcs12", "add_bag",
+               "import_encrypted", "import_encrypted_pem", "import_pkcs12",
                "add_decrypted"],
 }
 
