@@ -1,8 +1,8 @@
 /* The input as a key file of the vault.  The first byte says which terms the
- * key spec gives: the use, whether an algorithm is pinned, and, with its highest
- * bit, the passphrase "fuzz".  What is
- * accepted is usable: every key works with every algorithm it may run; one with
- * a public part has its kid, and is the same when the file is read again. */
+ * key spec gives: the use, whether an algorithm is pinned, and, with its
+ * highest bit, the passphrase "fuzz".  What is accepted is usable: every key
+ * works with every algorithm it may run; one with a public part has its kid,
+ * and is the same when the file is read again. */
 #include <sys/mman.h>
 #include <unistd.h>
 
