@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#include "front/directory_inner.h"
 #include "front/parts.h"
 #include "jose/jwk.h"
-#include "jose/jws.h"
 #include "wire/b64.h"
 
 /* What numbers, JWK and headers of one key come to: the numbers, their
@@ -205,38 +205,6 @@ read_terms(const struct directory *d, struct dkey *key, const struct fields *f)
 	return read_rules(d, key, f);
 }
 
-static enum vh_err
-put_head(struct dkey *key, struct dkey_alg *to)
-{
-	const struct header_wish wish = { .alg = to->alg,
-		.kid = slice_text(dkey_kid(key)) };
-	size_t at = key->bytes->len;
-
-	TRY(jws_put_protected(&wish, key->bytes, NULL));
-	to->head = slice_of(key->bytes->p + at, key->bytes->len - at);
-	return VH_OK;
-}
-
-static enum vh_err
-list_algs(struct dkey *key)
-{
-	const struct alg *alg;
-
-	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++) {
-		if ((key->pin != alg &&
-			(key->pin != NULL || alg_needs_pin(alg))) ||
-		    !pub_fits(&key->pub, alg, key->use))
-			continue;
-		if (key->alg_count == DKEY_ALGS)
-			return VH_EINTERNAL;
-		key->algs[key->alg_count].alg = alg;
-		if (key->use == VH_USE_SIG)
-			TRY(put_head(key, &key->algs[key->alg_count]));
-		key->alg_count++;
-	}
-	return key->alg_count == 0 ? VH_EKEY : VH_OK;
-}
-
 /* A kid is the thumbprint of the numbers, so an equal kid means equal numbers,
  * which are known to be sound: a point is checked once. */
 static enum vh_err
@@ -264,21 +232,6 @@ bytes_size(const struct fields *f)
 				 f->at[VH_F_PUB_X].len + f->at[VH_F_PUB_Y].len);
 }
 
-/* What a caller who may use it sees of a symmetric key. */
-static void
-put_secret(struct buf *b, const struct dkey *key)
-{
-	buf_format(b, "{\"kty\":\"oct\",\"kid\":\"%s\",\"use\":\"%s\"",
-	    dkey_kid(key), use_name(key->use));
-	if (key->pin != NULL)
-		buf_format(b, ",\"alg\":\"%s\"", key->pin->name);
-	if (key->name != NULL) {
-		buf_put_text(b, ",\"name\":");
-		json_put_text(b, slice_text(key->name));
-	}
-	buf_put_text(b, "}");
-}
-
 static enum vh_err
 make_key(const struct directory *d, struct dkey *key, const struct fields *f)
 {
@@ -294,12 +247,12 @@ make_key(const struct directory *d, struct dkey *key, const struct fields *f)
 	size_t at = key->bytes->len;
 
 	if (oct)
-		put_secret(key->bytes, key);
+		dkey_put_secret(key->bytes, key);
 	else
 		jwk_put(key->bytes, &key->pub, slice_text(dkey_kid(key)),
 		    key->use, key->pin);
 	key->jwk = slice_of(key->bytes->p + at, key->bytes->len - at);
-	TRY(list_algs(key));
+	TRY(dkey_list_algs(key));
 	TRY(make_pkey(d, key));
 	TRY(buf_end(key->bytes));
 	/* Had it grown, the slices would point to where it was. */

@@ -1,5 +1,8 @@
 /* What one key can be used for, and which are published. */
-#include "front/directory.h"
+#include "front/directory_inner.h"
+
+#include "jose/json.h"
+#include "jose/jws.h"
 
 const char *
 dkey_kid(const struct dkey *key)
@@ -85,4 +88,50 @@ directory_put_jwks(struct buf *b, const struct directory *d)
 		comma = ",";
 	}
 	buf_put_text(b, "]}");
+}
+
+static enum vh_err
+put_head(struct dkey *key, struct dkey_alg *to)
+{
+	const struct header_wish wish = { .alg = to->alg,
+		.kid = slice_text(dkey_kid(key)) };
+	size_t at = key->bytes->len;
+
+	TRY(jws_put_protected(&wish, key->bytes, NULL));
+	to->head = slice_of(key->bytes->p + at, key->bytes->len - at);
+	return VH_OK;
+}
+
+enum vh_err
+dkey_list_algs(struct dkey *key)
+{
+	const struct alg *alg;
+
+	for (size_t i = 0; (alg = alg_at(i)) != NULL; i++) {
+		if ((key->pin != alg &&
+			(key->pin != NULL || alg_needs_pin(alg))) ||
+		    !pub_fits(&key->pub, alg, key->use))
+			continue;
+		if (key->alg_count == DKEY_ALGS)
+			return VH_EINTERNAL;
+		key->algs[key->alg_count].alg = alg;
+		if (key->use == VH_USE_SIG)
+			TRY(put_head(key, &key->algs[key->alg_count]));
+		key->alg_count++;
+	}
+	return key->alg_count == 0 ? VH_EKEY : VH_OK;
+}
+
+void
+dkey_put_secret(struct buf *b, const struct dkey *key)
+{
+	buf_format(b, "{\"kty\":\"oct\",\"kid\":\"%s\",\"use\":\"%s\"",
+	    dkey_kid(key), use_name(key->use));
+	if (key->pin != NULL)
+		buf_format(b, ",\"alg\":\"%s\"", key->pin->name);
+	if (key->name != NULL) {
+		buf_put_text(b, ",\"name\":");
+		json_put_text(b, slice_text(key->name));
+	}
+	buf_put_text(b, "}");
 }
