@@ -51,6 +51,22 @@ read_principal(const struct reading *r, const struct node *n,
 	return schema_read(r, SCOPE_config_principal, n, p);
 }
 
+/* As many as front takes: it looks at all of them for a caller. */
+static enum vh_err
+check_members(const struct reading *r, const struct node *n,
+    const struct config_principals *list)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		sum += list->at[i].uids.count + list->at[i].gids.count;
+	if (sum <= CONFIG_MEMBERS_MAX)
+		return VH_OK;
+	return refuse(r, n->at,
+	    "principals: found %zu uids and gids in all, expected at most %d",
+	    sum, CONFIG_MEMBERS_MAX);
+}
+
 static enum vh_err
 read_principals(const struct reading *r, const struct row *row,
     const struct node *n, void *field)
@@ -68,7 +84,7 @@ read_principals(const struct reading *r, const struct row *row,
 		return VH_ENOMEM;
 	for (const struct node *e = n->first; e != NULL; e = e->next)
 		TRY(read_principal(r, e, &list->at[list->count++]));
-	return VH_OK;
+	return check_members(r, n, list);
 }
 
 static bool
@@ -192,4 +208,11 @@ void
 config_put(struct buf *b, const struct config *config)
 {
 	schema_put(b, SCOPE_config, config, &(struct layout){ 0 });
+}
+
+void
+config_put_changes(struct buf *b, const struct config *one,
+    const struct config *other)
+{
+	schema_put_changes(b, SCOPE_config, one, other, "");
 }

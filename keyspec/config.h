@@ -6,10 +6,12 @@
 
 #include "keyspec/value.h"
 #include "keyspec/yaml.h"
+#include "wire/ops.h"
 
 #define CONFIG_PRINCIPALS_MAX 256
-#define CONFIG_ACCOUNTS_MAX   64      /* of one list uids or gids */
-#define CONFIG_RATE_MAX       1000000 /* requests a second */
+#define CONFIG_ACCOUNTS_MAX   64             /* of one list uids or gids */
+#define CONFIG_MEMBERS_MAX    VH_MEMBERS_MAX /* of all of them */
+#define CONFIG_RATE_MAX       1000000        /* requests a second */
 #define CONFIG_SEEDS_MAX      64
 #define CONFIG_REVOKERS_MAX   256
 #define CONFIG_AUDIT_SIZE_MAX (1u << 31) /* bytes of one file */
@@ -122,6 +124,11 @@ enum vh_err config_parse(const struct reading *r, struct slice text,
     struct config **out);
 void config_free(struct config *config);
 AUTO_FREE(struct config, config_free)
+
+/* Appends the names of what is not the same in both, a comma list, such as
+ * "node.name,limits.queue". */
+void config_put_changes(struct buf *b, const struct config *one,
+    const struct config *other);
 
 /* The normal form: every default written out.  Parses to the same. */
 void config_put(struct buf *b, const struct config *config);

@@ -1,5 +1,7 @@
 #include "keyspec/schema.h"
 
+#include <stdio.h>
+
 #include "keyspec/config.h"
 #include "keyspec/keyspec.h"
 #include "wire/ops.h"
@@ -327,4 +329,42 @@ schema_drop(enum scope scope, void *of)
 	FOR_ROWS(row, scope)
 	if (row->type != VALUE_LATER && type_of(row->type)->by->drop != NULL)
 		type_of(row->type)->by->drop(row, field_of(of, row));
+}
+
+/* Whether the values print the same. */
+static bool
+same_value(const struct row *row, const void *one, const void *other)
+{
+	const struct handler *by = type_of(row->type)->by;
+	AUTO(buf_free) struct buf *a = buf_new(NODE_TEXT_MAX);
+	AUTO(buf_free) struct buf *b = buf_new(NODE_TEXT_MAX);
+
+	if (by->is_set(row, one))
+		by->put(a, row, one, 0);
+	if (by->is_set(row, other))
+		by->put(b, row, other, 0);
+	return buf_end(a) == VH_OK && buf_end(b) == VH_OK &&
+	       slice_eq(buf_slice(a), buf_slice(b));
+}
+
+void
+schema_put_changes(struct buf *b, enum scope scope, const void *one,
+    const void *other, const char *prefix)
+{
+	char name[128];
+
+	FOR_ROWS(row, scope)
+	{
+		const void *x = field_in(one, row), *y = field_in(other, row);
+
+		if (row->type == VALUE_LATER || same_value(row, x, y))
+			continue;
+		(void)snprintf(name, sizeof name, "%s%s%s", prefix,
+		    *prefix == '\0' ? "" : ".", row->key);
+		if (row->type == VALUE_MAP || row->type == VALUE_INLINE)
+			schema_put_changes(b, row->map, x, y, name);
+		else
+			buf_format(b, "%s%s", buf_slice(b).len == 0 ? "" : ",",
+			    name);
+	}
 }

@@ -119,6 +119,10 @@ bool schema_is_set(enum scope scope, const void *from);
 void schema_put(struct buf *b, enum scope scope, const void *from,
     const struct layout *layout);
 void schema_drop(enum scope scope, void *of);
+/* Appends the names of what is not the same in both, a comma list, as
+ * "limits.queue"; prefix: what stands before each, or "". */
+void schema_put_changes(struct buf *b, enum scope scope, const void *one,
+    const void *other, const char *prefix);
 
 /* "KEY: found VALUE, expected ..." for a value the row does not accept. */
 enum vh_err refuse_value(const struct reading *r, const struct row *row,

@@ -14,6 +14,7 @@
 #define VH_NODE_MAX      64   /* bytes of a node name */
 #define VH_WHO_MAX       1024 /* bytes of who asks */
 #define VH_PARTIES       16   /* signers or recipients of one token */
+#define VH_MEMBERS_MAX   4096 /* uids and gids of all principals of a node */
 
 enum vh_tag {
 #define VH_FIELD(tag, name, type, max, rep) VH_F_##name = tag,

@@ -1,4 +1,5 @@
 """The key spec read anew, by vhsm reload and by SIGHUP."""
+import json
 import os
 import signal
 import subprocess
@@ -132,4 +133,113 @@ def test_sighup_does_the_same():
         node.write("keyspec.yaml", "version: 2\n")
         os.kill(node.process.pid, signal.SIGHUP)
         assert "keyspec.yaml:1" in node.wait_for("reload-refused")["why"]
+        sign(node)
+
+
+RULES = """
+version: 1
+defaults: {publish_before: 1s, keep_after: 4s}
+keys:
+  - name: id
+    generate: {kty: EC, crv: P-256}
+    use: sig
+    %s
+"""
+DENIED = b"the key spec does not let this key do that"
+
+
+def reload_rule(node, rule):
+    """The node's only key gets this rule; it stays the key that it is."""
+    node.write("keyspec.yaml", RULES % rule)
+    assert operate(node, "reload")["entries_kept"] == 1
+
+
+def becomes(node, works, *args, payload=b"{}", why=DENIED):
+    def tried():
+        done = node.cli("sign", "--name", "id", *args, input=payload)
+        return done.returncode == 0 if works else why in done.stderr
+    wait_until(tried)
+
+
+def test_each_rule_of_an_entry_changes_while_its_key_stays():
+    with Node(RULES % "ops: [sign, verify]") as node:
+        kid = kid_of(sign(node))
+        for rule, refused in (("ops: [verify]", ()), ("typ: [JWT]", ("--typ", "JOSE")),
+                              ('claims: {iss: "https://a.example"}', ())):
+            reload_rule(node, rule)
+            becomes(node, False, *refused)
+            reload_rule(node, "ops: [sign, verify]")
+            becomes(node, True, *refused)
+            assert kid_of(sign(node)) == kid
+        reload_rule(node, "ops: [sign]")
+        wait_until(lambda: DENIED in node.cli("verify", input=sign(node).encode()).stderr)
+        reload_rule(node, "allow: [nobody-here]")
+        becomes(node, False, why=b"key not found")
+        reload_rule(node, "ops: [sign, verify]")
+        becomes(node, True)
+        assert kid_of(sign(node)) == kid and kids(node) == {kid}
+
+
+CONFIG = """
+node: {name: a}
+principals: {%s}
+limits: {queue: %d}
+"""
+ALLOWED = RULES % "allow: [app]"
+
+
+def test_principals_and_their_limits_change():
+    uid = os.getuid()
+    with Node(ALLOWED, config=CONFIG % (f"app: {{uids: [{uid}]}}", 64)) as node:
+        sign(node)
+        node.write("vhsmd.yaml", CONFIG % ("app: {uids: [4242]}", 64))
+        report = operate(node, "reload")
+        assert report["applied"] == ["principals"]
+        assert report["restart_needed"] is False and report["restart_for"] == []
+        becomes(node, False, why=b"key not found")
+        node.write("vhsmd.yaml", CONFIG % (f"app: {{uids: [{uid}], rate: 3}}", 64))
+        operate(node, "reload")
+        done = node.cli("sign", "--lines", "--name", "id", input=b"e30\n" * 9)
+        assert b"rate of app: 3 a second" in done.stderr and done.stdout.count(b".") == 6
+        (row,) = json.loads(node.ask("status", "--json"))["principals"]
+        assert (row["name"], row["most_a_second"], row["over_rate"]) == ("app", 3, 6)
+        node.write("vhsmd.yaml", CONFIG % (f"app: {{uids: [{uid}]}}", 64))
+        operate(node, "reload")
+        assert node.cli("sign", "--lines", "--name", "id", input=b"e30\n" * 9).returncode == 0
+        assert json.loads(node.ask("status", "--json"))["principals"] == []
+
+
+def test_new_principals_outlive_front():
+    uid = os.getuid()
+    with Node(ALLOWED, config=CONFIG % ("app: {uids: [4242]}", 64)) as node:
+        becomes(node, False, why=b"key not found")
+        node.write("vhsmd.yaml", CONFIG % (f"app: {{uids: [{uid}]}}", 64))
+        operate(node, "reload")
+        sign(node)
+        os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
+        node.wait_for("front-restarted")
+        wait_until(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
+
+
+def test_what_needs_a_restart_is_named_and_does_not_apply():
+    with Node(STAYS, config=CONFIG % ("app: {uids: [4242]}", 64)) as node:
+        assert json.loads(node.ask("status", "--json"))["limits"]["queue"] == 64
+        changed = CONFIG % ("app: {uids: [4242]}", 65) + "log: {level: debug}\n"
+        node.write("vhsmd.yaml", changed.replace("queue: 65", "queue: 65, per_principal: 9"))
+        for _ in range(2):
+            report = operate(node, "reload")
+            assert report["restart_needed"] is True
+            assert report["restart_for"] == ["limits.queue", "log.level"]
+        assert node.wait_for("restart-needed")["settings"] == "limits.queue,log.level"
+        limits = json.loads(node.ask("status", "--json"))["limits"]
+        assert limits["queue"] == 64 and limits["per_principal"] == 9
+        assert b"per_principal" in node.ask("status") and limits["workers"] >= 2
+
+
+def test_a_principal_that_is_nobody_changes_nothing():
+    uid = os.getuid()
+    with Node(ALLOWED, config=CONFIG % (f"app: {{uids: [{uid}]}}", 64)) as node:
+        node.write("vhsmd.yaml", CONFIG % ("app: {uids: [no-such-user]}", 64))
+        done = node.cli("reload", url=node.operator)
+        assert done.returncode == 1 and b"no-such-user" in done.stderr
         sign(node)

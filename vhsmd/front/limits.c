@@ -42,6 +42,60 @@ limits_free(struct limits *l)
 	free(l);
 }
 
+static const struct row *
+find(const struct limits *l, struct slice name)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (slice_eq(l->rows[i].limit->name, name))
+			return &l->rows[i];
+	return NULL;
+}
+
+struct limits *
+limits_new_again(const struct policy *policy, const struct limits *before,
+    struct mono_ns now)
+{
+	struct limits *l = limits_new(policy, now);
+
+	for (size_t i = 0; l != NULL && i < l->count; i++) {
+		struct row *row = &l->rows[i];
+		const struct row *old = find(before, row->limit->name);
+
+		if (old == NULL)
+			continue;
+		/* With a full bucket it could ask twice as much now. */
+		if (old->limit->rate != 0 && old->credit < row->credit) {
+			row->credit = old->credit;
+			row->since = old->since;
+		}
+		row->taken = old->taken;
+		row->over_rate = old->over_rate;
+		row->over_in_flight = old->over_in_flight;
+	}
+	return l;
+}
+
+struct limit_set
+limits_carry(const struct limits *l, const struct limits *before,
+    const struct limit_set *set)
+{
+	struct limit_set out = { 0 };
+
+	for (size_t i = 0; i < before->count; i++) {
+		const struct row *row =
+		    (set->bits[i / 64] >> i % 64 & 1) == 0
+			? NULL
+			: find(l, before->rows[i].limit->name);
+
+		if (row == NULL)
+			continue;
+		size_t at = (size_t)(row - l->rows);
+
+		out.bits[at / 64] |= UINT64_C(1) << at % 64;
+	}
+	return out;
+}
+
 struct limit_set
 limits_of(const struct limits *l, const struct caller *caller)
 {

@@ -25,6 +25,13 @@ struct limit_state {
  * memory. */
 struct limits *limits_new(const struct policy *policy, struct mono_ns now);
 void limits_free(struct limits *l);
+/* The same of another policy: a name that both have goes on as it was, as far
+ * as its new limits let it. */
+struct limits *limits_new_again(const struct policy *policy,
+    const struct limits *before, struct mono_ns now);
+/* What a set of `before`, whose places are taken, is in l. */
+struct limit_set limits_carry(const struct limits *l,
+    const struct limits *before, const struct limit_set *set);
 AUTO_FREE(struct limits, limits_free)
 
 struct limit_set limits_of(const struct limits *l, const struct caller *caller);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "front/adopt.h"
 #include "front/ops.h"
 #include "front/own.h"
 #include "front/peerlink.h"
@@ -80,6 +81,9 @@ read_super(struct front *f)
 			stop(f, &q);
 		else if (q.op == VH_OP_GIVE)
 			take_given(f, &q);
+		else if (q.op == VH_OP_FSETTINGS)
+			answer_super(f, q.op, q.id,
+			    adopt_settings(f, q.f.at[VH_F_CONFIG]));
 		else
 			answer_super(f, q.op, q.id, VH_EOP);
 	}

@@ -84,6 +84,46 @@ life_json(const struct front *f)
 		      next > now ? (json_int_t)((next - now) / 1000) : 0));
 }
 
+/* What counts now, be it from the configuration or a default. */
+static json_t *
+limits_json(const struct settings *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "workers",
+	    (json_int_t)s->workers, "queue", (json_int_t)s->queue, "payload",
+	    (json_int_t)s->payload, "connections", (json_int_t)s->connections,
+	    "per_principal", (json_int_t)s->per_principal, "deadline_ms",
+	    (json_int_t)s->deadline);
+}
+
+/* null for no limit. */
+static json_t *
+most_json(uint32_t most)
+{
+	return most == 0 ? json_null() : json_integer(most);
+}
+
+/* The names that have limits, and how often each of these refused. */
+static json_t *
+principals_json(const struct limits *limits)
+{
+	json_t *rows = json_array();
+	struct limit_state l;
+
+	for (size_t i = 0; limits_at(limits, i, &l); i++) {
+		struct slice name = l.limit->name;
+
+		(void)json_array_append_new(rows,
+		    json_pack("{s:o, s:o, s:o, s:I, s:I, s:I}", "name",
+			json_stringn((const char *)name.p, name.len),
+			"most_a_second", most_json(l.limit->rate),
+			"most_in_flight", most_json(l.limit->in_flight),
+			"in_flight", (json_int_t)l.in_flight, "over_rate",
+			(json_int_t)l.over_rate, "over_in_flight",
+			(json_int_t)l.over_in_flight));
+	}
+	return rows;
+}
+
 /* The caller's; NULL when out of memory. */
 static char *
 report(const struct front *f)
@@ -105,6 +145,9 @@ report(const struct front *f)
 	    life_json(f));
 	/* Steals the reference, and fails for NULL. */
 	(void)json_object_set_new(json, "audit", stats_audit_json(f->stats));
+	(void)json_object_set_new(json, "limits", limits_json(s));
+	(void)json_object_set_new(json, "principals",
+	    principals_json(f->limits));
 	char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

@@ -12,10 +12,11 @@
 #define FRONT_POLICY_H
 
 #include "wire/buf.h"
+#include "wire/ops.h"
 
-#define POLICY_MEMBERS 4096 /* members of all principals together */
-#define POLICY_LIMITS  256  /* names that have limits */
-#define CALLER_GROUPS  32   /* supplementary groups that are looked at */
+#define POLICY_MEMBERS VH_MEMBERS_MAX /* of all principals together */
+#define POLICY_LIMITS  256            /* names that have limits */
+#define CALLER_GROUPS  32 /* supplementary groups that are looked at */
 
 /* As the kernel says at accept(2). */
 struct caller {

@@ -39,6 +39,12 @@ quotas_free(struct quotas *q)
 	free(q);
 }
 
+void
+quotas_set_most(struct quotas *q, size_t most)
+{
+	q->most = most;
+}
+
 struct quota *
 quota_get(struct quotas *q, uint32_t uid)
 {

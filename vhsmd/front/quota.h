@@ -11,6 +11,8 @@ struct quotas;
 /* most: requests in flight one uid may have. */
 struct quotas *quotas_new(size_t most);
 void quotas_free(struct quotas *q);
+/* Another bound, for what comes from now on. */
+void quotas_set_most(struct quotas *q, size_t most);
 AUTO_FREE(struct quotas, quotas_free)
 
 /* A reference to the uid's row, given back with quota_end; NULL: no memory. */

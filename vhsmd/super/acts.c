@@ -7,7 +7,7 @@
 #include "super/talk.h"
 
 #define NOTE_MS    5000 /* the vault answers at once, or hangs */
-#define REPORT_MAX 4096
+#define REPORT_MAX 16384
 
 static enum vh_err
 note(struct super *s, const char *act, const char *who, enum vh_act_stage stage,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "super/start.h"
 
 #define NONE SIZE_MAX
 
@@ -57,31 +58,89 @@ free_places(size_t *of)
 }
 AUTO_FREE(size_t, free_places)
 
-static bool
-same_config(const struct config *a, const struct config *b)
+void
+reloaded_free(struct reloaded *r)
 {
-	AUTO(buf_free) struct buf *x = buf_new(NODE_TEXT_MAX);
-	AUTO(buf_free) struct buf *y = buf_new(NODE_TEXT_MAX);
-
-	config_put(x, a);
-	config_put(y, b);
-	return buf_end(x) == VH_OK && buf_end(y) == VH_OK &&
-	       slice_eq(buf_slice(x), buf_slice(y));
+	buf_free(TAKE(r->applied));
+	buf_free(TAKE(r->restart));
 }
 
-/* The node is what it was, but for its key spec. */
+/* Settings that a node which runs takes up: what front goes by, and where the
+ * key spec is. */
+static bool
+is_live(struct slice name)
+{
+	static const char *const names[] = { "principals",
+		"limits.per_principal", "limits.deadline", "keys" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (slice_is(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Sorts what has changed by what it takes. */
+static enum vh_err
+compare(const struct config *before, const struct config *fresh,
+    struct reloaded *r)
+{
+	AUTO(buf_free) struct buf *names = buf_new(RELOAD_NAMES_MAX);
+	struct slice rest, name;
+
+	r->applied = buf_new(RELOAD_NAMES_MAX);
+	r->restart = buf_new(RELOAD_NAMES_MAX);
+	config_put_changes(names, before, fresh);
+	TRY(buf_end(names));
+	rest = buf_slice(names);
+	while (slice_next_item(&rest, &name)) {
+		struct buf *to = is_live(name) ? r->applied : r->restart;
+
+		buf_put_text(to, buf_slice(to).len == 0 ? "" : ",");
+		buf_put(to, name);
+	}
+	TRY(buf_end(r->applied));
+	return buf_end(r->restart);
+}
+
+#define SWAP(a, b)                                                             \
+	do {                                                                   \
+		__typeof__(a) was = (a);                                       \
+		(a) = (b);                                                     \
+		(b) = was;                                                     \
+	} while (0)
+
+/* The node is what it was, but for its key spec and what is live. */
 static void
 take_over(struct super *s, struct plan *fresh, struct keyfiles *files)
 {
-	struct keyspec *spec = s->plan->spec;
-	char *file = s->plan->spec_file;
+	struct config *now = s->plan->config, *then = fresh->config;
 
-	s->plan->spec = fresh->spec;
-	s->plan->spec_file = fresh->spec_file;
-	fresh->spec = spec;
-	fresh->spec_file = file;
+	SWAP(s->plan->spec, fresh->spec);
+	SWAP(s->plan->spec_file, fresh->spec_file);
+	SWAP(s->plan->principals, fresh->principals);
+	SWAP(now->keys, then->keys);
+	SWAP(now->principals, then->principals);
+	SWAP(now->limits.per_principal, then->limits.per_principal);
+	SWAP(now->limits.deadline, then->limits.deadline);
 	keyfiles_free(s->keyfiles);
 	s->keyfiles = files;
+}
+
+/* A front that does not take them hears of them when it is started again. */
+static void
+tell_front(struct super *s, const struct reloaded *r)
+{
+	struct slice applied = buf_slice(r->applied);
+
+	if (applied.len == 0)
+		return;
+	enum vh_err err = start_tell_settings(s, PROC_FRONT);
+
+	if (err == VH_OK)
+		LOG(NOTICE, "settings-changed", KV("applied", applied));
+	else
+		LOG(ERROR, "settings-not-taken", KV("applied", applied),
+		    KV_ERR(err), KV("until", "front is started again"));
 }
 
 static void
@@ -100,7 +159,6 @@ reload_keys(struct super *s, struct reloaded *out, struct buf *why)
 {
 	struct plan *made = NULL;
 	AUTO(keyfiles_free) struct keyfiles *files = NULL;
-	struct reloaded r = { 0 };
 
 	TRY(plan_make(s->options, &made, why));
 	AUTO(plan_free) struct plan *fresh = made;
@@ -110,12 +168,12 @@ reload_keys(struct super *s, struct reloaded *out, struct buf *why)
 	if (places == NULL)
 		return VH_ENOMEM;
 	fresh->workers = s->plan->workers; /* what the vault has */
-	count_entries(s, fresh, places, &r);
-	r.restart = !same_config(s->plan->config, fresh->config);
+	count_entries(s, fresh, places, out);
+	TRY(compare(s->plan->config, fresh->config, out));
 	TRY(load_open_new(fresh, places, &files, why));
-	TRY(load_again(s, fresh, places, files, &r.keys, why));
-	r.file_kept = !keyfiles_delete(files);
+	TRY(load_again(s, fresh, places, files, &out->keys, why));
+	out->file_kept = !keyfiles_delete(files);
 	take_over(s, fresh, TAKE(files));
-	*out = r;
+	tell_front(s, out);
 	return VH_OK;
 }

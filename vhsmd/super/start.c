@@ -189,6 +189,7 @@ put_settings(const struct super *s, struct buf *b)
 	TRY(put_texts(s, out));
 	TRY(put_cluster(s, out));
 	out->payload = c->limits.payload;
+	out->workers = (uint32_t)s->plan->workers;
 	out->queue = c->limits.queue;
 	out->connections = c->limits.connections;
 	out->per_principal = c->limits.per_principal;
@@ -201,21 +202,37 @@ put_settings(const struct super *s, struct buf *b)
 	return buf_end(b);
 }
 
-/* Peer says in WHY that its state was damaged, and goes on without. */
+/* A request with all settings. */
 static enum vh_err
-start(struct super *s, enum proc proc)
+call_with_settings(struct super *s, enum proc to, unsigned op,
+    struct frame *answer)
 {
 	AUTO(buf_free) struct buf *settings = buf_new(SETTINGS_MAX);
 	AUTO(buf_free) struct buf *b = buf_new(SETTINGS_MAX + 256);
-	struct frame answer;
-	size_t at = talk_open(s, b, proc_row(proc)->start, 0);
+	size_t at = talk_open(s, b, op, 0);
 
 	TRY(put_settings(s, settings));
 	frame_put(b, VH_F_CONFIG, buf_slice(settings));
 	frame_close(b, at);
 	TRY(buf_end(b));
+	return talk_call(s, to, buf_slice(b), -1, START_MS, answer);
+}
+
+enum vh_err
+start_tell_settings(struct super *s, enum proc to)
+{
+	struct frame answer;
+
+	return call_with_settings(s, to, VH_OP_FSETTINGS, &answer);
+}
+
+/* Peer says in WHY that its state was damaged, and goes on without. */
+static enum vh_err
+start(struct super *s, enum proc proc)
+{
+	struct frame answer;
 	enum vh_err err =
-	    talk_call(s, proc, buf_slice(b), -1, START_MS, &answer);
+	    call_with_settings(s, proc, proc_row(proc)->start, &answer);
 
 	if (err == VH_OK && proc == PROC_PEER &&
 	    fields_have(&answer.f, VH_F_WHY))

@@ -10,6 +10,10 @@
  * passed; on failure, logged, there is none. */
 enum vh_err start_child(struct super *s, enum proc proc);
 
+/* Tells front, which runs, what its settings are now (FSETTINGS), and waits
+ * until it has taken those that it can take. */
+enum vh_err start_tell_settings(struct super *s, enum proc to);
+
 /* Gives it those of files that are for it. */
 enum vh_err start_give_files(struct super *s, enum proc to,
     const struct files *files);

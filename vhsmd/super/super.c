@@ -286,14 +286,37 @@ offer(struct super *s, const struct files *files, struct frame *answer)
 	return talk_call(s, PROC_PEER, buf_slice(b), -1, RELOAD_MS, answer);
 }
 
+/* Names of settings need no quoting. */
+static void
+put_names(struct buf *b, const char *member, struct slice list)
+{
+	const char *comma = "";
+	struct slice name;
+
+	buf_format(b, ",\"%s\":[", member);
+	while (slice_next_item(&list, &name)) {
+		buf_format(b, "%s\"", comma);
+		buf_put(b, name);
+		buf_put_text(b, "\"");
+		comma = ",";
+	}
+	buf_put_text(b, "]");
+}
+
 static void
 put_report(struct buf *b, const struct reloaded *r)
 {
+	struct slice restart = buf_slice(r->restart);
+
 	buf_format(b,
 	    "{\"entries_kept\":%u,\"entries_new\":%u,\"entries_gone\":%u,"
-	    "\"keys\":%u,\"restart_needed\":%s,\"file_kept\":%s}",
-	    r->kept, r->fresh, r->gone, r->keys, r->restart ? "true" : "false",
+	    "\"keys\":%u,\"restart_needed\":%s,\"file_kept\":%s",
+	    r->kept, r->fresh, r->gone, r->keys,
+	    restart.len > 0 ? "true" : "false",
 	    r->file_kept ? "true" : "false");
+	put_names(b, "applied", buf_slice(r->applied));
+	put_names(b, "restart_for", restart);
+	buf_put_text(b, "}");
 }
 
 static enum vh_err
@@ -351,24 +374,31 @@ reload_files(struct super *s, struct buf *why)
 	return VH_OK;
 }
 
+static void
+log_reload(const struct super *s, const struct reloaded *r)
+{
+	LOG(NOTICE, "reloaded", KV("cluster", s->plan->clustered),
+	    KV("kept", r->kept), KV("new", r->fresh), KV("gone", r->gone),
+	    KV("keys", r->keys));
+	if (buf_slice(r->restart).len > 0)
+		LOG(NOTICE, "restart-needed",
+		    KV("settings", buf_slice(r->restart)));
+}
+
 enum vh_err
 super_reload(struct super *s, struct buf *report, struct buf *why)
 {
-	struct reloaded r;
+	struct reloaded r = { 0 };
 	enum vh_err err = reload_files(s, why);
 
 	if (err == VH_OK)
 		err = reload_keys(s, &r, why); /* fails before it changes */
-	if (err != VH_OK)
-		return refuse_reload(err, why);
-	put_report(report, &r);
-	LOG(NOTICE, "reloaded", KV("cluster", s->plan->clustered),
-	    KV("kept", r.kept), KV("new", r.fresh), KV("gone", r.gone),
-	    KV("keys", r.keys));
-	if (r.restart)
-		LOG(NOTICE, "restart-needed",
-		    KV("why", "the configuration has changed"));
-	return VH_OK;
+	if (err == VH_OK) {
+		put_report(report, &r);
+		log_reload(s, &r);
+	}
+	reloaded_free(&r);
+	return err == VH_OK ? VH_OK : refuse_reload(err, why);
 }
 
 /* Front may have died meanwhile. */
@@ -376,7 +406,7 @@ void
 super_answer_reload(struct super *s, enum vh_err err, struct buf *report,
     struct buf *why)
 {
-	AUTO(buf_free) struct buf *b = buf_new(8192);
+	AUTO(buf_free) struct buf *b = buf_new(32768);
 
 	if (!child_is_there(&s->child[PROC_FRONT]))
 		return;

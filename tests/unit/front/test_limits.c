@@ -168,3 +168,62 @@ Test(limits, every_name_of_the_longest_configuration_has_its_own)
 		cr_expect_eq(passes(&g, i, 10), i % 5 + 1);
 	gate_end(&g);
 }
+
+/* The same gate with other principals; old places are carried over. */
+static struct gate
+change(struct gate *g, const char *principals, struct limit_set *set)
+{
+	struct gate fresh = { .now = g->now, .why = buf_new(1024) };
+
+	cr_assert_eq(policy_parse(principals, &fresh.policy), VH_OK);
+	fresh.limits = limits_new_again(fresh.policy, g->limits, fresh.now);
+	cr_assert_not_null(fresh.limits);
+	*set = limits_carry(fresh.limits, g->limits, set);
+	gate_end(g);
+	return fresh;
+}
+
+Test(limits, places_that_are_taken_stay_taken_when_names_change)
+{
+	struct gate g = gate_of("gone=uid:1+in_flight:9;app=uid:1+in_flight:2");
+	struct limit_set set = set_of(&g, 1), more;
+	struct limit_state l;
+
+	cr_assert(limits_take(g.limits, &set, g.why));
+	cr_assert(limits_take(g.limits, &set, g.why));
+	g = change(&g, "new=uid:1+rate:5;app=uid:1+in_flight:3", &set);
+	more = set_of(&g, 1);
+	cr_assert(limits_at(g.limits, 1, &l));
+	cr_expect_eq(l.in_flight, 2);
+	cr_expect(limits_take(g.limits, &more, g.why), "one more than before");
+	cr_expect_not(limits_take(g.limits, &more, g.why));
+	limits_give(g.limits, &set);
+	limits_give(g.limits, &set);
+	limits_give(g.limits, &more);
+	for (size_t i = 0; limits_at(g.limits, i, &l); i++)
+		cr_expect_eq(l.in_flight, 0, "%zu", i);
+	gate_end(&g);
+}
+
+Test(limits, a_change_gives_no_second_burst)
+{
+	struct gate g = gate_of("app=uid:1+rate:7");
+	struct limit_set set = set_of(&g, 1);
+
+	cr_expect_eq(passes(&g, 1, 100), 7);
+	g = change(&g, "app=uid:1+rate:70", &set);
+	cr_expect_eq(passes(&g, 1, 100), 0);
+	g.now.ns += 1000 * MS;
+	cr_expect_eq(passes(&g, 1, 100), 70);
+	gate_end(&g);
+}
+
+Test(limits, a_name_without_rate_gets_its_whole_first_second)
+{
+	struct gate g = gate_of("app=uid:1+in_flight:7");
+	struct limit_set set = set_of(&g, 1);
+
+	g = change(&g, "app=uid:1+rate:3", &set);
+	cr_expect_eq(passes(&g, 1, 100), 3);
+	gate_end(&g);
+}

@@ -489,6 +489,14 @@ Test(ops, status_reports_the_node_and_its_vault)
 	cr_expect_str_eq(json_string_value(json_object_get(json, "separation")),
 	    "reduced");
 	cr_expect(json_is_true(json_object_get(json, "ready")));
+	const json_t *limits = json_object_get(json, "limits");
+
+	cr_expect_eq(json_integer_value(json_object_get(limits, "payload")),
+	    1048576);
+	cr_expect_eq(json_integer_value(
+			 json_object_get(limits, "per_principal")),
+	    64);
+	cr_expect(json_is_array(json_object_get(json, "principals")));
 	json_decref(json);
 	stage_end(&s);
 }

@@ -123,3 +123,72 @@ Test(config, principals_are_bounded)
 		    n == CONFIG_PRINCIPALS_MAX ? VH_OK : VH_ECONFIG, "%zu", n);
 	}
 }
+
+/* count principals of 64 uids and 64 gids each, and one with more uids. */
+static struct buf *
+many_members(size_t count, size_t more)
+{
+	struct buf *b = buf_new(1u << 20);
+
+	buf_put_text(b, "principals:\n");
+	for (size_t i = 0; i <= count; i++) {
+		size_t n = i < count ? CONFIG_ACCOUNTS_MAX : more;
+
+		if (n > 0)
+			buf_format(b, "  p%zu: {uids: [", i);
+		for (size_t k = 0; k < n; k++)
+			buf_format(b, "%s%zu", k == 0 ? "" : ", ", k + 1);
+		if (i < count)
+			buf_put_text(b, "], gids: [");
+		for (size_t k = 0; i < count && k < n; k++)
+			buf_format(b, "%s%zu", k == 0 ? "" : ", ", k + 1);
+		if (n > 0)
+			buf_put_text(b, "]}\n");
+	}
+	return b;
+}
+
+Test(config, all_principals_together_have_a_bound)
+{
+	AUTO(buf_free) struct buf *most = many_members(32, 0);
+	AUTO(buf_free) struct buf *more = many_members(32, 1);
+	AUTO(buf_free) struct buf *why = buf_new(WHY_ROOM);
+	AUTO(config_free) struct config *c = parsed(buf_slice(most));
+	struct reading r = { "f", why };
+	struct config *none = NULL;
+
+	cr_expect_eq(c->principals.count, 32);
+	cr_expect_eq(config_parse(&r, buf_slice(more), &none), VH_ECONFIG);
+	buf_put_u8(why, 0);
+	cr_expect_str_eq((const char *)why->p,
+	    "f:2:3: principals: found 4097 uids and gids in all, expected at "
+	    "most 4096");
+}
+
+/* What differs between two texts. */
+static void
+expect_changes(const char *one, const char *other, const char *want)
+{
+	AUTO(buf_free) struct buf *b = buf_new(4096);
+	AUTO(config_free) struct config *x = parsed(slice_text(one));
+	AUTO(config_free) struct config *y = parsed(slice_text(other));
+
+	config_put_changes(b, x, y);
+	buf_put_u8(b, 0);
+	cr_expect_str_eq((const char *)b->p, want);
+}
+
+Test(config, what_has_changed_is_named)
+{
+	expect_changes("", "", "");
+	expect_changes("limits: {queue: 256}", "", "");
+	expect_changes("node: {name: a}\nlimits: {queue: 1}",
+	    "limits: {queue: 2, deadline: 1s}\nlog: {level: debug}",
+	    "node.name,limits.queue,limits.deadline,log.level");
+	expect_changes("principals: {a: {uids: [1]}}",
+	    "principals: {a: {uids: [1], rate: 5}}", "principals");
+	expect_changes("http: {discovery: \"127.0.0.1:1\"}",
+	    "http: {discovery: \"127.0.0.1:1\", tls: {cert: c, key: k}}",
+	    "http.tls.cert,http.tls.key");
+	expect_changes("keys: a.yaml", "", "keys");
+}
