@@ -60,6 +60,7 @@ struct keyspec_key {
 	uint32_t ops;       /* bits by enum vh_key_op; 0: all of its use */
 	struct texts typ;   /* of what it signs; empty: any */
 	struct keyspec_claims claims;
+	bool raw;    /* callers may use its padded primitives */
 	bool delete; /* remove the file or variable once its key is live */
 };
 
@@ -74,7 +75,7 @@ struct keyspec {
 	struct keyspec_keys keys;
 };
 
-/* For keyspec_check_key: that ops, typ and claims fit the key. */
+/* For keyspec_check_key: that ops, typ, claims and raw fit the key. */
 enum vh_err keyspec_check_uses(const struct reading *r, const struct node *n,
     const struct keyspec_key *key);
 

@@ -1,7 +1,7 @@
-/* What callers may do with a key: ops, typ and claims of an entry. */
+/* What callers may do with a key: ops, typ, claims and raw of an entry. */
 #include "keyspec/keyspec.h"
 #include "keyspec/schema.h"
-#include "wire/ops.h"
+#include "wire/raw.h"
 
 static const struct {
 	const char *name;
@@ -146,6 +146,35 @@ check_signs(const struct reading *r, const struct node *n,
 	    name);
 }
 
+/* What is to be signed raw has neither header nor claims; a symmetric key and
+ * RSA1_5 have nothing that callers could use raw.  Of keys that are loaded the
+ * vault sees what they are. */
+static enum vh_err
+check_raw(const struct reading *r, const struct node *n,
+    const struct keyspec_key *key)
+{
+	const struct keyspec_generate *g = &key->generate;
+	const struct node *raw = node_get(n, "raw");
+	const struct alg *pin = alg_by_id(key->alg);
+
+	if (!key->raw)
+		return VH_OK;
+	if (key->typ.count > 0 || node_get(n, "claims") != NULL)
+		return refuse(r, raw->at,
+		    "raw: found true beside %s, expected one of them: raw "
+		    "signatures would go around it",
+		    key->typ.count > 0 ? "typ" : "claims");
+	if (g->kty == VH_KTY_OCT)
+		return refuse(r, raw->at,
+		    "raw: found true for oct, expected it for RSA, EC and OKP");
+	if (pin != NULL && raw_of(pin) == NULL)
+		return refuse(r, raw->at,
+		    "raw: found true for alg %s, expected it for algorithms "
+		    "with a padded primitive",
+		    pin->name);
+	return VH_OK;
+}
+
 enum vh_err
 keyspec_check_uses(const struct reading *r, const struct node *n,
     const struct keyspec_key *key)
@@ -166,5 +195,6 @@ keyspec_check_uses(const struct reading *r, const struct node *n,
 		    "or encrypt and decrypt");
 	TRY(check_signs(r, n, key, "typ"));
 	TRY(check_signs(r, n, key, "claims"));
-	return check_typ(r, n, key);
+	TRY(check_typ(r, n, key));
+	return check_raw(r, n, key);
 }

@@ -56,7 +56,8 @@ enum vh_act_stage {
 	VH_ACT_DONE = 2,  /* its line comes in any case, with OUTCOME */
 };
 
-/* What callers may do with a key, and how: bits of OPS. */
+/* What callers may do with a key, and how: bits of OPS.  Without one of the
+ * first four, all that its use has. */
 enum vh_key_op {
 	VH_KEY_SIGN = 1,
 	VH_KEY_VERIFY = 2,
@@ -74,6 +75,15 @@ const char *key_op_at(size_t i, uint32_t *bit);
 enum vh_keys_flag {
 	VH_KEYS_MINE = 1, /* a report of what the caller may do with them */
 };
+
+/* All that must be set in ops for what is asked. */
+static inline bool
+ops_have(uint32_t ops, uint32_t asked)
+{
+	if ((ops & VH_KEY_OPS) == 0)
+		ops |= VH_KEY_OPS;
+	return (ops & asked) == asked;
+}
 
 /* PASSPHRASE of VLOAD: what comes is a passphrase, or a key file that needs the
  * one that came before. */

@@ -32,8 +32,8 @@ struct dkey {
 	char *published;           /* NULL, or what everybody else calls it */
 	char *name;                /* NULL: none */
 	char *allow;               /* NULL: everyone */
-	uint32_t ops;        /* bits by enum vh_key_op; 0: all of its use */
-	struct rules *rules; /* for what it signs; NULL: none */
+	uint32_t ops;              /* bits by enum vh_key_op, for ops_have */
+	struct rules *rules;       /* for what it signs; NULL: none */
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
 	struct pub pub;        /* points into bytes */
@@ -111,7 +111,15 @@ const struct dkey_alg *dkey_alg(const struct dkey *key, const struct alg *alg);
 const struct dkey_alg *dkey_preset(const struct dkey *key);
 
 /* What somebody wants to do with a key. */
-enum purpose { FOR_SIGN, FOR_VERIFY, FOR_ENCRYPT, FOR_DECRYPT, FOR_LIST };
+enum purpose {
+	FOR_SIGN,
+	FOR_VERIFY,
+	FOR_ENCRYPT,
+	FOR_DECRYPT,
+	FOR_LIST,
+	FOR_RAW_SIGN,
+	FOR_RAW_DECRYPT, /* and RAWDERIVE */
+};
 
 /* Whether a key's use and state allow that, wherever its private part is. */
 bool dkey_serves(const struct dkey *key, enum purpose purpose);

@@ -47,6 +47,8 @@ dkey_serves(const struct dkey *key, enum purpose purpose)
 		[FOR_ENCRYPT] = { VH_USE_ENC, false, false },
 		[FOR_DECRYPT] = { VH_USE_ENC, true, true },
 		[FOR_LIST] = { 0, true, true },
+		[FOR_RAW_SIGN] = { VH_USE_SIG, false, false },
+		[FOR_RAW_DECRYPT] = { VH_USE_ENC, true, true },
 	};
 
 	if (rules[purpose].use != 0 && rules[purpose].use != key->use)
@@ -68,9 +70,11 @@ dkey_lets(const struct dkey *key, enum purpose purpose)
 		[FOR_VERIFY] = VH_KEY_VERIFY,
 		[FOR_ENCRYPT] = VH_KEY_ENCRYPT,
 		[FOR_DECRYPT] = VH_KEY_DECRYPT,
-		[FOR_LIST] = VH_KEY_OPS };
+		[FOR_LIST] = 0,
+		[FOR_RAW_SIGN] = VH_KEY_RAW | VH_KEY_SIGN,
+		[FOR_RAW_DECRYPT] = VH_KEY_RAW | VH_KEY_DECRYPT };
 
-	return key->ops == 0 || (key->ops & needs[purpose]) != 0;
+	return ops_have(key->ops, needs[purpose]);
 }
 
 void

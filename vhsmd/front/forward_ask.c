@@ -138,12 +138,12 @@ forward_want(const struct front *f, const struct pending *p, struct want *out)
 {
 	struct slice body = buf_slice(p->kept);
 
-	*out = (struct want){ .purpose = p->to.op == VH_OP_SIGN ? FOR_SIGN
-								: FOR_DECRYPT };
+	*out = (struct want){ .purpose = purpose_of(p->to.op) };
 	body = slice_of(body.p + p->body_at, body.len - p->body_at);
 	TRY(fields_parse(body, &out->fields));
 	out->asker = request_asker(f, origin_conn(&p->to));
-	return selector_parse(&out->fields, &out->s, NULL);
+	TRY(selector_parse(&out->fields, &out->s, NULL));
+	return selector_narrow(&out->s, p->to.op, NULL);
 }
 
 enum vh_err

@@ -96,7 +96,7 @@ forward_take(struct front *f, struct request *q, const struct selector *s,
 	struct want want = { .fields = q->frame.f,
 		.s = *s,
 		.kid = kid,
-		.purpose = q->to.op == VH_OP_SIGN ? FOR_SIGN : FOR_DECRYPT,
+		.purpose = purpose_of(q->to.op),
 		.asker = q->asker };
 	const struct asked nobody = { NULL, 0, { NULL, 0 } };
 	struct target to;
@@ -110,7 +110,7 @@ forward_take(struct front *f, struct request *q, const struct selector *s,
 		return begin(f, q, &want, &to);
 	}
 	/* Of two ways to say no the one that says more. */
-	if ((want.purpose != FOR_SIGN && found != VH_EPOLICY) ||
+	if ((want.purpose == FOR_DECRYPT && found != VH_EPOLICY) ||
 	    forward_rank(found) >= forward_rank(err))
 		return err;
 	buf_clear(f->why);

@@ -69,9 +69,12 @@ choose_key(struct front *f, const struct want *want, const struct circle *c,
 		.asker = &want->asker,
 		.purpose = want->purpose,
 		.holds = has_holder,
-		.context = c };
+		.context = c,
+		/* Whether a key that was named is raw its holder knows. */
+		.lenient = want->s.kid.len > 0 &&
+			   want->purpose >= FOR_RAW_SIGN };
 
-	if (want->purpose == FOR_SIGN)
+	if (want->purpose != FOR_DECRYPT)
 		return select_key(&q, front_random(f), out, why);
 	*out = (struct choice){ search_named(&q, want->kid, NULL), NULL };
 	if (out->key != NULL)

@@ -23,7 +23,7 @@ struct asked {
 
 struct target {
 	const struct dkey *key;
-	const struct alg *alg; /* SIGN only */
+	const struct alg *alg; /* not for DECRYPT */
 	struct node *node;
 };
 

@@ -4,12 +4,14 @@
 #include "front/reply.h"
 #include "jose/jwe_json.h"
 #include "jose/jws.h"
+#include "wire/raw.h"
 
 #define WHY_LEN_MAX 300 /* characters of another node's line */
 
 /* What of a caller's request goes on as it is. */
 static const enum vh_tag passed[] = { VH_F_DATA, VH_F_HEADER, VH_F_TYP,
-	VH_F_TOKEN, VH_F_DETACHED, VH_F_UNENCODED };
+	VH_F_TOKEN, VH_F_DETACHED, VH_F_UNENCODED, VH_F_PREHASHED, VH_F_LABEL,
+	VH_F_JWK };
 
 static void
 put_request(struct buf *b, const struct forward_ask *ask)
@@ -115,10 +117,26 @@ reply_decrypted(struct front *f, const struct pending *p,
 	return VH_OK;
 }
 
+/* Whether a signature is right anybody can see; what else comes of it nobody
+ * but the holder knows. */
+static enum vh_err
+reply_raw(struct front *f, const struct pending *p, const struct want *want,
+    const struct dkey *key, const struct fields *answer)
+{
+	const struct alg *alg = alg_by_name(answer->at[VH_F_ALG]);
+
+	if (alg == NULL || dkey_alg(key, alg) == NULL ||
+	    !selector_takes(&want->s, alg))
+		return VH_EPARSE;
+	return raw_reply(f, &p->to, key, alg, answer);
+}
+
 enum vh_err
 forward_reply(struct front *f, const struct pending *p, const struct want *want,
     const struct dkey *key, const struct fields *answer)
 {
+	if (raw_is(p->to.op))
+		return reply_raw(f, p, want, key, answer);
 	return p->to.op == VH_OP_SIGN
 		   ? reply_signed(f, p, want, key, answer)
 		   : reply_decrypted(f, p, want, key, answer);

@@ -16,7 +16,7 @@ struct forward_ask {
 	const struct caller *caller;
 };
 
-/* Appends PFORWARD: the caller's request with the key, and for SIGN the
+/* Appends PFORWARD: the caller's request with the key, and but for DECRYPT the
  * algorithm, that was chosen for it. */
 void forward_put(struct buf *b, const struct forward_ask *ask);
 

@@ -31,6 +31,15 @@ enum vh_err encrypt_begin(struct front *f, struct request *q);
 enum vh_err encrypt_answer(struct front *f, struct pending *p,
     const struct frame *vault, bool *again);
 
+/* RAWSIGN, RAWDECRYPT and RAWDERIVE. */
+enum vh_err raw_begin(struct front *f, struct request *q);
+enum vh_err raw_answer(struct front *f, struct pending *p,
+    const struct frame *vault, bool *again);
+/* The reply to one, out of the answer of the vault or of another node.
+ * VH_EPARSE when that is nothing that such a key can come to. */
+enum vh_err raw_reply(struct front *f, const struct origin *to,
+    const struct dkey *key, const struct alg *alg, const struct fields *result);
+
 enum vh_err batch_begin(struct front *f, struct request *q);
 
 enum vh_err cluster_begin(struct front *f, struct request *q);

@@ -1,6 +1,7 @@
 #include "front/select.h"
 
 #include "jose/json.h"
+#include "wire/raw.h"
 
 #define DRAWS 16 /* tries to meet one by chance */
 
@@ -68,6 +69,51 @@ selector_parse(const struct fields *f, struct selector *out, struct buf *why)
 		return refuse(why, VH_EFIELD, "use", use);
 	*out = s;
 	return VH_OK;
+}
+
+/* Those of the list, or all rows, that op does. */
+static size_t
+keep_raw(const struct selector *s, uint16_t op,
+    const struct alg *kept[static SELECT_ALGS])
+{
+	size_t count = 0;
+	const struct alg *alg;
+
+	for (size_t i = 0; count < SELECT_ALGS; i++) {
+		alg = s->alg.len == 0 ? alg_at(i)
+				      : (i < s->alg_count ? s->algs[i] : NULL);
+		if (alg == NULL)
+			break;
+		if (raw_of(alg) != NULL && raw_of(alg)->op == op)
+			kept[count++] = alg;
+	}
+	return count;
+}
+
+enum vh_err
+selector_narrow(struct selector *s, uint16_t op, struct buf *why)
+{
+	const struct alg *kept[SELECT_ALGS];
+
+	if (!raw_is(op))
+		return VH_OK;
+	s->alg_count = keep_raw(s, op, kept);
+	memcpy(s->algs, kept, s->alg_count * sizeof kept[0]);
+	if (s->alg_count > 0)
+		return VH_OK;
+	buf_put_text(why, "no raw operation of this kind:");
+	selector_say(s, why);
+	return VH_EALG;
+}
+
+enum purpose
+purpose_of(uint16_t op)
+{
+	if (op == VH_OP_SIGN)
+		return FOR_SIGN;
+	if (op == VH_OP_RAWSIGN)
+		return FOR_RAW_SIGN;
+	return raw_is(op) ? FOR_RAW_DECRYPT : FOR_DECRYPT;
 }
 
 bool
@@ -228,9 +274,16 @@ selector_say(const struct selector *s, struct buf *why)
 static const char *
 use_of(enum purpose purpose)
 {
-	return purpose == FOR_SIGN || purpose == FOR_VERIFY
+	return purpose == FOR_SIGN || purpose == FOR_VERIFY ||
+		       purpose == FOR_RAW_SIGN
 		   ? use_name(VH_USE_SIG)
 		   : use_name(VH_USE_ENC);
+}
+
+static bool
+is_raw(enum purpose purpose)
+{
+	return purpose == FOR_RAW_SIGN || purpose == FOR_RAW_DECRYPT;
 }
 
 /* What was asked for, never what there is: a key that is forbidden and one that
@@ -245,7 +298,7 @@ say_none(const struct search *q, enum vh_err err, struct buf *why)
 	if (err == VH_EINACTIVE)
 		what = "the key is published and not active yet";
 	if (err == VH_EPOLICY)
-		what = SELECT_DENIED;
+		what = is_raw(q->purpose) ? SELECT_DENIED_RAW : SELECT_DENIED;
 	buf_format(why, "%s (use %s):", what, use_of(q->purpose));
 	selector_say(q->s, why);
 	return err;
@@ -261,10 +314,10 @@ fits_list(const struct selector *s, const struct dkey *key)
 }
 
 static bool
-is_to_come(const struct selector *s, const struct dkey *key)
+is_to_come(const struct search *q, const struct dkey *key)
 {
-	return key->state == VH_KEY_PUBLISHED && fits_list(s, key) &&
-	       dkey_lets(key, FOR_SIGN);
+	return key->state == VH_KEY_PUBLISHED && fits_list(q->s, key) &&
+	       dkey_lets(key, q->purpose);
 }
 
 /* Whether there is a key that will do once it is active. */
@@ -277,14 +330,14 @@ is_early(const struct search *q)
 
 	later.purpose = FOR_VERIFY;
 	later.lenient = true;
-	if (q->purpose != FOR_SIGN)
+	if (q->purpose != FOR_SIGN && q->purpose != FOR_RAW_SIGN)
 		return false;
 	if (q->s->kid.len > 0) {
 		key = search_named(&later, q->s->kid, NULL);
-		return key != NULL && is_to_come(q->s, key);
+		return key != NULL && is_to_come(q, key);
 	}
 	while ((key = search_next(&later, NULL, &i)) != NULL)
-		if (is_to_come(q->s, key))
+		if (is_to_come(q, key))
 			return true;
 	return false;
 }

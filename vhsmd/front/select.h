@@ -29,6 +29,14 @@ struct choice {
 enum vh_err selector_parse(const struct fields *f, struct selector *out,
     struct buf *why);
 
+/* For a raw operation: leaves of the algorithms only those whose mechanism it
+ * uses, or takes all these where none is asked for.  VH_EALG when none is left.
+ * Does nothing for any other. */
+enum vh_err selector_narrow(struct selector *s, uint16_t op, struct buf *why);
+
+/* What a key is wanted for by SIGN, DECRYPT and the raw operations. */
+enum purpose purpose_of(uint16_t op);
+
 /* What is looked for, and where.  A key that the asker may not use is as good
  * as absent. */
 struct search {
@@ -64,6 +72,8 @@ const struct dkey *search_named(const struct search *q, struct slice kid,
 
 #define SELECT_DENIED                                                          \
 	"ops of the key spec do not let callers do this with the key"
+#define SELECT_DENIED_RAW                                                      \
+	"raw and ops of the key spec do not let callers do this with the key"
 
 /* Whether it is ops of the key spec alone that keep the key of that kid away;
  * with an empty one, all keys of the kid or name that s has.  alg as above. */

@@ -39,7 +39,7 @@ static const char *const outcome_names[OUTCOMES] = { "ok", "refused", "busy",
 static const uint16_t op_rows[SHARED_OPS - 1] = { VH_OP_SIGN, VH_OP_DECRYPT,
 	VH_OP_VERIFY, VH_OP_ENCRYPT, VH_OP_KEYS, VH_OP_STATUS, VH_OP_CLUSTER,
 	VH_OP_DRAIN, VH_OP_REVOKE, VH_OP_ROTATE, VH_OP_RETIRE, VH_OP_DESTROY,
-	VH_OP_RELOAD };
+	VH_OP_RELOAD, VH_OP_RAWSIGN, VH_OP_RAWDECRYPT, VH_OP_RAWDERIVE };
 
 const char *
 outcome_name(enum outcome outcome)

@@ -24,7 +24,7 @@ enum outcome outcome_of(enum vh_err err);
 
 /* Rows of the request counters: one an operation callers may ask for, and a
  * last one for numbers that are none. */
-#define SHARED_OPS 14
+#define SHARED_OPS 17
 /* Label of a row: "SIGN" ... "other". */
 const char *shared_op_label(size_t row);
 /* The row of an operation number, whatever it is. */

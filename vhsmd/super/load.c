@@ -256,8 +256,9 @@ load_put_terms(struct buf *b, const struct keyspec_key *key)
 		frame_put_text(b, VH_F_NAME, key->name);
 	if (key->kid != NULL)
 		frame_put_text(b, VH_F_PUBLISHED_KID, key->kid);
-	if (key->ops != 0)
-		frame_put_u32(b, VH_F_OPS, key->ops);
+	if (key->ops != 0 || key->raw)
+		frame_put_u32(b, VH_F_OPS,
+		    key->ops | (key->raw ? VH_KEY_RAW : 0));
 	TRY(put_list(b, VH_F_ALLOW, &key->allow));
 	TRY(put_list(b, VH_F_TYPS, &key->typ));
 	return put_claims(b, &key->claims);

@@ -29,9 +29,10 @@ struct crypto {
 enum vh_err crypto_alg(const struct frame *q, enum vh_use use,
     const struct alg **alg);
 /* The same, and the key of KID, which may run it, and whose spec lets
- * callers do op with it.  VH_ENOKEY, VH_EALG, VH_EPOLICY. */
+ * callers do ops, bits by enum vh_key_op, with it.  VH_ENOKEY, VH_EALG,
+ * VH_EPOLICY. */
 enum vh_err crypto_key(const struct store *s, const struct frame *q,
-    enum vh_key_op op, struct key **key, const struct alg **alg);
+    uint32_t ops, struct key **key, const struct alg **alg);
 
 /* This worker's contexts for key and alg, made at their first use: slot->md is
  * set for EdDSA, slot->mac for HMAC, slot->pkey for other signatures, RSA and

@@ -191,7 +191,7 @@ crypto_alg(const struct frame *q, enum vh_use use, const struct alg **alg)
 }
 
 enum vh_err
-crypto_key(const struct store *s, const struct frame *q, enum vh_key_op op,
+crypto_key(const struct store *s, const struct frame *q, uint32_t ops,
     struct key **key, const struct alg **alg)
 {
 	struct key *found = store_get(s, q->f.at[VH_F_KID]);
@@ -199,10 +199,11 @@ crypto_key(const struct store *s, const struct frame *q, enum vh_key_op op,
 	if (found == NULL)
 		return VH_ENOKEY;
 	TRY(crypto_alg(q,
-	    (op & (VH_KEY_SIGN | VH_KEY_VERIFY)) != 0 ? VH_USE_SIG : VH_USE_ENC,
+	    (ops & (VH_KEY_SIGN | VH_KEY_VERIFY)) != 0 ? VH_USE_SIG
+						       : VH_USE_ENC,
 	    alg));
 	TRY(key_check_alg(found, *alg));
-	TRY(key_check_op(found, op));
+	TRY(key_check_ops(found, ops));
 	*key = found;
 	return VH_OK;
 }

@@ -42,6 +42,23 @@ enum vh_err op_decrypt(struct crypto *c, const struct store *s,
 enum vh_err op_encrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 
+/* The primitives of keys whose spec says raw (wire/raw.def); VH_EPOLICY of any
+ * other key, and VH_EALG for an algorithm that has none.
+ *
+ * VRAWSIGN: the signature of DATA, or, PREHASHED, of the digest that DATA is.
+ * As VSIGN; VH_EFIELD also for a digest that is not exactly as long as that of
+ * the algorithm, VH_EALG for one where the algorithm takes none. */
+enum vh_err op_raw_sign(struct crypto *c, const struct store *s,
+    const struct frame *q, struct buf *answer);
+/* VRAWDECRYPT: RSAES-OAEP of DATA with LABEL; answers DATA.  Whatever is wrong
+ * with them is VH_EDECRYPT at one cost. */
+enum vh_err op_raw_decrypt(struct crypto *c, const struct store *s,
+    const struct frame *q, struct buf *answer);
+/* VRAWDERIVE: the shared secret Z with PUB, not hashed; answers DATA.  VH_EKEY
+ * for a key of another curve, a point that is on none, or zeros for Z. */
+enum vh_err op_raw_derive(struct crypto *c, const struct store *s,
+    const struct frame *q, struct buf *answer);
+
 /* SHA-256 of parts, one behind the other.  VH_EINTERNAL. */
 enum vh_err crypto_digest(struct crypto *c, const struct slice *parts,
     size_t count, uint8_t out[static 32]);

@@ -220,7 +220,7 @@ parts_to_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
 static enum vh_err
 refuse_duplicate(const struct key *old, const struct key *key, struct buf *why)
 {
-	const char *what = "another ops, typ or claims";
+	const char *what = "another ops, raw, typ or claims";
 
 	if (!slice_eq(slice_text(old->allow), slice_text(key->allow)))
 		what = "another allow";

@@ -17,6 +17,9 @@ static const struct {
 	{ VH_OP_VENCRYPT, op_encrypt },
 	{ VH_OP_VSEAL, op_seal },
 	{ VH_OP_VVERIFY, op_verify },
+	{ VH_OP_VRAWSIGN, op_raw_sign },
+	{ VH_OP_VRAWDECRYPT, op_raw_decrypt },
+	{ VH_OP_VRAWDERIVE, op_raw_derive },
 };
 
 /* What the node says as a node. */
@@ -55,6 +58,11 @@ static const struct audited {
 	{ VH_OP_VSEAL, "encrypt", "front", true, false, { 0 } },
 	{ VH_OP_VVERIFY, "verify", "front", false, false,
 	    { VH_F_DATA, VH_F_SIGNATURE } },
+	{ VH_OP_VRAWSIGN, "raw-sign", "front", false, false, { VH_F_DATA } },
+	{ VH_OP_VRAWDECRYPT, "raw-decrypt", "front", false, false,
+	    { VH_F_DATA, VH_F_LABEL } },
+	{ VH_OP_VRAWDERIVE, "raw-derive", "front", false, false,
+	    { VH_F_PUB_X, VH_F_PUB_Y } },
 	{ VH_OP_VRECORD, "record", "peer", false, false, { 0 } },
 	{ VH_OP_VHELLO, "hello", "peer", false, false, { 0 } },
 	{ VH_OP_VREVOKE, "revoke", "front", false, true, { 0 } },

@@ -6,6 +6,7 @@
 
 #include "base/pkey.h"
 #include "vault/check.h"
+#include "wire/raw.h"
 
 #define NUMBERS_MAX                                                            \
 	(1u << 20)       /* also of a modulus that is refused for its size */
@@ -50,7 +51,7 @@ check_uses(const struct key_terms *terms, struct buf *why)
 			   ? VH_KEY_SIGN | VH_KEY_VERIFY
 			   : VH_KEY_ENCRYPT | VH_KEY_DECRYPT;
 
-	if ((terms->ops & ~fit) != 0)
+	if ((terms->ops & ~(fit | VH_KEY_RAW)) != 0)
 		return REFUSE(why, VH_EKEY,
 		    "ops of the key spec do not fit use \"%s\"",
 		    use_name(terms->use));
@@ -59,6 +60,24 @@ check_uses(const struct key_terms *terms, struct buf *why)
 		return REFUSE(why, VH_EKEY,
 		    "typ or claims of the key spec do not fit use \"%s\"",
 		    use_name(terms->use));
+	return VH_OK;
+}
+
+/* Raw, and what nothing can be done raw with; or what raw would go around. */
+static enum vh_err
+check_raw(const struct pub *pub, const struct key_terms *terms, struct buf *why)
+{
+	if ((terms->ops & VH_KEY_RAW) == 0)
+		return VH_OK;
+	if (terms->typs.len > 0 || terms->claims.len > 0)
+		return REFUSE(why, VH_EKEY,
+		    "raw of the key spec goes around its typ and claims");
+	if (!raw_fits(pub->kty, pub->crv, terms->use, terms->pin))
+		return REFUSE(why, VH_EKEY,
+		    "raw of the key spec does not fit %s%s%s",
+		    check_kind(pub->kty, pub->crv),
+		    terms->pin == NULL ? "" : " with alg ",
+		    terms->pin == NULL ? "" : terms->pin->name);
 	return VH_OK;
 }
 
@@ -76,6 +95,7 @@ check_terms(const struct pub *pub, const struct key_terms *terms,
 		return REFUSE(why, VH_EKEY, "use \"%s\" does not fit %s", use,
 		    kind);
 	TRY(check_uses(terms, why));
+	TRY(check_raw(pub, terms, why));
 	if (terms->pin == NULL)
 		return VH_OK;
 	if (terms->pin->use != terms->use)
@@ -288,9 +308,9 @@ key_check_alg(const struct key *key, const struct alg *alg)
 }
 
 enum vh_err
-key_check_op(const struct key *key, enum vh_key_op op)
+key_check_ops(const struct key *key, uint32_t ops)
 {
-	return key->ops == 0 || (key->ops & op) != 0 ? VH_OK : VH_EPOLICY;
+	return ops_have(key->ops, ops) ? VH_OK : VH_EPOLICY;
 }
 
 bool

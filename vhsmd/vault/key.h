@@ -37,7 +37,7 @@ struct key {
 	char kid[VH_KID_SIZE + 1];
 	enum vh_use use;
 	const struct alg *pin; /* the only algorithm allowed, or NULL */
-	uint32_t ops;          /* bits by enum vh_key_op; 0: all of its use */
+	uint32_t ops;          /* bits by enum vh_key_op, for ops_have */
 	/* NULL when the spec says nothing.  published: what the world calls
 	 * it instead of kid; typs, claims: for front. */
 	char *name, *allow, *published, *typs, *claims;
@@ -82,8 +82,9 @@ AUTO_FREE(struct key, key_free)
 /* VH_EALG unless alg fits the key's type, curve, size, use and pin. */
 enum vh_err key_check_alg(const struct key *key, const struct alg *alg);
 
-/* VH_EPOLICY when the key spec does not let callers do that with the key. */
-enum vh_err key_check_op(const struct key *key, enum vh_key_op op);
+/* VH_EPOLICY when the key spec does not let callers do all that with the key:
+ * bits by enum vh_key_op. */
+enum vh_err key_check_ops(const struct key *key, uint32_t ops);
 
 /* Whether two keys of one kid carry the same terms. */
 bool key_same_terms(const struct key *a, const struct key *b);

@@ -145,6 +145,24 @@ sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
 }
 
 enum vh_err
+sign_digest(struct crypto *c, const struct key *key, const struct alg *alg,
+    struct slice digest, uint8_t *signature)
+{
+	const struct key_slot *slot;
+
+	if (alg->use != VH_USE_SIG || !signers[alg->kind].hashes)
+		return VH_EALG;
+	if (digest.len != (size_t)EVP_MD_get_size(c->md[alg->id]))
+		return VH_EFIELD;
+	TRY(crypto_slot(c, key, alg, &slot));
+	if (signers[alg->kind].sign(slot, digest, signature,
+		sign_size(key, alg)))
+		return VH_OK;
+	ERR_clear_error();
+	return VH_EINTERNAL;
+}
+
+enum vh_err
 sign_bytes_once(struct crypto *c, const struct key *key, const struct alg *alg,
     struct slice data, uint8_t *signature)
 {
@@ -170,6 +188,15 @@ is_proof(struct slice data)
 }
 
 enum vh_err
+sign_admit(const struct key *key, struct slice data)
+{
+	if ((key->state != VH_KEY_ACTIVE && !key->closing) ||
+	    (key->pkey == NULL && key->oct == NULL))
+		return VH_EINACTIVE;
+	return is_proof(data) ? VH_EFIELD : VH_OK;
+}
+
+enum vh_err
 op_sign(struct crypto *c, const struct store *s, const struct frame *q,
     struct buf *answer)
 {
@@ -178,11 +205,7 @@ op_sign(struct crypto *c, const struct store *s, const struct frame *q,
 
 	c->has_hashed = false; /* of the one before */
 	TRY(crypto_key(s, q, VH_KEY_SIGN, &key, &alg));
-	if ((key->state != VH_KEY_ACTIVE && !key->closing) ||
-	    (key->pkey == NULL && key->oct == NULL))
-		return VH_EINACTIVE;
-	if (is_proof(q->f.at[VH_F_DATA]))
-		return VH_EFIELD;
+	TRY(sign_admit(key, q->f.at[VH_F_DATA]));
 	size_t size = sign_size(key, alg);
 
 	frame_put_head(answer, VH_F_SIGNATURE, size);

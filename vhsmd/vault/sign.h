@@ -11,8 +11,17 @@ size_t sign_size(const struct key *key, const struct alg *alg);
 enum vh_err sign_bytes(struct crypto *c, const struct key *key,
     const struct alg *alg, struct slice data, uint8_t *signature);
 
-/* The same on any worker, whatever the key's lane, at the cost of contexts of
- * its own. */
+/* The same of data whose digest is given.  VH_EFIELD unless it is exactly as
+ * long as that of alg; VH_EALG for an alg that signs no digest. */
+enum vh_err sign_digest(struct crypto *c, const struct key *key,
+    const struct alg *alg, struct slice digest, uint8_t *signature);
+
+/* Whether callers may have the key sign that now.  VH_EINACTIVE; VH_EFIELD for
+ * data that begins as proofs do. */
+enum vh_err sign_admit(const struct key *key, struct slice data);
+
+/* As sign_bytes on any worker, whatever the key's lane, at the cost of contexts
+ * of its own. */
 enum vh_err sign_bytes_once(struct crypto *c, const struct key *key,
     const struct alg *alg, struct slice data, uint8_t *signature);
 

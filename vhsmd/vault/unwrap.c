@@ -9,17 +9,11 @@
 #include <sodium.h>
 
 #include "base/pkey.h"
+#include "vault/rsa.h"
 
 #define RSA_MAX     (VH_RSA_BITS_MAX / 8)
 #define CEK_MAX     64
 #define WRAPPED_MAX (CEK_MAX + KEK_WRAP_MORE)
-
-/* All ones if v is 0, else 0, without a branch. */
-static unsigned
-mask_if_zero(uint64_t v)
-{
-	return 0u - (unsigned)((~v & (v - 1)) >> 63);
-}
 
 /* Copies from over to where mask is all ones; leaves to where it is 0. */
 static void
@@ -47,34 +41,24 @@ take_sized(struct slice in, size_t size, uint8_t room[static WRAPPED_MAX])
 	return in.len == size;
 }
 
-/* RFC 8017, 7.1.2: anything else libcrypto refuses unread, at no cost. */
-static bool
-is_below_modulus(struct slice in, struct slice n)
-{
-	return in.len == n.len && memcmp(in.p, n.p, n.len) < 0;
-}
-
-/* libcrypto has unpadded it; ret is 1 or 0, its own selection between the two
- * constant time up to here. */
+/* libcrypto has unpadded it. */
 static unsigned
-take_oaep(const struct secret *plain, int ret, size_t len, struct secret *found)
+take_oaep(const struct secret *plain, size_t len, struct secret *found)
 {
 	memcpy(secret_rw(found), secret_ro(plain).p, secret_len(found));
-	return mask_if_zero((uint64_t)(ret ^ 1) | (len ^ secret_len(found)));
+	return mask_if_zero(len ^ secret_len(found));
 }
 
 /* RFC 8017, 7.2.2: 0, 2, at least eight bytes that are not 0, 0, the CEK, whose
  * length is known.  So all places are known too, and what is looked at depends
  * on nothing but sizes; where the 0 really is, nobody asks. */
 static unsigned
-take_rsa15(const struct secret *plain, int ret, size_t len,
-    struct secret *found)
+take_rsa15(const struct secret *plain, size_t len, struct secret *found)
 {
 	const uint8_t *em = secret_ro(plain).p;
 	size_t size = secret_len(plain), cek = secret_len(found);
 	size_t zero = size - cek - 1;
-	uint64_t bad =
-	    (uint64_t)(ret ^ 1) | (len ^ size) | em[0] | (em[1] ^ 2u);
+	uint64_t bad = (len ^ size) | em[0] | (em[1] ^ 2u);
 
 	for (size_t i = 2; i < zero; i++)
 		bad |= mask_if_zero(em[i]);
@@ -87,25 +71,19 @@ static enum vh_err
 unwrap_rsa(struct crypto *c, const struct key *key, const struct agreement *a,
     const struct fields *q, struct secret *found, unsigned *good)
 {
-	static const uint8_t decoy[RSA_MAX] = { [1 ... RSA_MAX - 1] = 0x5a };
-	size_t size = key->pub.n.len, len = size;
+	size_t size = key->pub.n.len, len;
 	AUTO(secret_free) struct secret *plain = secret_new(size);
-	struct slice in = q->at[VH_F_ENCRYPTED_KEY];
 	const struct key_slot *slot;
 
 	if (plain == NULL || size > RSA_MAX || size < CEK_MAX)
 		return VH_ENOMEM;
 	TRY(crypto_slot(c, key, a->alg, &slot));
-	bool sound = is_below_modulus(in, key->pub.n);
-
-	if (!sound)
-		in = slice_of(decoy, size);
-	int ret =
-	    EVP_PKEY_decrypt(slot->pkey, secret_rw(plain), &len, in.p, in.len);
+	unsigned done = rsa_decrypt(slot, &key->pub, q->at[VH_F_ENCRYPTED_KEY],
+	    plain, &len);
 
 	*good = (a->alg->kind == VH_KIND_OAEP ? take_oaep : take_rsa15)(plain,
-		    ret, len, found) &
-		mask_if_zero(!sound);
+		    len, found) &
+		done;
 	return VH_OK;
 }
 
