@@ -66,6 +66,9 @@ enum vhsm_op {
 	VHSM_KEYS = 5,
 	VHSM_STATUS = 6,
 	VHSM_CLUSTER = 7,
+	VHSM_RAW_SIGN = 9,
+	VHSM_RAW_DECRYPT = 10,
+	VHSM_RAW_DERIVE = 11,
 	VHSM_DRAIN = 16, /* on the operators' socket only; so is what follows */
 	VHSM_REVOKE = 17,
 	VHSM_ROTATE = 18,
@@ -158,12 +161,13 @@ struct vhsm_encrypt_options {
 struct vhsm_request {
 	enum vhsm_op op;
 	struct vhsm_selector key;
-	const void *data; /* SIGN, ENCRYPT: payload.  DECRYPT, VERIFY: token */
+	const void *data; /* SIGN, ENCRYPT: payload.  DECRYPT, VERIFY: token.
+			   * RAW_SIGN, RAW_DECRYPT: see those calls */
 	size_t data_len;
 	const char *header; /* SIGN, ENCRYPT; so are the next */
 	const char *typ;
 	const char *enc; /* ENCRYPT, whose alg is key.alg; so are the next */
-	const char *jwk;
+	const char *jwk; /* also RAW_DERIVE: the other side's */
 	const void *apu;
 	size_t apu_len;
 	const void *apv;
@@ -187,6 +191,9 @@ struct vhsm_request {
 	int all;
 	int mine; /* KEYS: a report of what the caller may do with them,
 		   * instead of a JWK Set */
+	int prehashed;     /* RAW_SIGN: data is the digest */
+	const void *label; /* RAW_DECRYPT: of OAEP; NULL: empty */
+	size_t label_len;
 };
 
 /* What is said of one signature, or of one key that signed or was encrypted
@@ -205,7 +212,9 @@ struct vhsm_signature {
 struct vhsm_answer {
 	enum vhsm_error error;
 	const char *why;     /* a line that makes error precise, or "" */
-	const uint8_t *data; /* DECRYPT: plaintext.  VERIFY: payload */
+	const uint8_t *data; /* DECRYPT: plaintext.  VERIFY: payload.
+			      * RAW_SIGN: signature.  RAW_DECRYPT: plaintext.
+			      * RAW_DERIVE: shared secret */
 	size_t data_len;
 	const char *token; /* SIGN: JWS.  ENCRYPT: JWE */
 	size_t token_len;
@@ -255,7 +264,8 @@ VHSM_API void vhsm_set_timeout_ms(struct vhsm *h, uint32_t ms);
  *
  * On VHSM_OK this member of the answer is not NULL:
  *   sign, encrypt: token                keys: jwks
- *   decrypt, verify: data, even empty   all others: json */
+ *   decrypt, verify: data, even empty   all others: json
+ *   raw_*: data, even empty */
 VHSM_API enum vhsm_error vhsm_sign(struct vhsm *h,
     const struct vhsm_selector *key, const void *payload, size_t len,
     const struct vhsm_sign_options *options, struct vhsm_answer **out);
@@ -274,6 +284,30 @@ VHSM_API enum vhsm_error vhsm_verify_with(struct vhsm *h,
 VHSM_API enum vhsm_error vhsm_encrypt(struct vhsm *h,
     const struct vhsm_selector *key, const void *payload, size_t len,
     const struct vhsm_encrypt_options *options, struct vhsm_answer **out);
+/* What a key does without JOSE around it, if its entry in the key spec says
+ * raw; VHSM_EPOLICY of any other.  alg says how, by the JOSE algorithm whose
+ * mechanism it is, and key->kid which key.
+ *
+ * A signature of data, or with prehashed not 0 of the digest that data is,
+ * which has to be exactly as long as that of alg: RS256, RS384, RS512 (PKCS #1
+ * v1.5 with a DigestInfo), PS256, PS384, PS512 (salt as long as the digest),
+ * ES256, ES384, ES512, ES256K (r and s, each as long as the curve's order),
+ * EdDSA (never prehashed).  key->alg is needed. */
+VHSM_API enum vhsm_error vhsm_raw_sign(struct vhsm *h,
+    const struct vhsm_selector *key, const void *data, size_t len,
+    int prehashed, struct vhsm_answer **out);
+/* What was encrypted by RSAES-OAEP for the key, with that label (NULL: empty):
+ * RSA-OAEP, RSA-OAEP-256, RSA-OAEP-384, RSA-OAEP-512; MGF1 has the same digest.
+ * key->alg and key->kid are needed.  VHSM_EDECRYPT whatever is wrong with it.
+ */
+VHSM_API enum vhsm_error vhsm_raw_decrypt(struct vhsm *h,
+    const struct vhsm_selector *key, const void *data, size_t len,
+    const void *label, size_t label_len, struct vhsm_answer **out);
+/* The secret Z that the key shares with a public JWK of the same curve by ECDH,
+ * X25519 or X448: as it is, to be put through a key derivation.  key->kid is
+ * needed.  VHSM_EKEY for a JWK that gives none. */
+VHSM_API enum vhsm_error vhsm_raw_derive(struct vhsm *h,
+    const struct vhsm_selector *key, const char *jwk, struct vhsm_answer **out);
 VHSM_API enum vhsm_error vhsm_keys(struct vhsm *h,
     const struct vhsm_selector *key, struct vhsm_answer **out);
 VHSM_API enum vhsm_error vhsm_status(struct vhsm *h, struct vhsm_answer **out);
@@ -306,14 +340,14 @@ VHSM_API enum vhsm_error vhsm_call(struct vhsm *h,
 /* Requests of one vhsm_call_many. */
 #define VHSM_MANY_MAX 64
 
-/* Signs, decrypts or encrypts many in one message: cheaper than as many calls,
- * but the answers come when the slowest is there.  Each request is checked and
- * carried out as if it were alone, in any order.  VHSM_OK: answers[i], for each
- * i below count, is the answer to requests[i], to be freed, and its error says
- * how that went.  Else nothing was done, unless it is VHSM_ELOST,
- * VHSM_EDEADLINE, VHSM_EPARSE or VHSM_ENOMEM, and all of answers is NULL.
- * VHSM_EFIELD, VHSM_ETOOBIG, VHSM_EOP: count is 0, or more than VHSM_MANY_MAX,
- * or a request is not sound. */
+/* Signs, decrypts or encrypts, raw or not, many in one message: cheaper than as
+ * many calls, but the answers come when the slowest is there.  Each request is
+ * checked and carried out as if it were alone, in any order.  VHSM_OK:
+ * answers[i], for each i below count, is the answer to requests[i], to be
+ * freed, and its error says how that went.  Else nothing was done, unless it is
+ * VHSM_ELOST, VHSM_EDEADLINE, VHSM_EPARSE or VHSM_ENOMEM, and all of answers is
+ * NULL. VHSM_EFIELD, VHSM_ETOOBIG, VHSM_EOP: count is 0, or more than
+ * VHSM_MANY_MAX, or a request is not sound. */
 VHSM_API enum vhsm_error vhsm_call_many(struct vhsm *h,
     const struct vhsm_request *requests, size_t count,
     struct vhsm_answer **answers);

@@ -52,10 +52,11 @@ struct args {
 	struct party more[VHSM_PARTIES_MAX - 1]; /* behind each --also */
 	uint32_t more_count;
 	const char *format, *aad, *aad_file, *payload_file;
+	const char *label, *peer;
 	const char *socket, *enc, *jwks, *title, *ca, *out, *roots;
 	struct words sans;
 	bool json, help, version, off, dev, lines, detached, unencoded, zip,
-	    all, now, yes, mine;
+	    all, now, yes, mine, prehashed;
 	const char *state;
 	uint32_t expect_seq; /* 0: absent */
 	uint32_t timeout, clients, batch, pack, seconds,

@@ -144,6 +144,17 @@ put_json(json_t *object, const char *name, const char *text)
 }
 
 void
+put_b64u(json_t *object, const char *name, const uint8_t *p, size_t len)
+{
+	AUTO(buf_free) struct buf *b = buf_new(b64_size(len) + 1);
+
+	b64_put(b, slice_of(p, len));
+	buf_put_u8(b, 0);
+	if (buf_end(b) == VH_OK)
+		put_text(object, name, (const char *)b->p);
+}
+
+void
 put_bytes(json_t *object, const char *name, const uint8_t *p, size_t len)
 {
 	char encoded[32];
@@ -153,13 +164,8 @@ put_bytes(json_t *object, const char *name, const uint8_t *p, size_t len)
 		(void)json_object_set_new(object, name, text);
 		return;
 	}
-	AUTO(buf_free) struct buf *b = buf_new(b64_size(len));
-
 	(void)snprintf(encoded, sizeof encoded, "%s_b64u", name);
-	b64_put(b, slice_of(p, len));
-	if (buf_end(b) == VH_OK)
-		(void)json_object_set_new(object, encoded,
-		    json_stringn((const char *)b->p, b->len));
+	put_b64u(object, encoded, p, len);
 }
 
 void

@@ -36,6 +36,8 @@ void put_text(json_t *object, const char *name, const char *text);
 void put_json(json_t *object, const char *name, const char *text);
 /* Member name, or name_b64u when the bytes are not UTF-8. */
 void put_bytes(json_t *object, const char *name, const uint8_t *p, size_t len);
+/* As base64url, always. */
+void put_b64u(json_t *object, const char *name, const uint8_t *p, size_t len);
 /* "payload", or "payload_b64u" when the bytes are not UTF-8. */
 void put_payload(json_t *object, const uint8_t *p, size_t len);
 

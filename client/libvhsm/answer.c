@@ -23,6 +23,7 @@ static const struct text_member {
 	{ VH_F_JWKS, offsetof(struct vhsm_answer, jwks) },
 	{ VH_F_JSON, offsetof(struct vhsm_answer, json) },
 	{ VH_F_DATA, offsetof(struct vhsm_answer, data) },
+	{ VH_F_SIGNATURE, offsetof(struct vhsm_answer, data) },
 	{ VH_F_UNPROTECTED, offsetof(struct vhsm_answer, unprotected) },
 	{ VH_F_AAD, offsetof(struct vhsm_answer, aad) },
 };
@@ -48,6 +49,9 @@ static const struct promise {
 	{ VHSM_KEYS, VH_F_JWKS },
 	{ VHSM_STATUS, VH_F_JSON },
 	{ VHSM_CLUSTER, VH_F_JSON },
+	{ VHSM_RAW_SIGN, VH_F_SIGNATURE },
+	{ VHSM_RAW_DECRYPT, VH_F_DATA },
+	{ VHSM_RAW_DERIVE, VH_F_DATA },
 	{ VHSM_DRAIN, VH_F_JSON },
 	{ VHSM_REVOKE, VH_F_JSON },
 	{ VHSM_ROTATE, VH_F_JSON },
@@ -180,7 +184,10 @@ answer_parse(struct slice frame, enum vhsm_op op, uint64_t id,
 	if (b == NULL)
 		return VH_ENOMEM;
 	b->answer.error = (enum vhsm_error)f.err;
-	b->answer.data_len = f.f.at[VH_F_DATA].len;
+	b->answer.data_len =
+	    f.f.at[fields_have(&f.f, VH_F_SIGNATURE) ? VH_F_SIGNATURE
+						     : VH_F_DATA]
+		.len;
 	b->answer.token_len = f.f.at[VH_F_TOKEN].len;
 	b->answer.aad_len = f.f.at[VH_F_AAD].len;
 	*out = &b->answer;

@@ -32,6 +32,7 @@ static const struct flag_member {
 	{ VH_F_UNENCODED, offsetof(struct vhsm_request, unencoded) },
 	{ VH_F_ALL, offsetof(struct vhsm_request, all) },
 	{ VH_F_FLAGS, offsetof(struct vhsm_request, mine) },
+	{ VH_F_PREHASHED, offsetof(struct vhsm_request, prehashed) },
 };
 
 /* Where the text of a field stands in a party. */
@@ -48,7 +49,7 @@ static const struct text_member party_texts[] = {
 	{ VH_F_JWK, offsetof(struct vhsm_party, jwk) },
 };
 
-#define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 7)
+#define MEMBERS       (ARRAY_LEN(texts) + ARRAY_LEN(flags) + 8)
 #define PARTY_MEMBERS (ARRAY_LEN(party_texts) + 2)
 _Static_assert(VHSM_PARTIES_MAX == VH_PARTIES, "vhsm.h: parties");
 _Static_assert(VH_KEYS_MINE == 1, "flags are 1 when they are set");
@@ -136,6 +137,7 @@ members_of(const struct vhsm_request *q, const struct op_row *row,
 	m[n++] = bytes_member(VH_F_APU, false, q->apu, q->apu_len);
 	m[n++] = bytes_member(VH_F_APV, false, q->apv, q->apv_len);
 	m[n++] = bytes_member(VH_F_AAD, false, q->aad, q->aad_len);
+	m[n++] = bytes_member(VH_F_LABEL, false, q->label, q->label_len);
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		m[n++] = flag_member(q, &flags[i]);
 	m[n++] = format_member(q);

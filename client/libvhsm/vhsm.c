@@ -14,6 +14,9 @@ _Static_assert((int)VHSM_ENCRYPT == (int)VH_OP_ENCRYPT, "vhsm.h: ops");
 _Static_assert((int)VHSM_KEYS == (int)VH_OP_KEYS, "vhsm.h: ops");
 _Static_assert((int)VHSM_STATUS == (int)VH_OP_STATUS, "vhsm.h: ops");
 _Static_assert((int)VHSM_CLUSTER == (int)VH_OP_CLUSTER, "vhsm.h: ops");
+_Static_assert((int)VHSM_RAW_SIGN == (int)VH_OP_RAWSIGN, "vhsm.h: ops");
+_Static_assert((int)VHSM_RAW_DECRYPT == (int)VH_OP_RAWDECRYPT, "vhsm.h: ops");
+_Static_assert((int)VHSM_RAW_DERIVE == (int)VH_OP_RAWDERIVE, "vhsm.h: ops");
 _Static_assert((int)VHSM_DRAIN == (int)VH_OP_DRAIN, "vhsm.h: ops");
 _Static_assert(VHSM_MANY_MAX == VH_ITEMS_MAX, "vhsm.h: requests of a batch");
 _Static_assert((int)VHSM_REVOKE == (int)VH_OP_REVOKE, "vhsm.h: ops");
@@ -127,6 +130,38 @@ vhsm_encrypt(struct vhsm *h, const struct vhsm_selector *key,
 		q.more = options->more;
 		q.more_count = options->more_count;
 	}
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_raw_sign(struct vhsm *h, const struct vhsm_selector *key, const void *data,
+    size_t len, int prehashed, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_RAW_SIGN, key, data, len);
+
+	q.prehashed = prehashed;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_raw_decrypt(struct vhsm *h, const struct vhsm_selector *key,
+    const void *data, size_t len, const void *label, size_t label_len,
+    struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_RAW_DECRYPT, key, data, len);
+
+	q.label = label;
+	q.label_len = label_len;
+	return vhsm_call(h, &q, out);
+}
+
+enum vhsm_error
+vhsm_raw_derive(struct vhsm *h, const struct vhsm_selector *key,
+    const char *jwk, struct vhsm_answer **out)
+{
+	struct vhsm_request q = request_for(VHSM_RAW_DERIVE, key, NULL, 0);
+
+	q.jwk = jwk;
 	return vhsm_call(h, &q, out);
 }
 
