@@ -3,12 +3,13 @@ import socket
 import struct
 
 OPS = {"SIGN": 1, "DECRYPT": 2, "VERIFY": 3, "ENCRYPT": 4, "KEYS": 5, "STATUS": 6,
-       "CLUSTER": 7, "BATCH": 8, "DRAIN": 16, "REVOKE": 17}
+       "CLUSTER": 7, "BATCH": 8, "RAWSIGN": 9, "RAWDECRYPT": 10, "RAWDERIVE": 11,
+       "DRAIN": 16, "REVOKE": 17}
 TAGS = {"KID": 1, "ALG": 2, "DATA": 3, "HEADER": 4, "NAME": 5, "KTY": 6, "CRV": 7, "USE": 8,
         "TYP": 9, "TOKEN": 10, "JWK": 11, "JWKS": 12, "ENC": 13, "WHY": 14, "JSON": 15,
-        "APU": 16, "APV": 17, "OFF": 18, "FORMAT": 95, "DETACHED": 96, "UNENCODED": 97,
-        "AAD": 98, "PARTY": 99, "UNPROTECTED": 100, "OUTCOME": 101, "ZIP": 102, "ALL": 103,
-        "FLAGS": 117, "ITEM": 126}
+        "APU": 16, "APV": 17, "OFF": 18, "SIGNATURE": 24, "PREHASHED": 94, "FORMAT": 95,
+        "DETACHED": 96, "UNENCODED": 97, "AAD": 98, "PARTY": 99, "UNPROTECTED": 100,
+        "OUTCOME": 101, "ZIP": 102, "ALL": 103, "LABEL": 104, "FLAGS": 117, "ITEM": 126}
 NAMES = {number: name for name, number in TAGS.items()}
 ERRORS = {0: "OK", 1: "EPARSE", 2: "EVERSION", 3: "EOP", 4: "EFIELD", 5: "EFORBIDDEN",
           6: "ENOKEY", 7: "EALG", 8: "EKEY", 9: "EBUSY", 10: "EDEADLINE", 11: "EDECRYPT",
