@@ -43,15 +43,18 @@ some_alg_fits(const struct pub *pub, enum vh_use use)
 	return false;
 }
 
+static uint32_t
+ops_of_use(enum vh_use use)
+{
+	return use == VH_USE_SIG ? VH_KEY_SIGN | VH_KEY_VERIFY
+				 : VH_KEY_ENCRYPT | VH_KEY_DECRYPT;
+}
+
 /* What callers may do has to be something that the key's use has. */
 static enum vh_err
 check_uses(const struct key_terms *terms, struct buf *why)
 {
-	uint32_t fit = terms->use == VH_USE_SIG
-			   ? VH_KEY_SIGN | VH_KEY_VERIFY
-			   : VH_KEY_ENCRYPT | VH_KEY_DECRYPT;
-
-	if ((terms->ops & ~(fit | VH_KEY_RAW)) != 0)
+	if ((terms->ops & ~(ops_of_use(terms->use) | VH_KEY_RAW)) != 0)
 		return REFUSE(why, VH_EKEY,
 		    "ops of the key spec do not fit use \"%s\"",
 		    use_name(terms->use));
@@ -129,6 +132,8 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 	key->use = terms->use;
 	key->pin = terms->pin;
 	key->ops = terms->ops;
+	if (key->ops == VH_KEY_RAW) /* said in full, for who knows no raw */
+		key->ops |= ops_of_use(key->use);
 	TRY(copy_text(terms->name, &key->name));
 	TRY(copy_text(terms->allow, &key->allow));
 	TRY(copy_text(terms->published, &key->published));

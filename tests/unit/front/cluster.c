@@ -340,6 +340,19 @@ node_decrypts(struct cluster *c, const struct question *q, const char *text)
 }
 
 void
+node_gives(struct cluster *c, const struct question *q, const char *alg,
+    enum vh_tag tag, struct slice value)
+{
+	AUTO(buf_free) struct buf *b = buf_new(FRAME_MAX);
+	size_t at[2], inner = open_answer(b, q, VH_OK, at);
+
+	frame_put(b, tag, value);
+	frame_put_text(b, VH_F_ALG, alg);
+	frame_put_text(b, VH_F_KID, "what it likes");
+	close_answer(c, b, inner, at);
+}
+
+void
 node_refuses(struct cluster *c, const struct question *q, enum vh_err err)
 {
 	AUTO(buf_free) struct buf *b = buf_new(FRAME_MAX);

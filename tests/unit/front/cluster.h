@@ -52,11 +52,14 @@ void cluster_lose(struct cluster *c);
 void cluster_attach(struct cluster *c);
 
 /* A node's answers to a PFORWARD: a token of the key and algorithm asked for,
- * over payload; a plaintext; an error; or no answer, but an error of peer. */
+ * over payload; a plaintext; one field; an error; or no answer, but an error of
+ * peer. */
 void node_signs(struct cluster *c, const struct question *q,
     const char *payload);
 void node_decrypts(struct cluster *c, const struct question *q,
     const char *text);
+void node_gives(struct cluster *c, const struct question *q, const char *alg,
+    enum vh_tag tag, struct slice value);
 void node_refuses(struct cluster *c, const struct question *q, enum vh_err err);
 void peer_fails(struct cluster *c, const struct question *q, enum vh_err err);
 /* The JWS that a node makes. */

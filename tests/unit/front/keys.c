@@ -77,6 +77,16 @@ key_fields(enum test_key which, const struct key_says *says)
 	return b;
 }
 
+struct buf *
+key_fields_ops(enum test_key which, const struct key_says *says, uint32_t ops)
+{
+	struct buf *b = key_fields(which, says);
+
+	frame_put_u32(b, VH_F_OPS, ops);
+	cr_assert_eq(buf_end(b), VH_OK);
+	return b;
+}
+
 void
 key_add(struct directory *d, enum test_key which, const struct key_says *says)
 {

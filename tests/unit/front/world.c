@@ -238,3 +238,15 @@ vault_answer(struct world *w, uint64_t id, uint16_t op, enum vh_err err)
 	frame_close(b, at);
 	cr_assert_eq(link_send(w->vault, buf_slice(b), -1), VH_OK);
 }
+
+void
+vault_gives(struct world *w, const struct frame *q, enum vh_tag tag,
+    struct slice value)
+{
+	AUTO(buf_free) struct buf *b = buf_new(4096);
+	size_t at = frame_answer(b, q->op, q->id, VH_OK);
+
+	frame_put(b, tag, value);
+	frame_close(b, at);
+	cr_assert_eq(link_send(w->vault, buf_slice(b), -1), VH_OK);
+}

@@ -50,5 +50,8 @@ void client_sign(struct client *c, uint32_t id, const char *payload);
 bool vault_next(struct world *w, struct frame *q);
 /* Answers with a signature, or an error. */
 void vault_answer(struct world *w, uint64_t id, uint16_t op, enum vh_err err);
+/* Answers q with that field. */
+void vault_gives(struct world *w, const struct frame *q, enum vh_tag tag,
+    struct slice value);
 
 #endif
