@@ -112,6 +112,8 @@ ops_json(const struct front *f, const struct search *search,
 		{ FOR_VERIFY, "verify" },
 		{ FOR_ENCRYPT, "encrypt" },
 		{ FOR_DECRYPT, "decrypt" },
+		{ FOR_RAW_SIGN, "raw" },
+		{ FOR_RAW_DECRYPT, "raw" },
 	};
 	json_t *all = json_array();
 
