@@ -189,9 +189,9 @@ struct vhsm_request {
 	const void *payload; /* VERIFY: of a detached token; so is all */
 	size_t payload_len;
 	int all;
-	int mine; /* KEYS: a report of what the caller may do with them,
-		   * instead of a JWK Set */
-	int prehashed;     /* RAW_SIGN: data is the digest */
+	int mine;      /* KEYS: a report of what the caller may do with them,
+			* instead of a JWK Set */
+	int prehashed; /* RAW_SIGN: data is the digest */
 	const void *label; /* RAW_DECRYPT: of OAEP; NULL: empty */
 	size_t label_len;
 };
