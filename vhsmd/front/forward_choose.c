@@ -69,10 +69,7 @@ choose_key(struct front *f, const struct want *want, const struct circle *c,
 		.asker = &want->asker,
 		.purpose = want->purpose,
 		.holds = has_holder,
-		.context = c,
-		/* Whether a key that was named is raw its holder knows. */
-		.lenient =
-		    want->s.kid.len > 0 && want->purpose >= FOR_RAW_SIGN };
+		.context = c };
 
 	if (want->purpose != FOR_DECRYPT)
 		return select_key(&q, front_random(f), out, why);
