@@ -321,6 +321,8 @@ forward_answer(struct front *f, const struct frame *answer)
 			blame(f, y->node, w);
 		err = VH_ELOST;
 	}
+	if (err == VH_EDRAINING)
+		y->node->leaving = true; /* as the next look at them says */
 	if (err != VH_OK)
 		LOG(DEBUG, "forward-refused", KV("rid", w->p->to.rid),
 		    KV("by", y->node->name), KV_ERR(err));

@@ -3,7 +3,8 @@
 #include "jose/why.h"
 
 /* The nodes that may be asked for a request: not those that were; rather not
- * such as failed just now; none that has enough of us. */
+ * such as failed just now, or are about to leave; none that has enough of us.
+ */
 struct circle {
 	const struct asked *asked;
 	struct mono_ns now;
@@ -14,7 +15,7 @@ static bool
 may_ask(const struct circle *c, const struct node *n)
 {
 	if ((c->most < FULL && n->asked >= FORWARDS_OF_NODE) ||
-	    (c->most < FAILED && node_is_avoided(n, c->now)))
+	    (c->most < FAILED && (n->leaving || node_is_avoided(n, c->now))))
 		return false;
 	for (size_t i = 0; i < c->asked->count; i++)
 		if (c->asked->nodes[i] == n)

@@ -14,8 +14,16 @@ static const struct {
 	{ "suspect", COUNT_MEMBERS_SUSPECT },
 	{ "dead", COUNT_MEMBERS_DEAD },
 	{ "left", COUNT_MEMBERS_LEFT },
+	{ "leaving", COUNT_MEMBERS_LEAVING },
 	{ "conflict", COUNT_MEMBERS_CONFLICT },
 };
+
+void
+members_put_own(const struct front *f, struct buf *b)
+{
+	frame_put_u32(b, VH_F_LOAD, (uint32_t)f->work);
+	frame_put_u32(b, VH_F_LEAVING, f->shared->draining);
+}
 
 void
 members_tick(struct front *f)
@@ -26,7 +34,7 @@ members_tick(struct front *f)
 	size_t start =
 	    frame_request(b, VH_OP_PSTATUS, PEER_STATUS_ID, MEMBERS_MS);
 
-	frame_put_u32(b, VH_F_LOAD, (uint32_t)f->work);
+	members_put_own(f, b);
 	frame_close(b, start);
 	f->peer.status_asked = true;
 }
@@ -60,8 +68,10 @@ read_member(struct front *f, struct slice body, uint64_t seen[static COUNTS])
 			seen[states[i].count]++;
 	struct node *n = node_find(f->nodes, m.at[VH_F_NODE]);
 
-	if (n != NULL)
+	if (n != NULL) {
 		n->load = fields_u32(&m, VH_F_LOAD);
+		n->leaving = slice_is(m.at[VH_F_NAME], "leaving");
+	}
 	if (!slice_is(m.at[VH_F_NODE], f->settings->node))
 		return VH_OK;
 	f->members.own_record = fields_u64(&m, VH_F_EPOCH) != 0;
@@ -95,7 +105,8 @@ store_counts(struct front *f, const uint64_t seen[static COUNTS])
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		atomic_store_explicit(&f->shared->counts[states[i].count],
 		    seen[states[i].count], memory_order_relaxed);
-	f->members.alive = (uint32_t)seen[COUNT_MEMBERS_ALIVE];
+	f->members.alive =
+	    (uint32_t)(seen[COUNT_MEMBERS_ALIVE] + seen[COUNT_MEMBERS_LEAVING]);
 	f->members.known = true;
 }
 

@@ -23,6 +23,9 @@ struct members {
 /* Asks peer when it is time to; when it is.  There must be a link. */
 void members_tick(struct front *f);
 struct mono_ns members_next(const struct front *f);
+/* What the cluster is to know of this node: how busy it is, whether it drains.
+ */
+void members_put_own(const struct front *f, struct buf *b);
 /* The answer to that. */
 enum vh_err members_answer(struct front *f, const struct frame *answer);
 

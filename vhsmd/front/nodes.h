@@ -17,6 +17,7 @@ struct node {
 	size_t relayed; /* requests of its callers under way here */
 	struct mono_ns heard; /* its last answer; 0: none yet */
 	struct mono_ns avoid_until;
+	bool leaving; /* it drains or is about to stop */
 };
 
 struct nodes;

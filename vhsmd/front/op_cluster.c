@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "front/members.h"
 #include "front/ops.h"
 #include "front/peerlink.h"
 #include "front/vaultlink.h"
@@ -123,7 +124,7 @@ cluster_begin(struct front *f, struct request *q)
 	}
 	struct buf *b = peer_ask(f, p, VH_OP_PSTATUS, &start);
 
-	frame_put_u32(b, VH_F_LOAD, (uint32_t)f->work);
+	members_put_own(f, b);
 	frame_close(b, start);
 	return VH_OK;
 }

@@ -50,7 +50,8 @@ cluster_json(const struct front *f)
 {
 	if (!front_has_cluster(f))
 		return json_null();
-	return json_pack("{s:b, s:b, s:b, s:{s:o, s:o, s:o, s:o, s:o}, s:o, "
+	return json_pack("{s:b, s:b, s:b, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
+			 "s:o, "
 			 "s:o, "
 			 "s:o}",
 	    "reachable", f->peer.link != NULL, "joined", f->cluster != NULL,
@@ -58,7 +59,8 @@ cluster_json(const struct front *f)
 	    count_json(f, COUNT_MEMBERS_ALIVE), "suspect",
 	    count_json(f, COUNT_MEMBERS_SUSPECT), "dead",
 	    count_json(f, COUNT_MEMBERS_DEAD), "left",
-	    count_json(f, COUNT_MEMBERS_LEFT), "conflict",
+	    count_json(f, COUNT_MEMBERS_LEFT), "leaving",
+	    count_json(f, COUNT_MEMBERS_LEAVING), "conflict",
 	    count_json(f, COUNT_MEMBERS_CONFLICT), "remote_keys",
 	    count_json(f, COUNT_REMOTE_KEYS), "forwards_in_flight",
 	    count_json(f, COUNT_TRYING), "relayed_in_flight",

@@ -488,4 +488,5 @@ void
 requests_drain(struct front *f, bool draining)
 {
 	f->shared->draining = draining;
+	f->peer.status_at = f->now; /* the cluster hears of it */
 }

@@ -112,6 +112,19 @@ seen_ms(const struct peer *p, const struct member_node *n)
 	return (p->now.mono.ns - n->last_seen.ns) / 1000000;
 }
 
+static const char *
+state_name(const struct peer *p, const struct member_node *n)
+{
+	bool leaving =
+	    n->self ? p->stopping || p->drains : gossip_is_leaving(p, n->name);
+
+	if (n->self && p->publishing.taken)
+		return "conflict";
+	return n->state == MEMBER_ALIVE && leaving
+		   ? "leaving"
+		   : member_state_name(n->state);
+}
+
 static void
 put_member(struct peer *p, struct buf *b, const struct member_node *n)
 {
@@ -120,9 +133,7 @@ put_member(struct peer *p, struct buf *b, const struct member_node *n)
 
 	frame_put_text(b, VH_F_NODE, n->name);
 	frame_put_text(b, VH_F_ADDRESS, n->address);
-	frame_put_text(b, VH_F_NAME,
-	    n->self && p->publishing.taken ? "conflict"
-					   : member_state_name(n->state));
+	frame_put_text(b, VH_F_NAME, state_name(p, n));
 	frame_put_u64(b, VH_F_INCARNATION, n->incarnation);
 	frame_put_u32(b, VH_F_COUNT, r == NULL ? 0 : (uint32_t)r->count);
 	frame_put_u32(b, VH_F_LOAD,
@@ -188,6 +199,10 @@ give_status(struct peer *p, const struct frame *q)
 
 	if (fields_have(&q->f, VH_F_LOAD))
 		p->load = fields_u32(&q->f, VH_F_LOAD);
+	if (p->drains != (fields_u32(&q->f, VH_F_LEAVING) != 0)) {
+		p->drains = !p->drains;
+		push_leaving(p);
+	}
 	p->counts.hellos_refused = sessions_counts(p->sessions)->refused;
 	for (size_t i = 0; member_at(p->member, i, &n); i++)
 		put_member(p, b, &n);

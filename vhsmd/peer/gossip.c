@@ -11,6 +11,7 @@
 struct load {
 	char node[MEMBER_NAME_MAX + 1];
 	uint32_t load;
+	bool leaving;
 	UT_hash_handle hh;
 };
 
@@ -34,22 +35,51 @@ gossip_load(const struct peer *p, const char *node)
 	return l == NULL ? 0 : l->load;
 }
 
-static void
-note_load(struct peer *p, const char *node, const struct frame *f)
+bool
+gossip_is_leaving(const struct peer *p, const char *node)
+{
+	const struct load *l = load_find(p, node);
+
+	return l != NULL && l->leaving;
+}
+
+/* A new one if need be; NULL when there are too many. */
+static struct load *
+load_of(struct peer *p, const char *node)
 {
 	struct load *l = load_find(p, node);
 
-	if (!fields_have(&f->f, VH_F_LOAD))
+	if (l != NULL || HASH_COUNT(p->loads) >= MEMBER_MAX)
+		return l;
+	l = calloc(1, sizeof *l);
+	if (l == NULL)
+		return NULL;
+	(void)strncpy(l->node, node, sizeof l->node - 1);
+	HASH_ADD_STR(p->loads, node, l);
+	return l;
+}
+
+void
+gossip_note_leaving(struct peer *p, const char *node, bool leaving)
+{
+	struct load *l = load_of(p, node);
+
+	if (l == NULL || l->leaving == leaving)
 		return;
-	if (l == NULL && HASH_COUNT(p->loads) < MEMBER_MAX) {
-		l = calloc(1, sizeof *l);
-		if (l == NULL)
-			return;
-		(void)strncpy(l->node, node, sizeof l->node - 1);
-		HASH_ADD_STR(p->loads, node, l);
-	}
-	if (l != NULL)
+	LOG(NOTICE, leaving ? "member-leaving" : "member-stays",
+	    KV("node", node));
+	l->leaving = leaving;
+	p->live_changed = true;
+}
+
+static void
+note_load(struct peer *p, const char *node, const struct frame *f)
+{
+	struct load *l = load_of(p, node);
+
+	if (l != NULL && fields_have(&f->f, VH_F_LOAD))
 		l->load = fields_u32(&f->f, VH_F_LOAD);
+	gossip_note_leaving(p, node, fields_u32(&f->f, VH_F_LEAVING) != 0);
 }
 
 static void
@@ -61,6 +91,16 @@ forget_load(struct peer *p, const char *node)
 		return;
 	HASH_DEL(p->loads, l);
 	free(l);
+}
+
+/* It has left, or has come again. */
+static void
+forget_leaving(struct peer *p, const char *node)
+{
+	struct load *l = load_find(p, node);
+
+	if (l != NULL)
+		l->leaving = false;
 }
 
 void
@@ -86,6 +126,8 @@ put_beside(struct peer *p, struct buf *b)
 
 	ledger_digest(p->ledger, digest);
 	frame_put_u32(b, VH_F_LOAD, p->load + (uint32_t)p->relays);
+	if (p->stopping || p->drains)
+		frame_put_u32(b, VH_F_LEAVING, 1);
 	frame_put(b, VH_F_DIGEST, slice_of(digest, sizeof digest));
 }
 
@@ -195,6 +237,10 @@ act(struct peer *p, const struct member_event *e)
 		session_forget(p->sessions, p->now.mono, e->node.name);
 	if (e->kind == MEMBER_IS_FORGOTTEN)
 		forget_load(p, e->node.name);
+	/* It says so again if it is. */
+	if (e->kind == MEMBER_IS_RESTARTED || e->kind == MEMBER_IS_LEFT ||
+	    e->kind == MEMBER_IS_DEAD)
+		forget_leaving(p, e->node.name);
 }
 
 void
@@ -262,7 +308,8 @@ gossip_set_live(struct peer *p)
 
 		memcpy(l->node, n.name, sizeof l->node);
 		l->epoch = n.digest.epoch;
-		l->leaving = n.self && p->stopping;
+		l->leaving = n.self ? p->stopping || p->drains
+				    : gossip_is_leaving(p, n.name);
 		l->load = n.self ? p->load : gossip_load(p, n.name);
 	}
 	if (all == NULL || ledger_set_live(p->ledger, all, count) != VH_OK)

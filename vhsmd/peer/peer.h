@@ -140,8 +140,13 @@ struct peer {
 	struct mono_ns tick_at; /* sessions, next */
 	struct mono_ns second;  /* next of what is done each second */
 	struct moment now;
-	bool stopping, left, done;
-	bool stays; /* PSTOP is answered: only until our link is closed */
+	bool drains;   /* front does */
+	bool stopping; /* PSTOP has come */
+	bool leaves;   /* and once more */
+	bool saved;    /* and the state file is as it is to be */
+	bool stays;    /* PSTOP is answered: until the next, or our link ends */
+	bool done;
+	size_t telling; /* nodes that are told just now that we leave */
 	uint64_t stop_id;
 	struct mono_ns stop_by;
 	int status;

@@ -338,6 +338,9 @@ push_asked(struct peer *p, uint64_t token, const char *node,
 	AUTO(buf_free) struct buf *b = buf_new(1024);
 
 	take_all(p, node, q);
+	if (fields_have(&q->f, VH_F_LEAVING))
+		gossip_note_leaving(p, node,
+		    fields_u32(&q->f, VH_F_LEAVING) != 0);
 	const struct record *r = ledger_current(p->ledger, node);
 	size_t start = question_open(p, token, b);
 
@@ -370,16 +373,48 @@ push_record(struct peer *p, const struct member_node *to, struct slice token,
 	node_ask(p, to->name, to->address, PULL_MS, b, done, 0);
 }
 
+static void
+push_frame(struct peer *p, struct buf *b, pending_done *done, size_t *count)
+{
+	struct member_node n;
+
+	for (size_t i = 0; member_at(p->member, i, &n); i++) {
+		if (n.self || n.state > MEMBER_SUSPECT)
+			continue;
+		++*count;
+		node_ask(p, n.name, n.address, PULL_MS, b, done, 0);
+	}
+}
+
 void
 push_all(struct peer *p, enum vh_tag tag, struct slice token)
 {
 	AUTO(buf_free) struct buf *b = buf_new(NET_FRAME_MAX);
-	size_t start = frame_request(b, VH_OP_NPUSH, 0, PULL_MS);
-	struct member_node n;
+	size_t start = frame_request(b, VH_OP_NPUSH, 0, PULL_MS), count = 0;
 
 	frame_put(b, tag, token);
 	frame_close(b, start);
-	for (size_t i = 0; member_at(p->member, i, &n); i++)
-		if (!n.self && n.state <= MEMBER_SUSPECT)
-			node_ask(p, n.name, n.address, PULL_MS, b, pushed, 0);
+	push_frame(p, b, pushed, &count);
+}
+
+static void
+told_leaving(struct peer *p, const struct pending *w, enum vh_err err,
+    const struct frame *a)
+{
+	(void)w;
+	(void)err; /* whoever missed it hears it beside the next gossip */
+	(void)a;
+	p->telling--;
+}
+
+void
+push_leaving(struct peer *p)
+{
+	AUTO(buf_free) struct buf *b = buf_new(1024);
+	size_t start = frame_request(b, VH_OP_NPUSH, 0, PULL_MS);
+
+	frame_put_u32(b, VH_F_LEAVING, p->stopping || p->drains);
+	frame_close(b, start);
+	push_frame(p, b, told_leaving, &p->telling);
+	p->live_changed = true;
 }

@@ -22,6 +22,9 @@ void push_asked(struct peer *p, uint64_t token, const char *node,
  * say which record of ours it has. */
 void push_record(struct peer *p, const struct member_node *to,
     struct slice token, pending_done *done);
+/* Tells all living members whether we drain or are about to stop; p->telling
+ * says how many have not heard it yet. */
+void push_leaving(struct peer *p);
 /* Sends a token as field tag to all living members. */
 void push_all(struct peer *p, enum vh_tag tag, struct slice token);
 

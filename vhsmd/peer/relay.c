@@ -108,7 +108,7 @@ relay_asked(struct peer *p, uint64_t token, const char *node,
 	struct buf *b;
 	size_t start;
 
-	if (p->relays < PEER_RELAYS_MAX && !p->stopping)
+	if (p->relays < PEER_RELAYS_MAX)
 		w = link_ask(p, OF_FRONT, VH_OP_PRELAYED, time_of(q), relayed,
 		    &b, &start);
 	if (w == NULL) {

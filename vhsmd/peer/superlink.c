@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "peer/certs.h"
 #include "peer/frontlink.h"
+#include "peer/pull.h"
 #include "peer/save.h"
 
 #define STOP_MS 3000  /* grace when the supervisor names none */
@@ -106,18 +107,31 @@ reload(struct peer *p, const struct frame *q)
 	return VH_OK;
 }
 
+/* Twice: the first time the others hear that we are about to leave, so that
+ * they withdraw our encryption keys and rather ask somebody else, and all goes
+ * on; the second time, front having finished, that we have left. */
 static void
 stop(struct peer *p, const struct frame *q)
 {
-	if (p->stopping)
-		return;
-	LOG(NOTICE, "stopping", KV("relays", (unsigned long)p->relays));
-	p->stopping = true;
+	p->leaves = p->stopping;
 	p->stop_id = q->id;
 	p->stop_by = mono_after_ms(p->now.mono,
 	    q->deadline_ms != 0 ? q->deadline_ms : STOP_MS);
-	p->live_changed = true;
-	member_leave(p->member, p->now.mono);
+	p->saved = p->stays = false;
+	p->stopping = true;
+	LOG(NOTICE, p->leaves ? "leaving" : "stopping",
+	    KV("relays", (unsigned long)p->relays));
+	if (p->leaves)
+		member_leave(p->member, p->now.mono);
+	else
+		push_leaving(p);
+}
+
+/* Whether the others have heard it. */
+static bool
+is_told(const struct peer *p)
+{
+	return p->leaves ? member_has_left(p->member) : p->telling == 0;
 }
 
 void
@@ -131,17 +145,15 @@ super_settle_stop(struct peer *p)
 		p->done = late;
 		return;
 	}
-	if (!late && (!member_has_left(p->member) || p->relays > 0))
+	if (!late && !is_told(p))
 		return;
-	if (!p->left && !save_is_busy(p)) {
-		p->left = true;
+	if (!p->saved && !save_is_busy(p)) {
+		p->saved = true;
 		save_tick(p, true);
 	}
-	if (!late && (!p->left || save_is_busy(p)))
+	if (!late && (!p->saved || save_is_busy(p)))
 		return;
 	link_answer(p->super, VH_OP_PSTOP, p->stop_id, VH_OK);
-	/* What front still waits for from other nodes comes through here: until
-	 * the supervisor, which stops front first, closes our link. */
 	p->stays = true;
 	p->stop_by = mono_after_ms(p->now.mono, STAY_MS);
 	p->status = 0;

@@ -346,6 +346,36 @@ Test(forward, nobody_encrypts_to_a_key_that_is_for_opening_alone)
 	stage_end(&s);
 }
 
+Test(forward, a_node_that_drains_is_asked_only_when_there_is_no_other)
+{
+	struct stage s = stage_new("b,c");
+	AUTO(question_free) struct question *q = sign(&s);
+	bool first_is_b = question_is_for(q, "b");
+
+	node_refuses(s.c, q, VH_EDRAINING);
+	AUTO(question_free) struct question *r = cluster_next(s.c);
+
+	cr_assert(question_is_for(r, first_is_b ? "c" : "b"));
+	node_signs(s.c, r, "hello");
+	cr_expect_eq(answer(&s), VH_OK);
+	for (int i = 0; i < 10; i++) {
+		AUTO(question_free) struct question *later = sign(&s);
+
+		cr_assert(question_is_for(later, first_is_b ? "c" : "b"));
+		node_signs(s.c, later, "hello");
+		cr_expect_eq(answer(&s), VH_OK);
+	}
+	AUTO(question_free) struct question *last = sign(&s);
+
+	node_refuses(s.c, last, VH_EBUSY);
+	AUTO(question_free) struct question *all_the_same = cluster_next(s.c);
+
+	cr_assert(question_is_for(all_the_same, first_is_b ? "b" : "c"));
+	node_signs(s.c, all_the_same, "hello");
+	cr_expect_eq(answer(&s), VH_OK);
+	stage_end(&s);
+}
+
 Test(forward, a_node_that_is_lost_is_followed_and_then_avoided)
 {
 	struct stage s = stage_new("b,c");

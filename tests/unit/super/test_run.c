@@ -49,13 +49,13 @@ Test(run, a_node_alone_stops_front_then_the_vault)
 	expect_said(&n, "Ffv");
 }
 
-Test(run, peer_leaves_first_and_stays_until_front_is_done)
+Test(run, peer_says_first_that_it_will_leave_and_leaves_when_front_is_done)
 {
 	struct small_node n = node_new(true, fake_obey, fake_obey);
 
 	cr_assert_eq(kill(getpid(), SIGINT), 0);
 	cr_expect_eq(run_super(n.super), EXIT_SUCCESS);
-	expect_said(&n, "PFfpv");
+	expect_said(&n, "PFfPpv");
 }
 
 /* Ends with the answer, instead of serving on. */

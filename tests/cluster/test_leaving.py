@@ -1,0 +1,141 @@
+"""A node that is about to leave: its encryption keys go first, what it was asked is
+done, and whoever can be served by another node notices nothing."""
+import json
+import os
+import signal
+import threading
+import time
+
+import pytest
+from jwcrypto import jwk
+
+from cluster.fleet import Fleet
+from support.wire import Wire, frame, parse
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+def spec(name):
+    text = f"""version: 1
+defaults: {{publish_before: 2s, keep_after: 10m}}
+keys:
+  - {{name: sig-{name}, generate: {{kty: EC, crv: P-256}}, use: sig}}
+  - {{name: enc-{name}, generate: {{kty: EC, crv: P-256}}, use: enc}}
+"""
+    if name == "b":
+        text += "  - {name: heavy, generate: {kty: RSA, bits: 4096}, use: sig}\n"
+    if name in "bc":
+        text += "  - {name: shared, load: {file: keys/shared.jwk}, use: sig}\n"
+    return text
+
+
+def wait(condition, seconds, what):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def signs(node, name):
+    return node.cli("sign", "--name", name, input=b"x").returncode == 0
+
+
+@pytest.fixture
+def fleet():
+    shared = jwk.JWK.generate(kty="RSA", size=2048).export()
+    with Fleet(3, spec) as running:
+        running.shared = shared
+        for node in running.nodes[1:]:
+            node.write("keys/shared.jwk", shared)
+        running.start()
+        a = running.nodes[0]
+        for name in ("sig-a", "sig-b", "sig-c", "heavy", "shared"):
+            wait(lambda: signs(a, name), 30, f"{name} signs")
+        wait(lambda: len({n.fetch() for n in running.nodes}) == 1, 10, "one JWK Set everywhere")
+        yield running
+
+
+def kid_of(node, name):
+    (key,) = json.loads(node.ask("keys", "--name", name))["keys"]
+    return key["kid"]
+
+
+def relayed(node):
+    """Requests of other nodes that a node has taken on so far."""
+    return sum(int(line.split()[-1]) for line in node.fetch("/metrics").splitlines()
+               if line.startswith("vhsmd_relayed_total"))
+
+
+def test_a_node_that_drains_is_not_asked_and_its_encryption_keys_are_withdrawn(fleet):
+    a, b, c = fleet.nodes
+    enc, sig = kid_of(b, "enc-b"), kid_of(b, "sig-b")
+    b.ask("drain", url=b.operator)
+    for node in fleet.nodes:
+        wait(lambda: node.states()["b"] == "leaving", 5, "everybody knows")
+        wait(lambda: enc not in node.published(), 5, "the encryption key is withdrawn")
+        assert sig in node.published()
+    wait(lambda: 'vhsmd_cluster_members{state="leaving"} 1' in a.fetch("/metrics"), 5, "counted")
+    before = relayed(b)
+    for _ in range(30):
+        assert signs(a, "shared")
+    assert relayed(b) == before
+    # Only it has this one: it is asked all the same, and says why not.
+    refused = a.cli("sign", "--name", "sig-b", input=b"x")
+    assert refused.returncode != 0 and b"busy" in refused.stderr
+    b.ask("drain", "--off", url=b.operator)
+    for node in fleet.nodes:
+        wait(lambda: node.states()["b"] == "alive", 5, "it stays")
+        wait(lambda: enc in node.published(), 5, "the encryption key is back")
+    wait(lambda: signs(a, "sig-b"), 5, "it signs again")
+    wait(lambda: signs(a, "shared") and relayed(b) > before + 1, 10, "it is asked again")
+
+
+class Callers:
+    """They have the shared key used through a node, one after the other."""
+
+    def __init__(self, node, count):
+        self.node, self.over, self.outcomes = node, False, []
+        self.threads = [threading.Thread(target=self.work) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self):
+        with Wire(self.node.url) as wire:
+            while not self.over:
+                self.outcomes.append(wire.ask("SIGN", NAME=b"shared", DATA=b"x")[0])
+
+    def end(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+        return self.outcomes
+
+
+def test_a_node_that_is_told_to_stop_finishes_what_it_was_asked(fleet):
+    a, b, c = fleet.nodes
+    enc, sig = kid_of(b, "enc-b"), kid_of(b, "sig-b")
+    callers = Callers(a, 4)
+    with Wire(a.url, timeout=30) as wire:
+        for _ in range(60):  # a second or more of work
+            wire.send(frame("SIGN", [("NAME", b"heavy"), ("DATA", b"x")], deadline=20000))
+        wait(lambda: "vhsmd_relayed_in_flight 0" not in b.fetch("/metrics"), 5, "b has begun")
+        b.process.send_signal(signal.SIGTERM)
+        wait(lambda: enc not in a.published() and enc not in c.published(), 3, "withdrawn")
+        working = b.process.poll() is None
+        answers = [parse(wire.receive()[1])[0] for _ in range(60)]
+    assert working, "the key was withdrawn while the node was still at work"
+    assert answers == ["OK"] * 60
+    assert b.process.wait(20) == 0
+    wait(lambda: a.states()["b"] == "left" and c.states()["b"] == "left", 5, "it has left")
+    outcomes = callers.end()
+    assert len(outcomes) > 100 and set(outcomes) == {"OK"}
+    for node in (a, c):
+        lines = node.log().splitlines()
+        leaving, left = (next(i for i, line in enumerate(lines)
+                              if f"event={event} node=b" in line)
+                         for event in ("member-leaving", "member-left"))
+        assert leaving < left
+        assert sig in node.published()
+    b.write("keys/shared.jwk", fleet.shared)
+    b.launch().wait_for("ready", count=2)
+    wait(lambda: a.states()["b"] == "alive" and c.states()["b"] == "alive", 10, "it is back")
