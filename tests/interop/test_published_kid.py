@@ -84,6 +84,15 @@ def test_the_jwk_set_and_new_tokens_say_the_published_kid(node, old):
     assert jwk.JWK(**keys[made]).thumbprint() == made
 
 
+def test_a_report_tells_the_thumbprint_behind_it(node, old):
+    report = json.loads(node.cli("--json", "keys", "--state", "any", check=True).stdout)
+    thumbprints = {k["kid"]: k["thumbprint"] for k in report["keys"]}
+    assert thumbprints[KID] == old["sig"].thumbprint()
+    assert thumbprints[BOX] == old["enc"].thumbprint()
+    assert thumbprints.pop("old-mac") is None  # it would tell about the secret
+    assert all(kid == found for kid, found in thumbprints.items() if kid not in (KID, BOX))
+
+
 def test_an_operator_names_the_key_by_either(node):
     done = node.cli("retire", KID, url=node.operator)
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,7 @@ word_json(const char *word)
 }
 
 struct row {
-	struct slice kid, name;
+	struct slice kid, thumbprint, name;
 	enum vh_use use;
 	enum vh_key_state state;
 	uint64_t not_before, next, end;
@@ -49,9 +49,9 @@ struct row {
 static json_t *
 row_json(const struct row *r)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kid",
-	    text_json(r->kid), "name", text_json(r->name), "use",
-	    word_json(use_name(r->use)), "state",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kid",
+	    text_json(r->kid), "thumbprint", text_json(r->thumbprint), "name",
+	    text_json(r->name), "use", word_json(use_name(r->use)), "state",
 	    word_json(key_state_name(r->state)), "not_before",
 	    time_json(r->not_before), "next_rotation", time_json(r->next),
 	    "end", time_json(r->end));
@@ -61,6 +61,8 @@ json_t *
 key_report(const struct dkey *key, const struct dkey *own)
 {
 	struct row r = { .kid = slice_text(dkey_kid(key)),
+		.thumbprint =
+		    slice_text(key->pub.kty == VH_KTY_OCT ? NULL : key->kid),
 		.name = slice_text(key->name),
 		.use = key->use,
 		.state = key->state };
@@ -79,6 +81,9 @@ key_report_of_fields(const struct fields *f)
 	const struct row r = { .kid = f->at[fields_have(f, VH_F_PUBLISHED_KID)
 						? VH_F_PUBLISHED_KID
 						: VH_F_KID],
+		.thumbprint = fields_u32(f, VH_F_KTY_ID) == VH_KTY_OCT
+				  ? slice_of(NULL, 0)
+				  : f->at[VH_F_KID],
 		.name = f->at[VH_F_NAME],
 		.use = (enum vh_use)fields_u32(f, VH_F_USE_ID),
 		.state = (enum vh_key_state)fields_u32(f, VH_F_STATE),
