@@ -1,11 +1,18 @@
 """The programs in client/examples compile as they stand, and work; libvhsm(3) names
 all of the library."""
+import base64
+import hashlib
 import json
 import os
 import re
 import subprocess
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from jwcrypto import jwk
 
 from support.built import compiler
 from support.node import BUILD, ROOT, Node
@@ -31,10 +38,11 @@ def built(tmp_path_factory):
 
 
 def run(node, built, *command, input=""):
-    done = subprocess.run([os.path.join(built, command[0]), *command[1:]], input=input, text=True,
+    done = subprocess.run([os.path.join(built, command[0]), *command[1:]],
+                          input=input if isinstance(input, bytes) else input.encode(),
                           capture_output=True, timeout=60, env={**os.environ, "VHSM_SOCKET": node.url})
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.decode()
 
 
 def test_each_example_has_a_test_here():
@@ -71,6 +79,36 @@ def test_fork(node, built):
 
 def test_pool(node, built):
     assert run(node, built, "pool", "8").startswith("160 signatures by 8 threads")
+
+
+RAW = """version: 1
+keys:
+  - {generate: {kty: EC, crv: P-256}, use: sig, raw: true}
+  - {generate: {kty: RSA, bits: 2048}, use: enc, alg: RSA-OAEP-256, raw: true}
+  - {generate: {kty: OKP, crv: X25519}, use: enc, raw: true}
+"""
+
+
+def test_raw(built):
+    with Node(RAW) as node:
+        keys = {k["kty"]: k for k in json.loads(node.ask("keys"))["keys"]}
+        public = {kty: jwk.JWK(**k).get_op_key("verify" if kty == "EC" else "wrapKey")
+                  for kty, k in keys.items() if kty != "OKP"}
+        digest = hashlib.sha256(b"text").digest()
+        made = bytes.fromhex(run(node, built, "raw", "sign", keys["EC"]["kid"], "ES256", input=digest))
+        der = encode_dss_signature(*(int.from_bytes(made[i:i + 32], "big") for i in (0, 32)))
+        public["EC"].verify(der, b"text", ec.ECDSA(hashes.SHA256()))
+
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), b"for you")
+        box = public["RSA"].encrypt(b"secret", oaep)
+        assert bytes.fromhex(run(node, built, "raw", "decrypt", keys["RSA"]["kid"], "RSA-OAEP-256",
+                                 "for you", input=box)) == b"secret"
+
+        own = jwk.JWK.generate(kty="OKP", crv="X25519")
+        theirs = X25519PublicKey.from_public_bytes(
+            base64.urlsafe_b64decode(keys["OKP"]["x"] + "="))
+        shared = run(node, built, "raw", "derive", keys["OKP"]["kid"], input=own.export_public())
+        assert bytes.fromhex(shared) == own.get_op_key("unwrapKey").exchange(theirs)
 
 
 def functions():
