@@ -120,6 +120,18 @@ class World:
         for node in nodes:
             node.wait_for("ready", count=before[node] + 1)
 
+    def story(self, firsts):
+        """What the relying party's node and the signer logged around the first
+        signature of each key."""
+        since_boot = time.time() - time.monotonic()
+        told = []
+        for at, name, kid in firsts:
+            told.append(f"{kid} first signed at {at + since_boot:.3f} by {name}")
+            told += [line for node in self.nodes if node.name in ("a", name)
+                     for line in node.log_between(at + since_boot - 8, at + since_boot + 4)
+                     if "event=refused" not in line]
+        return "\n".join(told)
+
     def answers_again(self, since):
         """Each caller has an answer without an error."""
         return all(any(d[2] == "OK" for d in c.between(since)) for c in self.callers)
@@ -144,7 +156,7 @@ def world():
         yield made
         made.stop()
         result = party.result()
-        assert result["failed"] == 0, f"{result}\nfirst seen: {party.firsts(result)}"
+        assert result["failed"] == 0, f"{result}\n{made.story(party.firsts(result))}"
         assert result["verified"] > 1000
         assert not any(caller.wrong for caller in made.callers)
 

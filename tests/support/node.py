@@ -178,6 +178,13 @@ class Node:
         found = [fields(line) for line in whole.split("\n") if f"event={event}" in line]
         return [line for line in found if line.get("event") == event]
 
+    def log_between(self, since, until):
+        """Its lines of that time, given in seconds since 1970."""
+        def stamp(seconds):
+            whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+            return f"time={whole}.{int(seconds % 1 * 1000):03}Z"
+        return [line for line in self.log().split("\n") if stamp(since) <= line < stamp(until)]
+
     def pids(self):
         """Process ids by name: vhsmd, vhsmd-vault, vhsmd-front."""
         found = {process_name(self.process.pid): self.process.pid}

@@ -295,6 +295,38 @@ Test(sandbox, peer_may_make_the_calls_it_needs)
 		    for_peer[i].name);
 }
 
+static int
+compare_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, 1);
+}
+
+/* libc makes system calls of its own, some of them only when there is much. */
+static int
+status_of_sorting(enum sandbox_profile profile)
+{
+	pid_t pid = child();
+
+	if (pid == 0) {
+		static char much[1 << 16] = "b a";
+
+		if (sandbox_begin(false) != VH_OK ||
+		    sandbox_enter(profile) != VH_OK)
+			_exit(98);
+		qsort(much, sizeof much, 1, compare_bytes);
+		_exit(0);
+	}
+	return status_of(pid);
+}
+
+Test(sandbox, much_may_be_sorted)
+{
+	cr_expect_eq(status_of_sorting(SANDBOX_SUPER), 0);
+	cr_expect_eq(status_of_sorting(SANDBOX_NET), 0);
+	cr_expect_eq(status_of_sorting(SANDBOX_KEYS), 0);
+	cr_expect_eq(status_of_sorting(SANDBOX_PEER), 0);
+}
+
 static bool
 is_for_peer(const struct try *t)
 {
