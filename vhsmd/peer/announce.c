@@ -21,6 +21,7 @@ struct announce {
 	struct mono_ns since, push_at;
 	kid_text *kids; /* sorted */
 	size_t count;   /* 0: nothing is waited for */
+	bool shows;     /* takers count all the same */
 	bool saved;
 	struct taker *takers;
 };
@@ -129,7 +130,7 @@ announce_shown(struct announce *a, struct mono_ns now, uint64_t epoch,
 static bool
 is_ours(const struct announce *a, uint64_t epoch, uint64_t seq)
 {
-	return a->count > 0 &&
+	return (a->count > 0 || a->shows) &&
 	       (epoch > a->epoch || (epoch == a->epoch && seq >= a->seq));
 }
 
@@ -161,6 +162,12 @@ void
 announce_saved(struct announce *a, uint64_t epoch, uint64_t seq)
 {
 	a->saved = a->saved || is_ours(a, epoch, seq);
+}
+
+void
+announce_show(struct announce *a, bool on)
+{
+	a->shows = on;
 }
 
 /* --- out -------------------------------------------------------------------
@@ -196,7 +203,7 @@ announce_is_saved(const struct announce *a)
 bool
 announce_push_is_due(struct announce *a, struct mono_ns now)
 {
-	if (a->count == 0 || !mono_passed(a->push_at, now))
+	if ((a->count == 0 && !a->shows) || !mono_passed(a->push_at, now))
 		return false;
 	a->push_at = mono_after_ms(now, ANNOUNCE_EACH_MS);
 	return true;

@@ -10,7 +10,10 @@
  * living node that has it is enough after ANNOUNCE_SLOW_MS, and the disk alone
  * after ANNOUNCE_LAST_MS: those who said nothing all that time are on their way
  * to be dead.  After that time a node that has it is as good as a disk that
- * takes nothing; with neither, nothing signs. */
+ * takes nothing; with neither, nothing signs.
+ *
+ * A node's first record, which shows its keys as published, is to be taken by
+ * all, too, before publish_before begins: announce_show. */
 #ifndef PEER_ANNOUNCE_H
 #define PEER_ANNOUNCE_H
 
@@ -36,6 +39,10 @@ enum vh_err announce_shown(struct announce *a, struct mono_ns now,
 void announce_taken(struct announce *a, const char *node, uint64_t epoch,
     uint64_t seq);
 void announce_saved(struct announce *a, uint64_t epoch, uint64_t seq);
+
+/* From now on, or no longer: who takes a record counts also when it announces
+ * nothing. */
+void announce_show(struct announce *a, bool on);
 
 /* Which record is waited for; false when none is. */
 bool announce_waits(const struct announce *a, uint64_t *epoch, uint64_t *seq);

@@ -75,7 +75,10 @@ struct publishing {
 	struct mono_ns joined_by; /* whether there is a cluster, by then */
 	struct mono_ns whole_by;  /* whether all are there, by then */
 	bool joined;
-	struct mono_ns active_at; /* the keys, when others may know them */
+	bool shows;               /* until all have our record... */
+	struct mono_ns shown_by;  /* ...by then */
+	struct mono_ns active_at; /* the keys, when others have known them for
+				   * publish_before */
 	bool timed;               /* active_at is set */
 	bool activating;          /* a VANNOUNCE or VACTIVATE is under way */
 	bool active;              /* all keys are, or are announced */

@@ -62,8 +62,9 @@ take_own(struct peer *p, const struct frame *a)
 	p->live_changed = true;
 	if (v.news)
 		u->active = false;
-	/* What is announced is pushed until it is taken. */
-	if (!is_announced(p, &v, &a->f) && (v.news || u->push))
+	/* What is announced, or shown for the first time, is pushed until it
+	 * is taken. */
+	if (!is_announced(p, &v, &a->f) && !u->shows && (v.news || u->push))
 		push_all(p, VH_F_RECORD, token);
 	u->push = false;
 }
@@ -308,6 +309,29 @@ is_whole(const struct peer *p)
 }
 
 static void
+show(struct peer *p, bool on)
+{
+	p->publishing.shows = on;
+	announce_show(p->announce, on);
+}
+
+/* The time of publish_before begins when everybody has our record. */
+static void
+begin_time(struct peer *p)
+{
+	struct publishing *u = &p->publishing;
+	size_t acked, others = look_round(p, &acked);
+
+	if (!mono_passed(u->shown_by, p->now.mono) &&
+	    (acked < others || !is_whole(p)))
+		return;
+	show(p, false);
+	u->timed = true;
+	u->active_at =
+	    mono_after_ms(p->now.mono, p->settings->cluster_publish_ms);
+}
+
+static void
 announce_what_may(struct peer *p)
 {
 	struct publishing *u = &p->publishing;
@@ -315,16 +339,14 @@ announce_what_may(struct peer *p)
 	const struct record_key *k = waiting_key(p, &any);
 
 	if (!any) {
+		show(p, false);
 		u->active = true;
 		return;
 	}
-	if (!u->timed) {
-		u->timed = true;
-		u->active_at =
-		    mono_after_ms(p->now.mono, p->settings->cluster_publish_ms);
-	}
+	if (!u->timed)
+		begin_time(p);
 	if ((!ledger_has_active(p->ledger) && is_whole(p)) ||
-	    mono_passed(u->active_at, p->now.mono))
+	    (u->timed && mono_passed(u->active_at, p->now.mono)))
 		announce(p, NULL);
 	else if (k != NULL)
 		announce(p, k->kid);
@@ -359,6 +381,7 @@ publish_start(struct peer *p)
 	    mono_after_ms(p->now.mono, expects ? PUBLISH_JOIN_MS : 0);
 	u->whole_by = mono_after_ms(p->now.mono, PUBLISH_WHOLE_MS);
 	u->record_at = p->now.mono;
+	show(p, true);
 }
 
 /* Of two nodes with our name we are the one that came later: what we would
@@ -394,7 +417,10 @@ publish_tick(struct peer *p)
 	if (!u->asked && !u->activating &&
 	    mono_passed(u->record_at, p->now.mono))
 		ask_record(p);
-	u->joined = u->joined || has_joined(p);
+	if (!u->joined && has_joined(p)) {
+		u->joined = true;
+		u->shown_by = mono_after_ms(p->now.mono, PUBLISH_SHOWN_MS);
+	}
 	if (!u->joined || u->seq == 0 || u->asked || u->activating)
 		return;
 	if (!u->active)

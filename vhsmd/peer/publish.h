@@ -2,8 +2,9 @@
  *
  * While no living node of the cluster has an active signing key, ours sign at
  * once (when all nodes known from before are back, or after PUBLISH_WHOLE_MS);
- * else they are published first, and sign publish_before after others
- * could first have fetched them.  A key that is active elsewhere already (the
+ * else they are published first, and sign publish_before after all others have
+ * their record (or, since some may be gone, PUBLISH_SHOWN_MS after we joined).
+ * A key that is active elsewhere already (the
  * same file loaded again) does not wait.  Whether there is a cluster is known
  * when another node's record is here, or after PUBLISH_JOIN_MS without one.
  *
@@ -16,6 +17,7 @@
 
 #define PUBLISH_JOIN_MS  3000
 #define PUBLISH_WHOLE_MS 10000 /* for nodes that are known to come back */
+#define PUBLISH_SHOWN_MS 5000
 #define PUBLISH_EACH_MS  30000 /* a record is signed anew */
 
 void publish_start(struct peer *p);

@@ -174,3 +174,22 @@ Test(announce, a_kid_that_is_none_changes_nothing)
 	cr_expect_eq(show(a, 5, 6, "short", NULL), VH_EFIELD);
 	cr_expect(announce_holds(a, KID_A));
 }
+
+Test(announce, what_is_only_shown_is_pushed_until_it_is_taken)
+{
+	AUTO(announce_free) struct announce *a = announce_new();
+	uint64_t epoch, seq;
+
+	announce_show(a, true);
+	cr_assert_eq(show(a, 0, 3, NULL, NULL), VH_OK);
+	cr_expect_not(announce_waits(a, &epoch, &seq));
+	cr_expect(announce_push_is_due(a, at(0)));
+	cr_expect_not(announce_push_is_due(a, at(1)));
+	cr_expect(announce_push_is_due(a, at(ANNOUNCE_EACH_MS)));
+	announce_taken(a, "b", 1, 2);
+	cr_expect_not(announce_has_taken(a, "b"));
+	announce_taken(a, "b", 1, 3);
+	cr_expect(announce_has_taken(a, "b"));
+	announce_show(a, false);
+	cr_expect_not(announce_push_is_due(a, at(2 * ANNOUNCE_EACH_MS)));
+}
