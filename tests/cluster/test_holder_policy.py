@@ -98,6 +98,27 @@ def test_what_the_rules_let_pass_is_signed_for_callers_of_any_node(fleet):
         assert sign(node, "claims", payload=jwt()).returncode == 0
 
 
+def test_who_names_no_key_gets_one_that_may_sign_at_whichever_node(fleet):
+    """Of c's three P-256 keys each has other rules, and a's and b's own have none."""
+    a, _, c = fleet.nodes
+    a.write("keyspec.yaml", "version: 1\nkeys:\n  - {name: sig-a, generate: {kty: EC, crv: P-256}, "
+            "use: sig, typ: [none]}\n")
+    a.ask("reload", url=a.operator)
+    wait(lambda: REFUSED in sign(a, "sig-a").stderr, 10, "a's own key signs nothing")
+    names = {k["kid"]: k["name"] for k in json.loads(a.ask("keys", "--mine", "--json"))["keys"]}
+    before, seen = settle(c), set()
+    for _ in range(12):
+        answer = json.loads(a.ask("sign", "--json", "--alg", "ES256", "--typ", "JWT", input=b"x"))
+        seen.add(names[answer["kid"]])
+        answer = json.loads(a.ask("sign", "--json", "--alg", "ES256", input=jwt(90000)))
+        assert names[answer["kid"]] in ("sig-b", "sig-c")
+    assert seen <= {"typed", "sig-b", "sig-c"} and len(seen) > 1
+    assert settle(c) > before, "c signs its share"
+    a.write("keyspec.yaml", spec("a", None))
+    a.ask("reload", url=a.operator)
+    wait(lambda: sign(a, "sig-a").returncode == 0, 10, "a's key signs again")
+
+
 def test_a_key_that_does_not_let_callers_is_asked_for_by_nobody(fleet):
     a, b, c = fleet.nodes
     before = settle(c)

@@ -209,6 +209,41 @@ def test_items_of_a_batch_are_judged_one_by_one(spec_node):
     assert done.stdout.count(b".") == 2 and b"live for at most 3600 s" in done.stderr
 
 
+TWO = """\
+version: 1
+keys:
+  - {name: strict, generate: {kty: EC, crv: P-256}, use: sig, typ: [JWT],
+     claims: {iss: "https://a.example"}}
+  - {name: other, generate: {kty: EC, crv: P-256}, use: sig, claims: {iss: "https://b.example"}}
+  - {name: ed, generate: {kty: OKP, crv: Ed25519}, use: sig}
+"""
+
+
+def signer(node, *args, payload):
+    """The name of the key that signs."""
+    names = {key["kid"]: name for name, key in mine(node)[1].items()}
+    return names[json.loads(node.ask("sign", "--json", *args, input=payload))["kid"]]
+
+
+def test_who_names_no_key_gets_one_that_may_sign():
+    """Of keys of one algorithm any would do, but for what the key spec says of each."""
+    ours, theirs = jwt(), jwt(iss="https://b.example")
+    with Node(TWO) as node:
+        for _ in range(12):
+            args = ("--alg", "ES256", "--typ", "JWT")
+            assert signer(node, *args, payload=ours) == "strict"
+            assert signer(node, *args, payload=theirs) == "other"
+            assert signer(node, "--alg", "ES256", payload=theirs) == "other"
+            assert signer(node, "--alg", "ES256,EdDSA", payload=ours) == "ed", "it has no typ"
+            assert signer(node, "--kty", "EC", "--format", "flattened", payload=theirs) == "other"
+        before = refusals(node, "policy")
+        assert "the key signs" in refused(node, "sign", "--alg", "ES256", payload=ours)
+        assert "JSON object" in refused(node, "sign", "--alg", "ES256", "--typ", "JWT")
+        assert refusals(node, "policy", before + 2) == before + 2
+        said = refused(node, "sign", "--name", "strict", "--typ", "JWT", payload=theirs)
+        assert 'of iss "https://a.example", found another' in said, "who names a key gets no other"
+
+
 # --- what a caller may do ---------------------------------------------------
 
 def mine(node, *args, **more):

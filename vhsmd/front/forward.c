@@ -4,7 +4,8 @@
  * of other keys that fit.  So is one that says nothing for FORWARD_NEXT_MS, but
  * its answer still counts when it comes: to sign or decrypt twice does no harm,
  * and whoever is merely slow needs no second chance.  No node is asked twice
- * for one request.
+ * for one request, but one whose policy refused it for one key may be asked for
+ * another.
  *
  * A node that goes on answering other questions is slow and not lost: it is
  * waited for until the deadline.  Otherwise, after FORWARD_LOST_MS, the caller
@@ -298,6 +299,16 @@ go_on_refused(struct front *f, struct forward *w)
 		finish(f, w, VH_EPOLICY);
 }
 
+/* The node may be asked for another key. */
+static void
+note_refused(struct forward *w, const struct try *y)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->tries[i] == y)
+			memcpy(w->refused[i], y->key->kid,
+			    sizeof w->refused[i]);
+}
+
 void
 forward_answer(struct front *f, const struct frame *answer)
 {
@@ -326,6 +337,8 @@ forward_answer(struct front *f, const struct frame *answer)
 	if (err != VH_OK)
 		LOG(DEBUG, "forward-refused", KV("rid", w->p->to.rid),
 		    KV("by", y->node->name), KV_ERR(err));
+	if (err == VH_EPOLICY)
+		note_refused(w, y);
 	forward_end_try(f, y);
 	if (err == VH_EPOLICY) {
 		go_on_refused(f, w);

@@ -32,9 +32,11 @@ void forward_keep(struct pending *p, const struct request *q);
 
 /* For a request that no own key fits (err says why): finds another node's,
  * takes a place and asks.  With kid: that key and no other (the kid a token
- * names). err, or a better one, when there is none; f->why then has a line. */
+ * names). draft: of SIGN, or NULL.  err, or a better one, when there is none;
+ * f->why then has a line. */
 enum vh_err forward_take(struct front *f, struct request *q,
-    const struct selector *s, struct slice kid, enum vh_err err);
+    const struct selector *s, struct slice kid, struct draft *draft,
+    enum vh_err err);
 
 /* For one that has its place, and its fields kept: asks other nodes because
  * this one says err.  err when there is none to ask. */

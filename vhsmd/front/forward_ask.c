@@ -125,6 +125,7 @@ forward_ask(struct front *f, struct forward *w, const struct want *want,
 	y->since = f->now;
 	y->node->asked++;
 	w->tries[w->count] = y;
+	w->refused[w->count][0] = '\0';
 	w->asked[w->count++] = node_again(to->node);
 	w->live++;
 	memcpy(w->kid, to->key->kid, sizeof w->kid);
@@ -146,6 +147,15 @@ forward_want(const struct front *f, const struct pending *p, struct want *out)
 	return selector_narrow(&out->s, p->to.op, NULL);
 }
 
+static bool
+was_refused(const struct forward *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (w->refused[i][0] != '\0')
+			return true;
+	return w->said == VH_EPOLICY;
+}
+
 enum vh_err
 forward_ask_next(struct front *f, struct forward *w)
 {
@@ -155,10 +165,16 @@ forward_ask_next(struct front *f, struct forward *w)
 	TRY(forward_want(f, w->p, &want));
 	if (f->cluster == NULL || w->count == FORWARD_TRIES)
 		return VH_ENOKEY;
-	const struct asked asked = { w->asked, w->count, slice_text(w->kid) };
+	AUTO(draft_end)
+	struct draft draft = draft_of(&want.fields, clock_wall());
+	const struct asked asked = { w->asked, w->refused, w->count,
+		slice_text(w->kid) };
 
 	if (w->named)
 		want.kid = asked.kid;
+	if (want.purpose == FOR_SIGN)
+		want.draft = &draft;
+	want.refused = was_refused(w);
 	TRY(forward_choose(f, &want, &asked, &to, NULL));
 	if (peer_is_full(f, w->p->kept->len))
 		return VH_EBUSY;

@@ -91,14 +91,16 @@ begin(struct front *f, struct request *q, const struct want *want,
 
 enum vh_err
 forward_take(struct front *f, struct request *q, const struct selector *s,
-    struct slice kid, enum vh_err err)
+    struct slice kid, struct draft *draft, enum vh_err err)
 {
 	struct want want = { .fields = q->frame.f,
 		.s = *s,
 		.kid = kid,
 		.purpose = purpose_of(q->to.op),
-		.asker = q->asker };
-	const struct asked nobody = { NULL, 0, { NULL, 0 } };
+		.asker = q->asker,
+		.draft = draft,
+		.refused = err == VH_EPOLICY };
+	const struct asked nobody = { .count = 0 };
 	struct target to;
 	enum vh_err found;
 

@@ -12,13 +12,15 @@ struct circle {
 };
 
 static bool
-may_ask(const struct circle *c, const struct node *n)
+may_ask(const struct circle *c, const struct node *n, const struct dkey *key)
 {
 	if ((c->most < FULL && n->asked >= FORWARDS_OF_NODE) ||
 	    (c->most < FAILED && (n->leaving || node_is_avoided(n, c->now))))
 		return false;
 	for (size_t i = 0; i < c->asked->count; i++)
-		if (c->asked->nodes[i] == n)
+		if (c->asked->nodes[i] == n &&
+		    (c->asked->refused[i][0] == '\0' ||
+			strcmp(c->asked->refused[i], key->kid) == 0))
 			return false;
 	return true;
 }
@@ -27,7 +29,7 @@ static bool
 has_holder(const void *context, const struct dkey *key)
 {
 	for (size_t i = 0; i < key->holder_count; i++)
-		if (may_ask(context, key->holders[i]))
+		if (may_ask(context, key->holders[i], key))
 			return true;
 	return false;
 }
@@ -37,7 +39,7 @@ static struct node *
 holder_at(const struct circle *c, const struct dkey *key, size_t i)
 {
 	for (size_t k = 0; k < key->holder_count; k++)
-		if (may_ask(c, key->holders[k]) && i-- == 0)
+		if (may_ask(c, key->holders[k], key) && i-- == 0)
 			return key->holders[k];
 	return NULL;
 }
@@ -49,7 +51,7 @@ pick_holder(struct front *f, const struct circle *c, const struct dkey *key)
 	size_t fit = 0;
 
 	for (size_t i = 0; i < key->holder_count; i++)
-		fit += may_ask(c, key->holders[i]);
+		fit += may_ask(c, key->holders[i], key);
 	size_t one = front_random(f) % fit;
 	struct node *a = holder_at(c, key, one);
 
@@ -70,7 +72,8 @@ choose_key(struct front *f, const struct want *want, const struct circle *c,
 		.asker = &want->asker,
 		.purpose = want->purpose,
 		.holds = has_holder,
-		.context = c };
+		.context = c,
+		.draft = want->draft };
 
 	if (want->purpose != FOR_DECRYPT)
 		return select_key(&q, front_random(f), out, why);
@@ -104,9 +107,9 @@ choose_any(struct front *f, const struct want *want, const struct circle *c,
 	return choose_key(f, want, c, out, why);
 }
 
-enum vh_err
-forward_choose(struct front *f, const struct want *want,
-    const struct asked *asked, struct target *out, struct buf *why)
+static enum vh_err
+choose(struct front *f, const struct want *want, const struct asked *asked,
+    struct target *out, struct buf *why)
 {
 	struct circle c = { .asked = asked, .now = f->now, .most = GOOD };
 	struct choice choice = { NULL, NULL };
@@ -122,4 +125,20 @@ forward_choose(struct front *f, const struct want *want,
 	*out = (struct target){ choice.key, choice.alg,
 		pick_holder(f, &c, choice.key) };
 	return VH_OK;
+}
+
+enum vh_err
+forward_choose(struct front *f, const struct want *want,
+    const struct asked *asked, struct target *out, struct buf *why)
+{
+	struct want any = *want;
+	enum vh_err err;
+
+	if (want->draft == NULL || want->refused)
+		return choose(f, want, asked, out, why);
+	err = choose(f, want, asked, out, NULL);
+	if (err == VH_OK || err == VH_EBUSY)
+		return err;
+	any.draft = NULL;
+	return choose(f, &any, asked, out, why);
 }

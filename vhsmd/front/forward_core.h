@@ -13,6 +13,8 @@ struct forward {
 	bool named;               /* no other key will do */
 	enum vh_err said;         /* the most telling so far, or VH_OK */
 	struct node *asked[FORWARD_TRIES];
+	/* The keys by whose policy they refused, or "". */
+	char refused[FORWARD_TRIES][VH_KID_SIZE + 1];
 	struct try *tries[FORWARD_TRIES]; /* NULL: has ended */
 	size_t count, live;
 	struct forward *prev, *next;

@@ -236,7 +236,7 @@ ask_others(struct front *f, struct request *q, const struct selector *s,
 
 		if (jwe->err == VH_OK && jwe->kid.len > 0 &&
 		    selector_takes(s, jwe->alg) &&
-		    forward_take(f, q, s, jwe->kid, err) == VH_OK)
+		    forward_take(f, q, s, jwe->kid, NULL, err) == VH_OK)
 			return VH_OK;
 	}
 	return err;
@@ -263,7 +263,7 @@ decrypt_begin(struct front *f, struct request *q)
 	if (err != VH_ENOKEY)
 		return err;
 	if (set->count == 1 && set->at[0]->kid.len > 0)
-		return forward_take(f, q, &s, set->at[0]->kid, err);
+		return forward_take(f, q, &s, set->at[0]->kid, NULL, err);
 	return ask_others(f, q, &s, set, err);
 }
 

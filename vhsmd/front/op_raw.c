@@ -77,7 +77,7 @@ raw_begin(struct front *f, struct request *q)
 	enum vh_err found = select_key(&own, front_random(f), &c, f->why);
 
 	if (found != VH_OK)
-		return forward_take(f, q, &s, slice_of(NULL, 0), found);
+		return forward_take(f, q, &s, slice_of(NULL, 0), NULL, found);
 	TRY(check_digest(in, c.alg, f->why));
 	TRY(check_peer(peer, c.key, f->why));
 	if (front_is_full(f, 2 * in->at[VH_F_DATA].len))

@@ -73,16 +73,6 @@ ask_vault(struct front *f, struct pending *p)
 	frame_close(b, start);
 }
 
-/* The protected header of what is to be signed. */
-static struct slice
-head_of(const struct buf *input)
-{
-	struct slice all = buf_slice(input);
-	const uint8_t *dot = memchr(all.p, '.', all.len);
-
-	return slice_of(all.p, (size_t)(dot - all.p));
-}
-
 /* What cannot stand in a compact token may still be detached. */
 static enum vh_err
 check_payload(const struct fields *in, struct buf *why)
@@ -111,20 +101,23 @@ sign_begin(struct front *f, struct request *q)
 	const struct fields *in = &q->frame.f;
 	struct selector s;
 	struct choice c;
-	const struct search own = { .d = f->directory,
-		.s = &s,
-		.asker = &q->asker,
-		.purpose = FOR_SIGN };
 
 	if (sign_json_wants(in))
 		return sign_json_begin(f, q);
+	AUTO(draft_end) struct draft draft = draft_of(in, clock_wall());
+	const struct search own = { .d = f->directory,
+		.s = &s,
+		.asker = &q->asker,
+		.purpose = FOR_SIGN,
+		.draft = &draft };
+
 	TRY(check_payload(in, f->why));
 	TRY(selector_parse(in, &s, f->why));
 	enum vh_err found = select_key(&own, front_random(f), &c, f->why);
 
 	if (found != VH_OK)
 		return say_taken(f,
-		    forward_take(f, q, &s, slice_of(NULL, 0), found));
+		    forward_take(f, q, &s, slice_of(NULL, 0), &draft, found));
 	if (front_is_full(f, 2 * in->at[VH_F_DATA].len))
 		return VH_EBUSY;
 	struct pending *p = request_pend(f, q);
@@ -136,9 +129,8 @@ sign_begin(struct front *f, struct request *q)
 	p->detached = fields_u32(in, VH_F_DETACHED) != 0;
 	enum vh_err err = put_input(f, in, &c, p->kept);
 
-	if (err == VH_OK && c.key->rules != NULL)
-		err = rules_check(c.key->rules, head_of(p->kept),
-		    in->at[VH_F_DATA], clock_wall(), f->why);
+	if (err == VH_OK)
+		err = rules_check(c.key->rules, &draft, f->why);
 	if (err != VH_OK) {
 		request_drop(f, p);
 		return err;

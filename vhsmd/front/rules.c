@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "jose/json.h"
-#include "wire/b64.h"
 #include "wire/ops.h"
 
 #define TIME_MAX (INT64_C(1) << 53) /* seconds; what JSON numbers hold */
@@ -103,16 +102,11 @@ rules_free(struct rules *r)
 /* --- typ ------------------------------------------------------------------ */
 
 static enum vh_err
-check_typ(const struct rules *r, struct slice protected, struct buf *why)
+check_typ(const struct rules *r, struct draft *d, struct buf *why)
 {
-	AUTO(buf_free) struct buf *text = buf_new(VH_HEADER_MAX);
-	AUTO(json_decref) json_t *header = NULL;
 	struct slice rest = slice_text(r->typs), item, typ;
 
-	TRY(b64_decode(protected, text));
-	TRY(json_read_object(buf_slice(text), VH_HEADER_MAX, &header, why));
-	if (!json_get_text(header, "typ", VH_HEADER_MAX, &typ))
-		return why_say(why, VH_EHEADER, "typ is no text");
+	TRY(draft_typ(d, &typ, why));
 	while (slice_next_item(&rest, &item))
 		if (typ.len > 0 && slice_eq(item, typ))
 			return VH_OK;
@@ -177,11 +171,10 @@ check_issuer(const struct rules *r, const json_t *claims, struct buf *why)
 }
 
 static enum vh_err
-check_claims(const struct rules *r, struct slice payload, struct wall_ms now,
-    struct buf *why)
+check_claims(const struct rules *r, struct draft *d, struct buf *why)
 {
-	AUTO(json_decref) json_t *claims = NULL;
-	enum vh_err err = json_read_object(payload, VH_DATA_MAX, &claims, why);
+	const json_t *claims = NULL;
+	enum vh_err err = draft_claims(d, &claims, why);
 
 	if (err == VH_ENOMEM)
 		return err;
@@ -190,20 +183,18 @@ check_claims(const struct rules *r, struct slice payload, struct wall_ms now,
 		    ": the key signs JWTs alone, whose payload is a JSON "
 		    "object");
 	if (r->lifetime > 0)
-		TRY(check_lifetime(r, claims, now, why));
+		TRY(check_lifetime(r, claims, d->now, why));
 	return r->iss.len > 0 ? check_issuer(r, claims, why) : VH_OK;
 }
 
 enum vh_err
-rules_check(const struct rules *r, struct slice protected, struct slice payload,
-    struct wall_ms now, struct buf *why)
+rules_check(const struct rules *r, struct draft *d, struct buf *why)
 {
 	if (r == NULL)
 		return VH_OK;
 	if (r->typs[0] != '\0')
-		TRY(check_typ(r, protected, why));
-	return r->claims[0] == '\0' ? VH_OK
-				    : check_claims(r, payload, now, why);
+		TRY(check_typ(r, d, why));
+	return r->claims[0] == '\0' ? VH_OK : check_claims(r, d, why);
 }
 
 struct slice

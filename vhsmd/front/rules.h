@@ -3,8 +3,7 @@
 #ifndef FRONT_RULES_H
 #define FRONT_RULES_H
 
-#include "base/clock.h"
-#include "wire/buf.h"
+#include "front/draft.h"
 
 struct rules;
 
@@ -15,13 +14,12 @@ enum vh_err rules_new(struct slice typs, struct slice claims,
     struct rules **out);
 void rules_free(struct rules *r);
 
-/* VH_EPOLICY, with a line in why, when the token with that protected header, in
- * base64url, and that payload is not one the rules let pass: its typ has to be
- * listed; its payload a JSON object whose exp is at most max_lifetime after now
- * and after iat, where it has one, and whose iss is the one of the rules. rules
- * may be NULL. */
-enum vh_err rules_check(const struct rules *r, struct slice protected,
-    struct slice payload, struct wall_ms now, struct buf *why);
+/* VH_EPOLICY, with a line in why, when the token is not one the rules let pass:
+ * its typ has to be listed; its payload a JSON object whose exp is at most
+ * max_lifetime after now and after iat, where it has one, and whose iss is the
+ * one of the rules.  Also what draft_typ says.  rules may be NULL. */
+enum vh_err rules_check(const struct rules *r, struct draft *d,
+    struct buf *why);
 
 /* As they came; empty where there are none. */
 struct slice rules_typs(const struct rules *r);

@@ -145,6 +145,14 @@ is_as_long(const struct search *q, const struct dkey *key,
 	       key->pub.secret == q->enc->cek;
 }
 
+/* What else is wrong with the draft is said when its token is made. */
+static bool
+lets_pass(const struct search *q, const struct dkey *key)
+{
+	return q->draft == NULL || key->rules == NULL ||
+	       rules_check(key->rules, q->draft, NULL) != VH_EPOLICY;
+}
+
 static bool
 takes(const struct search *q, const struct dkey *key, const struct alg *alg)
 {
@@ -152,6 +160,7 @@ takes(const struct search *q, const struct dkey *key, const struct alg *alg)
 	       (q->lenient || dkey_lets(key, q->purpose)) &&
 	       (alg == NULL || dkey_alg(key, alg) != NULL) &&
 	       is_as_long(q, key, alg) && select_matches(q, key) &&
+	       lets_pass(q, key) &&
 	       (q->holds == NULL || q->holds(q->context, key));
 }
 
@@ -355,9 +364,8 @@ reason(const struct search *q)
 	return is_early(q) ? VH_EINACTIVE : VH_ENOKEY;
 }
 
-enum vh_err
-select_key(const struct search *q, uint64_t random, struct choice *out,
-    struct buf *why)
+static bool
+choose(const struct search *q, uint64_t random, struct choice *out)
 {
 	const struct dkey *key;
 
@@ -366,13 +374,27 @@ select_key(const struct search *q, uint64_t random, struct choice *out,
 		if (key == NULL)
 			continue;
 		*out = (struct choice){ key, q->s->algs[i] };
-		return VH_OK;
+		return true;
 	}
 	key = q->s->alg_count == 0 ? pick(q, NULL, random) : NULL;
 	if (key == NULL || dkey_preset(key) == NULL)
-		return say_none(q, reason(q), why);
+		return false;
 	*out = (struct choice){ key, dkey_preset(key)->alg };
-	return VH_OK;
+	return true;
+}
+
+enum vh_err
+select_key(const struct search *q, uint64_t random, struct choice *out,
+    struct buf *why)
+{
+	struct search any = *q;
+
+	if (choose(q, random, out))
+		return VH_OK;
+	any.draft = NULL;
+	if (q->draft != NULL && choose(&any, random, out))
+		return rules_check(out->key->rules, q->draft, why);
+	return say_none(&any, reason(&any), why);
 }
 
 bool

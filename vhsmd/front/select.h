@@ -51,6 +51,7 @@ struct search {
 	bool (*holds)(const void *context, const struct dkey *key);
 	const void *context;
 	bool lenient; /* also keys that the key spec does not let do it */
+	struct draft *draft; /* that the key's rules must let pass; or NULL */
 };
 
 /* Whether a key holds every criterion but alg, and the asker may use it.  A
@@ -61,8 +62,9 @@ bool select_matches(const struct search *q, const struct dkey *key);
  * algorithm of the list that any of them fits decides, then random.  Without a
  * list, any key with its preset.  VH_ENOKEY; VH_EALG when kid or name found a
  * key that fits no algorithm of the list; VH_EPOLICY when they found one whose
- * ops do not have this; VH_EINACTIVE when there would be one,
- * were it active.  *why then says what was asked for. */
+ * ops do not have this, or when no rules but those of others let the draft
+ * pass; VH_EINACTIVE when there would be one, were it active.  *why then says
+ * what was asked for, or what the rules of one of them are. */
 enum vh_err select_key(const struct search *q, uint64_t random,
     struct choice *out, struct buf *why);
 
