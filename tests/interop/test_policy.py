@@ -98,6 +98,7 @@ keys:
   - {name: signs, generate: {kty: oct, bits: 256}, use: sig, alg: HS256, ops: [sign]}
   - {name: once, generate: {kty: OKP, crv: Ed25519}, use: sig, ops: [sign]}
   - {name: seals, generate: {kty: RSA, bits: 2048}, use: enc, ops: [encrypt]}
+  - {name: opens-too, generate: {kty: EC, crv: P-521}, use: enc}
   - {name: opens, generate: {kty: OKP, crv: X25519}, use: enc, ops: [decrypt]}
   - {name: typed, generate: {kty: EC, crv: P-256}, use: sig, typ: [JWT, at+jwt]}
   - {name: claims, generate: {kty: EC, crv: P-384}, use: sig,
@@ -156,6 +157,16 @@ def test_a_key_that_may_only_seal_does_not_open(spec_node):
     box = spec_node.ask("encrypt", "--name", "seals", "--alg", "RSA-OAEP", "--enc", "A128GCM",
                         input=b"x")
     assert DENIED in refused(spec_node, "decrypt", payload=box)
+
+
+def test_a_key_that_may_only_seal_does_not_open_what_is_for_several(spec_node):
+    args = ("--name", "seals", "--alg", "RSA-OAEP", "--enc", "A128GCM", "--also", "--name", "seals",
+            "--alg", "RSA-OAEP-256")
+    box = spec_node.ask("encrypt", *args, input=b"x")
+    assert DENIED in refused(spec_node, "decrypt", payload=box)
+    peer = ("--also", "--name", "opens-too", "--alg", "ECDH-ES+A128KW")
+    box = spec_node.ask("encrypt", *args, *peer, input=b"x")
+    assert spec_node.ask("decrypt", input=box) == b"x"
 
 
 def test_a_key_that_may_only_open_does_not_seal(spec_node):
@@ -264,7 +275,7 @@ def test_a_caller_is_told_what_it_may_do_with_each_key(spec_node):
     _, keys = mine(spec_node)
     assert {name: key["ops"] for name, key in keys.items()} == {
         "plain": ["sign", "verify"], "verifies": ["verify"], "signs": ["sign"], "once": ["sign"],
-        "seals": ["encrypt"], "opens": ["decrypt"], "typed": ["sign", "verify"],
+        "seals": ["encrypt"], "opens": ["decrypt"], "opens-too": ["encrypt", "decrypt"], "typed": ["sign", "verify"],
         "claims": ["sign", "verify"]}
     assert keys["typed"]["typ"] == ["JWT", "at+jwt"] and keys["plain"]["typ"] == []
     assert keys["claims"]["max_lifetime_s"] == 3600

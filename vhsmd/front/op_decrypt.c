@@ -103,6 +103,29 @@ find_for(const struct search *q, const struct jwe *jwe, size_t recipient,
 	    out, why);
 }
 
+/* Of what came of two recipients, what tells more. */
+static enum vh_err
+worse(enum vh_err a, enum vh_err b)
+{
+	if (a == VH_EPOLICY || b == VH_EPOLICY)
+		return VH_EPOLICY;
+	return a == VH_EALG || b == VH_EALG ? VH_EALG : VH_ENOKEY;
+}
+
+/* Why none of several has a key. */
+static enum vh_err
+say_none(const struct jwe_set *set, enum vh_err err, struct buf *why)
+{
+	/* What another node may know has to be looked for. */
+	for (size_t i = 0; i < set->count && err == VH_EALG; i++)
+		if (set->at[i]->err == VH_OK && set->at[i]->kid.len > 0)
+			err = VH_ENOKEY;
+	if (err == VH_EPOLICY)
+		buf_put_text(why, SELECT_DENIED ": ");
+	buf_format(why, "no key for any of %zu recipients", set->count);
+	return err;
+}
+
 /* Of several recipients it is no news that one is somebody else. */
 static enum vh_err
 find_keys(const struct search *q, const struct jwe_set *set,
@@ -115,17 +138,10 @@ find_keys(const struct search *q, const struct jwe_set *set,
 		return find_for(q, set->at[0], 0, out, why);
 	for (size_t pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < set->count; i++)
-			if ((set->at[i]->kid.len == 0) == (pass == 1) &&
-			    find_for(q, set->at[i], i, out, NULL) == VH_EALG)
-				err = VH_EALG;
-	if (out->count > 0)
-		return VH_OK;
-	buf_format(why, "no key for any of %zu recipients", set->count);
-	/* What another node may know has to be looked for. */
-	for (size_t i = 0; i < set->count; i++)
-		if (set->at[i]->err == VH_OK && set->at[i]->kid.len > 0)
-			err = VH_ENOKEY;
-	return err;
+			if ((set->at[i]->kid.len == 0) == (pass == 1))
+				err = worse(err,
+				    find_for(q, set->at[i], i, out, NULL));
+	return out->count > 0 ? VH_OK : say_none(set, err, why);
 }
 
 static void
@@ -234,10 +250,12 @@ ask_others(struct front *f, struct request *q, const struct selector *s,
 	for (size_t i = 0; i < set->count; i++) {
 		const struct jwe *jwe = set->at[i];
 
-		if (jwe->err == VH_OK && jwe->kid.len > 0 &&
-		    selector_takes(s, jwe->alg) &&
-		    forward_take(f, q, s, jwe->kid, NULL, err) == VH_OK)
-			return VH_OK;
+		if (jwe->err != VH_OK || jwe->kid.len == 0 ||
+		    !selector_takes(s, jwe->alg))
+			continue;
+		err = forward_take(f, q, s, jwe->kid, NULL, err);
+		if (err == VH_OK)
+			break;
 	}
 	return err;
 }
@@ -260,11 +278,10 @@ decrypt_begin(struct front *f, struct request *q)
 
 	if (err == VH_OK)
 		return begin(f, q, set, &found);
-	if (err != VH_ENOKEY)
-		return err;
-	if (set->count == 1 && set->at[0]->kid.len > 0)
-		return forward_take(f, q, &s, set->at[0]->kid, NULL, err);
-	return ask_others(f, q, &s, set, err);
+	/* Another holder may have other rules. */
+	return err == VH_ENOKEY || err == VH_EPOLICY
+		   ? ask_others(f, q, &s, set, err)
+		   : err;
 }
 
 static enum vh_err
