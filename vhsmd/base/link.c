@@ -19,6 +19,7 @@ struct link {
 	size_t max_frame;
 	struct buf *in, *out;
 	size_t read_to; /* bytes of in that link_next has handed out */
+	size_t sent;    /* bytes of out that are gone */
 	int fds[FDS_MAX];
 	size_t fd_count;
 	bool blocked;
@@ -147,15 +148,30 @@ link_out(struct link *l)
 	return l->out;
 }
 
+size_t
+link_unsent(const struct link *l)
+{
+	return l->out->len - l->sent;
+}
+
+/* A socket takes little at once of much: what is left moves to the front only
+ * when it is the smaller half, so that no more bytes move than are sent. */
+static void
+forget_sent(struct link *l)
+{
+	if (l->sent < link_unsent(l))
+		return;
+	buf_drop(l->out, l->sent);
+	l->sent = 0;
+}
+
 enum vh_err
 link_flush(struct link *l)
 {
-	size_t sent = 0;
-
 	TRY(buf_end(l->out));
 	l->blocked = false;
-	while (sent < l->out->len) {
-		ssize_t n = send(l->fd, l->out->p + sent, l->out->len - sent,
+	while (link_unsent(l) > 0) {
+		ssize_t n = send(l->fd, l->out->p + l->sent, link_unsent(l),
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
@@ -166,9 +182,9 @@ link_flush(struct link *l)
 		}
 		if (n < 0)
 			return VH_ELOST;
-		sent += (size_t)n;
+		l->sent += (size_t)n;
 	}
-	buf_drop(l->out, sent);
+	forget_sent(l);
 	return VH_OK;
 }
 

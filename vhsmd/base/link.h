@@ -25,8 +25,11 @@ enum vh_err link_next(struct link *l, struct slice *message);
  * caller's; -1 when there is none. */
 int link_take_fd(struct link *l);
 
-/* Where to append frames for link_flush to send. */
+/* Where to append frames for link_flush to send; what it sent already may still
+ * stand before them. */
 struct buf *link_out(struct link *l);
+/* Bytes that link_flush has not sent yet. */
+size_t link_unsent(const struct link *l);
 /* Sends what the socket takes.  VH_OK also when some is left: then
  * link_is_blocked until a later link_flush; VH_ELOST. */
 enum vh_err link_flush(struct link *l);

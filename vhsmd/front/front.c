@@ -116,7 +116,7 @@ bool
 front_is_full(const struct front *f, size_t bytes)
 {
 	return pendings_weight(f->pendings) + bytes > FRONT_KEPT_MAX ||
-	       buf_slice(link_out(f->vault)).len + bytes > FRONT_VAULT_OUT_MAX;
+	       link_unsent(f->vault) + bytes > FRONT_VAULT_OUT_MAX;
 }
 
 bool

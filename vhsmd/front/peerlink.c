@@ -15,8 +15,7 @@ bool
 peer_is_full(const struct front *f, size_t bytes)
 {
 	return f->peer.link != NULL &&
-	       buf_slice(link_out(f->peer.link)).len + bytes >
-		   FRONT_PEER_OUT_MAX;
+	       link_unsent(f->peer.link) + bytes > FRONT_PEER_OUT_MAX;
 }
 
 /* All that hung on the link ends; keys stay as they were last. */

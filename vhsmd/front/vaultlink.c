@@ -149,7 +149,7 @@ vault_watch(struct front *f)
 void
 vault_flush(struct front *f)
 {
-	if (buf_slice(link_out(f->vault)).len == 0 && !f->vault_writes)
+	if (link_unsent(f->vault) == 0 && !f->vault_writes)
 		return;
 	enum vh_err err = link_flush(f->vault);
 

@@ -21,7 +21,7 @@ static enum vh_err
 answer(struct peer *p, const struct frame *q, enum vh_err err)
 {
 	link_answer(p->super, q->op, q->id, err);
-	while (buf_slice(link_out(p->super)).len > 0)
+	while (link_unsent(p->super) > 0)
 		TRY(link_flush(p->super));
 	return VH_OK;
 }

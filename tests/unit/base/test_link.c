@@ -44,7 +44,7 @@ Test(link, frames_arrive_whole_and_in_order)
 		put_request(link_out(left), id, 10 * id);
 	cr_assert_eq(link_flush(left), VH_OK);
 	cr_expect_not(link_is_blocked(left));
-	cr_expect_eq(link_out(left)->len, 0);
+	cr_expect_eq(link_unsent(left), 0);
 	for (uint64_t id = 1; id <= 3; id++) {
 		cr_assert_eq(link_wait(right, 1000, &f), VH_OK);
 		cr_expect_eq(f.id, id);
@@ -198,6 +198,41 @@ Test(link, a_full_socket_blocks_and_goes_on_later)
 		cr_assert_eq(f.id, ++got);
 	}
 	cr_expect_not(link_is_blocked(left));
+}
+
+/* Sends all that stands in left, frame by frame; how often what was left moved.
+ */
+static unsigned
+drain(struct link *left, struct link *right)
+{
+	struct frame f;
+	unsigned moves = 0;
+	uint64_t got = 0;
+
+	while (link_unsent(left) > 0) {
+		size_t before = link_out(left)->len;
+
+		cr_assert_eq(link_flush(left), VH_OK);
+		moves += link_out(left)->len < before;
+		cr_assert_eq(link_wait(right, 1000, &f), VH_OK);
+		cr_assert_eq(f.id, ++got);
+		cr_assert_eq(f.f.at[VH_F_DATA].len, 1000);
+	}
+	return moves;
+}
+
+Test(link, much_that_a_socket_takes_little_by_little_moves_seldom)
+{
+	AUTO(link_free) struct link *left = NULL, *right = NULL;
+
+	make_pair(&left, &right);
+	for (uint64_t id = 1; id <= 8192; id++)
+		put_request(link_out(left), id, 1000);
+	cr_assert_eq(link_flush(left), VH_OK);
+	cr_expect(link_is_blocked(left));
+	cr_expect_gt(link_unsent(left), 1u << 20);
+	cr_expect_leq(drain(left, right), 16);
+	cr_expect_eq(link_out(left)->len, 0);
 }
 
 Test(link, a_call_returns_the_answer_of_its_id)
