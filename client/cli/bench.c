@@ -1,6 +1,7 @@
 /* bench: how many operations a second, and how long one takes. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "client/cli/load.h"
@@ -15,6 +16,7 @@
 #define DEFAULT_TIMEOUT 5000
 #define DEFAULT_ENC     "A256GCM"
 #define THREADS_MAX     16
+#define FILES_SPARE     64 /* descriptors beside connections */
 
 struct worker {
 	pthread_t thread;
@@ -64,6 +66,19 @@ thread_count(uint32_t clients)
 	return n > clients ? clients : n;
 }
 
+/* Each client is a descriptor here, too. */
+static bool
+make_room_for_clients(uint32_t clients)
+{
+	const rlim_t need = clients + FILES_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
+		return true; /* else it would be seen later */
+	limit.rlim_cur = limit.rlim_max < need ? limit.rlim_max : need;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == need;
+}
+
 /* What is wrong with the options, or NULL. */
 static const char *
 bench_set(struct bench *b, const struct args *a)
@@ -83,6 +98,9 @@ bench_set(struct bench *b, const struct args *a)
 	b->load.timeout_ms = or_default(a->timeout, DEFAULT_TIMEOUT);
 	if (b->load.clients > LOAD_CLIENTS_MAX)
 		return "too many --clients";
+	if (!make_room_for_clients(b->load.clients))
+		return "more --clients than the limit on open files allows "
+		       "(ulimit -n)";
 	if (b->load.batch > LOAD_BATCH_MAX)
 		return "too large a --batch";
 	if (b->load.pack > VHSM_MANY_MAX)

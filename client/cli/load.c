@@ -96,16 +96,21 @@ flush(struct driver *d, struct client *c)
 }
 
 static enum vh_err
-start_client(struct driver *d, struct client *c)
+connect_client(struct driver *d, struct client *c)
 {
 	const struct load *l = d->load;
-	uint64_t now;
 
 	TRY(conn_dial(&l->where, until_in_ms(l->timeout_ms), &c->conn));
 	c->blocked = false;
-	TRY(watch(d, c, EPOLL_CTL_ADD));
-	now = until_now_ns();
-	for (uint32_t s = 0; s < l->batch; s++)
+	return watch(d, c, EPOLL_CTL_ADD);
+}
+
+static enum vh_err
+start_client(struct driver *d, struct client *c)
+{
+	uint64_t now = until_now_ns();
+
+	for (uint32_t s = 0; s < d->load->batch; s++)
 		put_request(d, c, s, now);
 	return flush(d, c);
 }
@@ -203,6 +208,7 @@ restart_client(struct driver *d, struct client *c, enum vh_err err)
 	for (uint32_t s = 0; s < d->load->batch; s++)
 		count_many(d->result, d->load->pack, err, 0);
 	conn_close(TAKE(c->conn));
+	TRY(connect_client(d, c));
 	return start_client(d, c);
 }
 
@@ -237,7 +243,7 @@ drive(struct driver *d, uint64_t end)
 }
 
 static enum vh_err
-start_all(struct driver *d)
+connect_all(struct driver *d)
 {
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (d->epoll < 0)
@@ -254,8 +260,16 @@ start_all(struct driver *d)
 		c->flights = calloc(d->load->batch, sizeof *c->flights);
 		if (c->flights == NULL)
 			return VH_ENOMEM;
-		TRY(start_client(d, c));
+		TRY(connect_client(d, c));
 	}
+	return VH_OK;
+}
+
+static enum vh_err
+start_all(struct driver *d)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		TRY(start_client(d, &d->clients[i]));
 	return VH_OK;
 }
 
@@ -267,12 +281,15 @@ load_run(const struct load *load, uint32_t clients, struct load_result *result)
 		.result = result,
 		.epoll = -1,
 		.count = clients };
+	enum vh_err err = connect_all(&d);
 	uint64_t begin = until_now_ns();
 
-	result->stop = start_all(&d);
-	if (result->stop == VH_OK)
-		result->stop = drive(&d,
+	if (err == VH_OK)
+		err = start_all(&d);
+	if (err == VH_OK)
+		err = drive(&d,
 		    begin + (uint64_t)load->seconds * UINT64_C(1000000000));
 	result->ns = until_now_ns() - begin;
-	return result->stop;
+	result->stop = err;
+	return err;
 }

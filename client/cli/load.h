@@ -31,10 +31,10 @@ struct load_result {
 	struct latency latency;
 };
 
-/* Connects clients of the load and keeps them busy until the time is up.  A
- * lost connection counts its requests as errors and is made again.  Runs in
- * the calling thread; VH_OK, or what made it end early, which is also in
- * result->stop. */
+/* Connects clients of the load; when all are connected the time begins, and
+ * they are kept busy until it is up.  A lost connection counts its requests as
+ * errors and is made again.  Runs in the calling thread; VH_OK, or what made it
+ * end early, which is also in result->stop. */
 enum vh_err load_run(const struct load *load, uint32_t clients,
     struct load_result *result);
 

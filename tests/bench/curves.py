@@ -9,7 +9,7 @@ import time
 
 from support.node import Node
 
-CLIENTS = (1, 4, 16, 64, 256, 1000, 4000, 8000)
+CLIENTS = (1, 4, 16, 64, 256, 1000, 4000, 10000)
 KEYS = (10, 100, 1000, 10000, 100000)
 PAYLOADS = (64, 1024, 16 << 10, 128 << 10, 1 << 20)
 NAME = "limits: {per_principal: 16384, connections: 16384, queue: 16384}\n" \

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -151,18 +150,6 @@ listener_ready(struct front *f, struct source *s, uint32_t events)
 	}
 }
 
-/* Half of the descriptors there are: HTTP's are of the same kind, and without
- * any libmicrohttpd waits for one in a busy loop. */
-static size_t
-affordable(size_t most)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 2 >= most)
-		return most;
-	return limit.rlim_cur / 2;
-}
-
 enum vh_err
 conns_listen(struct front *f, int fd, enum vh_who who, size_t most)
 {
@@ -173,8 +160,7 @@ conns_listen(struct front *f, int fd, enum vh_who who, size_t most)
 	struct listener *l = &f->conns.listeners[f->conns.listener_count++];
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &l->source };
 
-	*l = (struct listener){ { listener_ready }, fd, who, 0,
-		affordable(most) };
+	*l = (struct listener){ { listener_ready }, fd, who, 0, most };
 	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &e) == 0 ? VH_OK : VH_EIO;
 }
 

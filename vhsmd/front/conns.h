@@ -76,8 +76,7 @@ struct conns {
 	uint8_t *bytes; /* CONN_READ, for all */
 };
 
-/* Takes over a listening Unix socket, for most connections at once, and no more
- * than half of the descriptors this process may have.  VH_EIO. */
+/* Takes over a listening Unix socket, for most connections at once.  VH_EIO. */
 enum vh_err conns_listen(struct front *f, int fd, enum vh_who who, size_t most);
 /* No more connections: closes the listening sockets. */
 void conns_stop_listening(struct front *f);

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define FILES_SPARE 256 /* descriptors beside connections */
+
 /* RLIM_INFINITY is the largest number there is. */
 static uint64_t
 raise_limit(__rlimit_resource_t which, uint64_t need)
@@ -74,4 +76,35 @@ uint64_t
 limits_raise_files(uint64_t count)
 {
 	return raise_limit(RLIMIT_NOFILE, count);
+}
+
+uint64_t
+limits_files_of(struct limits_conns wanted)
+{
+	return (uint64_t)wanted.callers + wanted.http + FILES_SPARE;
+}
+
+static uint32_t
+at_most(uint32_t wanted, uint64_t most)
+{
+	return wanted < most ? wanted : (uint32_t)most;
+}
+
+/* HTTP is served first, but from no more than half of what there is. */
+struct limits_conns
+limits_fit(struct limits_conns wanted, uint64_t files)
+{
+	uint64_t spare = files / 2 < FILES_SPARE ? files / 2 : FILES_SPARE;
+	uint64_t left = files - spare;
+	struct limits_conns out;
+
+	if (limits_files_of(wanted) <= files)
+		return wanted;
+	out.http = at_most(wanted.http, left / 2);
+	out.callers = at_most(wanted.callers, left - out.http);
+	if (out.http == 0 && wanted.http > 0)
+		out.http = 1;
+	if (out.callers == 0 && wanted.callers > 0)
+		out.callers = 1;
+	return out;
 }

@@ -13,4 +13,16 @@ uint64_t limits_locked(void);
  * there is room for. */
 uint64_t limits_raise_files(uint64_t count);
 
+/* Connections of callers and of HTTP that a process has at once. */
+struct limits_conns {
+	uint32_t callers, http;
+};
+
+/* Descriptors that so many connections take, with those a process needs
+ * besides. */
+uint64_t limits_files_of(struct limits_conns wanted);
+/* As many of them as there are descriptors for, at least one of each that is
+ * wanted: libmicrohttpd without any would wait for one in a busy loop. */
+struct limits_conns limits_fit(struct limits_conns wanted, uint64_t files);
+
 #endif

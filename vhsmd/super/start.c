@@ -191,12 +191,12 @@ put_settings(const struct super *s, struct buf *b)
 	out->payload = c->limits.payload;
 	out->workers = (uint32_t)s->plan->workers;
 	out->queue = c->limits.queue;
-	out->connections = c->limits.connections;
+	out->connections = s->conns.callers;
 	out->per_principal = c->limits.per_principal;
 	out->deadline = (uint32_t)c->limits.deadline;
 	out->max_age =
 	    (uint32_t)(s->plan->spec->defaults.publish_before / 1000);
-	out->http_connections = c->http.connections;
+	out->http_connections = s->conns.http;
 	out->http_timeout = (uint32_t)(c->http.timeout / 1000);
 	settings_put(b, out);
 	return buf_end(b);

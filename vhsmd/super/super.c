@@ -13,7 +13,6 @@
 #include "super/talk.h"
 
 #define OPERATOR_MODE 0600
-#define FILES_SPARE   256 /* descriptors beside connections */
 #define PEER_FILES    4096
 #define LOCK_SPARE    (1u << 20)
 #define RELOAD_MS     5000
@@ -164,19 +163,24 @@ open_sockets(struct super *s)
 
 /* Each connection is a descriptor in front, or in peer. */
 static void
-make_room_for_connections(const struct plan *plan)
+make_room_for_connections(struct super *s)
 {
-	const struct config *c = plan->config;
-	uint64_t need =
-	    (uint64_t)c->limits.connections + c->http.connections + FILES_SPARE;
+	const struct config *c = s->plan->config;
+	const struct limits_conns wanted = { c->limits.connections,
+		c->http.discovery == NULL ? 0 : c->http.connections };
+	uint64_t need = limits_files_of(wanted);
 
-	if (plan->clustered && need < PEER_FILES)
+	if (s->plan->clustered && need < PEER_FILES)
 		need = PEER_FILES;
 	uint64_t have = limits_raise_files(need);
 
+	s->conns = limits_fit(wanted, have);
 	if (have < need)
-		LOG(NOTICE, "few-descriptors", KV("limit", "RLIMIT_NOFILE"),
-		    KV("have", have), KV("need", need));
+		LOG(NOTICE, "few-descriptors",
+		    KV("raise", "RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)"),
+		    KV("have", have), KV("need", need),
+		    KV("connections", s->conns.callers),
+		    KV("configured", wanted.callers));
 }
 
 /* The arena for all workers, or for as many as the limit on locked memory lets
@@ -253,7 +257,7 @@ super_start(const struct options *o, struct plan *plan, struct super **out)
 	if (s == NULL)
 		return VH_ENOMEM;
 	s->options = o;
-	make_room_for_connections(plan);
+	make_room_for_connections(s);
 	/* First of all, because it takes keys out of the environment. */
 	TRY(load_open(plan, &s->keyfiles));
 	TRY(choose_users(s));

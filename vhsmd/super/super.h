@@ -3,6 +3,7 @@
 #define SUPER_SUPER_H
 
 #include "super/files.h"
+#include "super/limits.h"
 #include "super/listen.h"
 #include "super/load.h"
 #include "super/seeds.h"
@@ -28,8 +29,9 @@ struct super {
 	struct state *state; /* NULL without a cluster, as is seeds */
 	struct seeds *seeds;
 	struct child child[PROCS];
-	uint32_t generation; /* of links between children */
-	uint64_t last_id;    /* of our requests */
+	struct limits_conns conns; /* that the descriptors allow */
+	uint32_t generation;       /* of links between children */
+	uint64_t last_id;          /* of our requests */
 	struct loaded loaded;
 	char log[16];      /* FORMAT,LEVEL */
 	bool reload_asked; /* by front, in reload_id, which waits */

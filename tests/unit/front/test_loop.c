@@ -3,7 +3,6 @@
 #include "front/requests.h"
 
 #include <criterion/criterion.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -436,18 +435,6 @@ Test(loop, one_uid_cannot_shut_out_all_others)
 	cr_expect_not(client_is_closed(c[7]), "its place has become free");
 	for (size_t i = 1; i < ARRAY_LEN(c); i++)
 		client_free(c[i]);
-	world_free(w);
-}
-
-Test(loop, connections_leave_half_of_the_descriptors_to_http)
-{
-	const struct rlimit few = { 60, 60 };
-
-	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	struct world *w = world_new(key_directory(), NULL);
-
-	cr_expect_eq(w->front->conns.listeners[0].most, 30);
-	cr_expect_eq(w->front->conns.listeners[1].most, 4);
 	world_free(w);
 }
 
