@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/urgent.h"
 #include "front/loop.h"
 #include "front/start.h"
 #include "jose/json.h"
@@ -56,6 +57,7 @@ start(struct link **super, struct given *given, struct shared *shared,
 		(void)start_answer(*super, id, err, NULL);
 		return err;
 	}
+	urgent_thread();
 	TRY(sandbox_enter(SANDBOX_NET));
 	return start_answer((*out)->super, id, VH_OK, (*out)->settings);
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/urgent.h"
 #include "jose/json.h"
 #include "peer/loop.h"
 #include "peer/start.h"
@@ -48,6 +49,7 @@ start(struct peer *p)
 	TRY(start_receive(p, &id));
 	enum vh_err err = start_prepare(p);
 
+	urgent_thread();
 	if (err == VH_OK)
 		err = sandbox_enter(SANDBOX_PEER);
 	if (err == VH_OK)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/urgent.h"
 #include "vault/registers.h"
 #include "vault/thread.h"
 
@@ -150,6 +151,8 @@ work(void *arg)
 
 	if (setpriority(PRIO_PROCESS, (id_t)gettid(), lanes[w->lane].nice) != 0)
 		LOG(NOTICE, "priority-unchanged", KV_ERRNO(errno));
+	if (lanes[w->lane].nice == 0)
+		urgent_thread();
 	if (thread_use_libcrypto())
 		w->crypto = crypto_new(w->index);
 	registers_clear();
