@@ -29,7 +29,8 @@ VARIANTS = {
 TSAN_LAYERS = ["base", "front", "vault", "peer"]
 # System tests that mean something, and can hold, when all is several times slower
 # and the allocator is another: not timing, and not the search of memory.
-FOLDERS_UNDER_ASAN = ["interop", "attacks", "sandbox", "faults", "audit", "keylife", "cluster"]
+FOLDERS_UNDER_ASAN = ["interop", "attacks", "sandbox", "faults", "audit", "keylife", "cluster",
+                      "chaos"]
 # Functions that the corpus of a harness must reach: those that it is named for.
 REACHED = {
     "frame": ["frame_parse", "fields_parse", "frame_check"],

@@ -17,8 +17,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", "build")
 # Those that mostly wait run two at a time, the longest first; those that measure run alone.
-TOGETHER = ["interop", "memory", "audit", "keylife", "faults", "sandbox", "attacks"]
-ALONE = ["timing", "cluster"]
+TOGETHER = ["cluster", "interop", "memory", "audit", "keylife", "faults", "sandbox", "attacks"]
+ALONE = ["timing", "chaos"]
 FOLDERS = TOGETHER + ALONE
 PYTEST = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs"]
 
