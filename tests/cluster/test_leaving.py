@@ -22,8 +22,8 @@ keys:
   - {{name: sig-{name}, generate: {{kty: EC, crv: P-256}}, use: sig}}
   - {{name: enc-{name}, generate: {{kty: EC, crv: P-256}}, use: enc}}
 """
-    if name == "b":
-        text += "  - {name: heavy, generate: {kty: RSA, bits: 4096}, use: sig}\n"
+    if name == "b":  # the smallest of the heavy lane
+        text += "  - {name: heavy, generate: {kty: RSA, bits: 3328}, use: sig}\n"
     if name in "bc":
         text += "  - {name: shared, load: {file: keys/shared.jwk}, use: sig}\n"
     return text
@@ -40,7 +40,7 @@ def signs(node, name):
     return node.cli("sign", "--name", name, input=b"x").returncode == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fleet():
     shared = jwk.JWK.generate(kty="RSA", size=2048).export()
     with Fleet(3, spec) as running:
@@ -90,6 +90,37 @@ def test_a_node_that_drains_is_not_asked_and_its_encryption_keys_are_withdrawn(f
     wait(lambda: signs(a, "shared") and relayed(b) > before + 1, 10, "it is asked again")
 
 
+def heavy(wire, count, name=b"heavy"):
+    """Asks for signatures; gives what waits for the answers."""
+    for _ in range(count):
+        wire.send(frame("SIGN", [("NAME", name), ("DATA", b"x")], deadline=20000))
+    return lambda: [parse(wire.receive()[1])[0] for _ in range(count)]
+
+
+def test_its_encryption_keys_are_withdrawn_while_it_is_still_at_work(fleet):
+    """What its own callers asked it is not done before that is seen, since its vault
+    stands still."""
+    a, b, c = fleet.nodes
+    enc, vault = kid_of(c, "enc-c"), c.pids()["vhsmd-vault"]
+    with Wire(c.url, timeout=30) as wire:
+        os.kill(vault, signal.SIGSTOP)
+        try:
+            answers = heavy(wire, 3, b"sig-c")
+            assert wire.ask("CLUSTER")[0] == "OK", "so those before it have been read"
+            c.process.send_signal(signal.SIGTERM)
+            wait(lambda: enc not in a.published() and enc not in b.published(), 8, "withdrawn")
+            assert c.process.poll() is None and a.states()["c"] == "leaving"
+        finally:
+            os.kill(vault, signal.SIGCONT)
+        assert answers() == ["OK"] * 3
+    assert c.process.wait(20) == 0
+    wait(lambda: a.states()["c"] == "left" and b.states()["c"] == "left", 5, "it has left")
+    c.write("keys/shared.jwk", fleet.shared)
+    c.launch().wait_for("ready", count=2)
+    wait(lambda: a.states()["c"] == "alive" and b.states()["c"] == "alive", 10, "it is back")
+    wait(lambda: signs(a, "sig-c"), 10, "it signs")
+
+
 class Callers:
     """They have the shared key used through a node, one after the other."""
 
@@ -111,20 +142,27 @@ class Callers:
         return self.outcomes
 
 
-def test_a_node_that_is_told_to_stop_finishes_what_it_was_asked(fleet):
+def some_work(wire):
+    """How many of the heavy signatures take a second or two now.  Their lane gets
+    what others leave of the machine, and a node that stops gives its work ten
+    seconds, however busy the machine is."""
+    start = time.monotonic()
+    answers = heavy(wire, 8)
+    assert answers() == ["OK"] * 8
+    return max(4, min(60, int(8 * 1.5 / (time.monotonic() - start))))
+
+
+def test_a_node_that_is_told_to_stop_finishes_what_others_asked_it(fleet):
+    """Last: it takes b away."""
     a, b, c = fleet.nodes
     enc, sig = kid_of(b, "enc-b"), kid_of(b, "sig-b")
     callers = Callers(a, 4)
     with Wire(a.url, timeout=30) as wire:
-        for _ in range(60):  # a second or more of work
-            wire.send(frame("SIGN", [("NAME", b"heavy"), ("DATA", b"x")], deadline=20000))
+        answers = heavy(wire, some_work(wire))
         wait(lambda: "vhsmd_relayed_in_flight 0" not in b.fetch("/metrics"), 5, "b has begun")
         b.process.send_signal(signal.SIGTERM)
-        wait(lambda: enc not in a.published() and enc not in c.published(), 3, "withdrawn")
-        working = b.process.poll() is None
-        answers = [parse(wire.receive()[1])[0] for _ in range(60)]
-    assert working, "the key was withdrawn while the node was still at work"
-    assert answers == ["OK"] * 60
+        wait(lambda: enc not in a.published() and enc not in c.published(), 10, "withdrawn")
+        assert set(answers()) == {"OK"}
     assert b.process.wait(20) == 0
     wait(lambda: a.states()["b"] == "left" and c.states()["b"] == "left", 5, "it has left")
     outcomes = callers.end()
@@ -136,6 +174,3 @@ def test_a_node_that_is_told_to_stop_finishes_what_it_was_asked(fleet):
                          for event in ("member-leaving", "member-left"))
         assert leaving < left
         assert sig in node.published()
-    b.write("keys/shared.jwk", fleet.shared)
-    b.launch().wait_for("ready", count=2)
-    wait(lambda: a.states()["b"] == "alive" and c.states()["b"] == "alive", 10, "it is back")
