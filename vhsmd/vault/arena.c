@@ -63,6 +63,7 @@ static struct {
 static __thread struct {
 	struct block *free[CLASSES];
 	uint16_t count[CLASSES];
+	bool refused;
 } cache;
 
 enum vh_err
@@ -253,11 +254,9 @@ spill(size_t i)
 	pthread_mutex_unlock(&arena.lock);
 }
 
-void *
-arena_alloc(size_t size)
+static void *
+block_alloc(size_t size)
 {
-	if (size > CLASS_MAX)
-		return size > arena_size() ? NULL : run_alloc(size);
 	size_t i = class_of(size);
 
 	if (cache.free[i] == NULL)
@@ -271,6 +270,28 @@ arena_alloc(size_t size)
 	set_next(b, NULL);
 	ASAN_UNPOISON_MEMORY_REGION(b, size);
 	return b;
+}
+
+void *
+arena_alloc(size_t size)
+{
+	void *p;
+
+	if (size > CLASS_MAX)
+		p = size > arena_size() ? NULL : run_alloc(size);
+	else
+		p = block_alloc(size);
+	cache.refused |= p == NULL;
+	return p;
+}
+
+bool
+arena_refused(void)
+{
+	bool refused = cache.refused;
+
+	cache.refused = false;
+	return refused;
 }
 
 void

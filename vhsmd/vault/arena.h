@@ -25,6 +25,9 @@ size_t arena_unused(void);
 void *arena_alloc(size_t size);
 void *arena_realloc(void *p, size_t size);
 void arena_free(void *p);
+/* Whether this thread has had a NULL of these since it last asked: libcrypto
+ * does not always say that this is why it failed. */
+bool arena_refused(void);
 
 /* A thread stack of size bytes (whole pages) with guard pages; never freed.
  * NULL when the arena is full. */

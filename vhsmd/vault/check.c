@@ -13,6 +13,8 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 
+#include "vault/arena.h"
+
 /* SP 800-56B, 6.2 wants primes of equal size; a few bits of slack for moduli
  * of odd sizes and for other generators. */
 #define PRIME_SLACK_BITS 16
@@ -57,6 +59,7 @@ check_failed(struct buf *why, const char *text)
 	bool full =
 	    ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
 
+	full |= arena_refused();
 	ERR_clear_error();
 	if (full)
 		return REFUSE(why, VH_ENOMEM, "the secret arena is full");

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "vault/arena.h"
 #include "vault/keeper_inner.h"
 #include "vault/registers.h"
 
@@ -119,6 +120,14 @@ keeper_begin(struct keeper *k)
 	return VH_OK;
 }
 
+size_t
+keeper_room(void)
+{
+	size_t unused = arena_unused();
+
+	return unused > KEEPER_ROOM ? unused - KEEPER_ROOM : 0;
+}
+
 /* --- making a key --------------------------------------------------------- */
 
 static void
@@ -163,7 +172,7 @@ send_for_key(struct keeper *k, uint32_t line)
 	TRY(buf_end(m->body));
 	if (m->why == NULL)
 		return VH_ENOMEM;
-	if (store_count(k->store) >= k->most)
+	if (store_count(k->store) >= k->most || keeper_room() == 0)
 		return VH_ENOROOM;
 	AUTO(job_free) struct job *job = job_errand(make, m, LANE_HEAVY);
 

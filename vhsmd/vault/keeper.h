@@ -11,6 +11,9 @@
 
 #define KEEPER_KEYS_MAX         131072 /* in all states */
 #define KEEPER_CLUSTER_KEYS_MAX 4096   /* what receivers take of one node */
+/* Bytes of the arena that keys which are made or loaded while the node serves
+ * leave alone: those that are there need them for their work. */
+#define KEEPER_ROOM (512u << 10)
 
 struct keeper;
 
@@ -42,6 +45,9 @@ enum vh_err keeper_begin(struct keeper *k);
 void keeper_tick(struct keeper *k);
 /* Milliseconds until keeper_tick is worth a call, as poll takes them. */
 int keeper_wait_ms(const struct keeper *k);
+
+/* Bytes of the arena that more keys may take. */
+size_t keeper_room(void);
 
 /* VLIFE: rotate, rotate-now, retire, destroy; answers a KEY for each, or the
  * error that is returned. */

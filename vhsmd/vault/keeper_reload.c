@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "vault/arena.h"
 #include "vault/check.h"
 #include "vault/keeper_inner.h"
 #include "vault/registers.h"
@@ -46,7 +45,7 @@ begin(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
 		drop_reload(k);
 		return VH_ENOMEM;
 	}
-	frame_put_u64(out, VH_F_FREE, arena_unused());
+	frame_put_u64(out, VH_F_FREE, keeper_room());
 	return VH_OK;
 }
 

@@ -52,6 +52,32 @@ Test(arena, all_is_free_again_after_all_is_freed)
 	cr_assert_eq(arena_unused(), before);
 }
 
+static void *
+fill_arena(void *refused)
+{
+	while (arena_alloc(4096) != NULL)
+		;
+	*(bool *)refused = arena_refused();
+	return NULL;
+}
+
+Test(arena, who_was_refused_a_block_hears_of_it_once_and_nobody_else)
+{
+	pthread_t other;
+	bool refused = false;
+
+	cr_expect_not(arena_refused());
+	cr_assert_eq(pthread_create(&other, NULL, fill_arena, &refused), 0);
+	cr_assert_eq(pthread_join(other, NULL), 0);
+	cr_expect(refused);
+	cr_expect_not(arena_refused());
+	cr_expect_null(arena_alloc(SIZE));
+	cr_expect(arena_refused());
+	cr_expect_not(arena_refused());
+	cr_expect_null(arena_realloc(NULL, 2 * SIZE));
+	cr_expect(arena_refused());
+}
+
 Test(arena, a_full_arena_gives_null_and_recovers)
 {
 	void *big = arena_alloc(SIZE - 4096), *small;
