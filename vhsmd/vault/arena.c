@@ -19,6 +19,7 @@ static const uint16_t class_size[] = { 16, 32, 48, 64, 80, 96, 128, 160, 192,
 	256, 320, 384, 512, 640, 768, 1024, 1344, 2048 };
 #define CLASSES     ARRAY_LEN(class_size)
 #define CLASS_MAX   2048u
+#define CLASS_STEP  16u   /* all sizes are multiples */
 #define CACHE_BYTES 4096u /* a thread keeps per class */
 
 /* What a page holds. */
@@ -58,6 +59,8 @@ static struct {
 	struct page *page;
 	struct block *free[CLASSES];
 	size_t unused_pages, first_unused;
+	uint8_t
+	    class_of[CLASS_MAX / CLASS_STEP + 1]; /* by steps, never changes */
 } arena = { .protection = "none", .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static __thread struct {
@@ -65,6 +68,17 @@ static __thread struct {
 	uint16_t count[CLASSES];
 	bool refused;
 } cache;
+
+static void
+fill_classes(void)
+{
+	uint8_t i = 0;
+
+	for (size_t size = 0; size <= CLASS_MAX; size += CLASS_STEP) {
+		i += class_size[i] < size;
+		arena.class_of[size / CLASS_STEP] = i;
+	}
+}
 
 enum vh_err
 arena_open(size_t bytes)
@@ -77,6 +91,7 @@ arena_open(size_t bytes)
 		return VH_ENOMEM;
 	TRY(pages_map(arena.pages * PAGE_SIZE, &base, &arena.protection));
 	ASAN_POISON_MEMORY_REGION(base, arena.pages * PAGE_SIZE);
+	fill_classes();
 	arena.base = base;
 	arena.unused_pages = arena.pages;
 	return VH_OK;
@@ -184,11 +199,7 @@ run_free(size_t first)
 static size_t
 class_of(size_t size)
 {
-	size_t i = 0;
-
-	while (class_size[i] < size)
-		i++;
-	return i;
+	return arena.class_of[(size + CLASS_STEP - 1) / CLASS_STEP];
 }
 
 /* Cuts a new page into blocks of class i.  Under the lock. */

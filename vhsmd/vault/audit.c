@@ -200,12 +200,7 @@ audit_admit(struct audit *a)
 		return VH_OK;
 	if (a->blocked)
 		return refuse_use(a);
-	pthread_mutex_lock(&a->lock);
-	bool full =
-	    a->queue->len > AUDIT_QUEUE_MAX - AUDIT_QUEUE_MAX / FULL_SHARE;
-
-	pthread_mutex_unlock(&a->lock);
-	return full ? refuse_use(a) : VH_OK;
+	return a->full_up ? refuse_use(a) : VH_OK;
 }
 
 /* Puts a use into the queue; false when it has no room, and then (counts) it is
@@ -222,6 +217,8 @@ queue_use(struct audit *a, const struct use *u, bool counts)
 		buf_trim(a->queue, before);
 		a->lost += counts;
 	}
+	if (a->queue->len > AUDIT_QUEUE_MAX - AUDIT_QUEUE_MAX / FULL_SHARE)
+		a->full_up = true;
 	/* While it dozes it looks soon enough by itself. */
 	if (a->sleeps || (before < WAKE_AT && a->queue->len >= WAKE_AT))
 		pthread_cond_signal(&a->wake);

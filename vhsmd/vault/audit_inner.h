@@ -25,6 +25,7 @@ struct audit {
 	struct seat *_Atomic seat;
 	_Atomic bool on;
 	_Atomic bool blocked;
+	_Atomic bool full_up; /* the queue, but for what was admitted */
 	_Atomic uint64_t refused;
 	/* Guards all that follows. */
 	pthread_mutex_t lock;

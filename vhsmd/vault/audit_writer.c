@@ -389,6 +389,7 @@ take(struct writer *w, uint64_t *lost, int *next_fd, bool *stop)
 	struct buf *full = a->queue;
 
 	a->queue = w->taken;
+	a->full_up = false;
 	w->taken = full;
 	*lost = a->lost;
 	a->lost = 0;
