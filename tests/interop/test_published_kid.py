@@ -6,6 +6,7 @@ import os
 import pytest
 from jwcrypto import jwe, jwk, jws
 
+from keylife.life import kid_of, operate, wait_until
 from support.node import Node
 
 KID, BOX = "https://old.example/keys,1", "old+enc=="
@@ -97,6 +98,79 @@ def test_an_operator_names_the_key_by_either(node):
     done = node.cli("retire", KID, url=node.operator)
     assert done.returncode == 0, done.stderr
     assert KID in done.stdout.decode()
+
+
+def test_an_operator_destroys_a_key_by_its_thumbprint(node, old):
+    done = node.cli("destroy", "--yes", "--", old["enc"].thumbprint(), url=node.operator)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: BOX not in {k["kid"] for k in json.loads(node.ask("keys"))["keys"]})
+    assert b"key not found" in node.cli("encrypt", "--kid", BOX, "--alg", "ECDH-ES", "--enc", "A128GCM",
+                                        input=b"x").stderr
+
+
+# --- a key spec that is read anew ---------------------------------------------
+ENTRY = "  - {name: %s, load: {file: %s.pem}, use: sig%s}\n"
+
+
+def entries(*rows):
+    head = "version: 1\ndefaults: {publish_before: 0s, keep_after: 1h}\nkeys:\n"
+    return head + "".join(ENTRY % (name, name, f', kid: "{kid}"' if kid else "")
+                          for name, kid in rows)
+
+
+@pytest.fixture(scope="module")
+def reloaded(tmp_path_factory):
+    """A node with a key that has a kid and one that has none."""
+    made = Node(entries(("one", "kid-1"), ("two", None)), folder=tmp_path_factory.mktemp("reload"))
+    made.keys = {name: jwk.JWK.generate(kty="EC", crv="P-256") for name in ("one", "two", "three", "four")}
+    for name in ("one", "two"):
+        put(made, name)
+    with made as running:
+        yield running
+
+
+def put(node, name):
+    return node.write(f"{name}.pem", node.keys[name].export_to_pem(private_key=True, password=None))
+
+
+def signs_as(node, name):
+    """The kid in the header of its tokens, which verify with what is published by it."""
+    token = node.ask("sign", "--name", name, input=b"x").decode().strip()
+    found, kid = jws.JWS(), kid_of(token)
+    found.deserialize(token)
+    keys = {k["kid"]: k for k in json.loads(node.ask("keys"))["keys"]}
+    found.verify(jwk.JWK(**keys[kid]))
+    assert keys[kid]["x"] == json.loads(node.keys[name].export_public())["x"]
+    return kid
+
+
+def test_a_changed_an_added_and_a_dropped_kid_leave_the_key_what_it_is(reloaded):
+    thumbprint = reloaded.keys["two"].thumbprint()
+    for one, two in (("kid-x", "kid-y"), (None, "kid-1"), ("kid-1", None)):
+        reloaded.write("keyspec.yaml", entries(("one", one), ("two", two)))
+        report = operate(reloaded, "reload")
+        assert (report["entries_kept"], report["entries_new"], report["entries_gone"]) == (2, 0, 0)
+        assert signs_as(reloaded, "one") == "kid-1" and signs_as(reloaded, "two") == thumbprint
+        assert reloaded.cli("sign", "--kid", "kid-x", input=b"x").returncode != 0
+
+
+def test_a_new_entry_with_a_kid_is_published_by_it(reloaded):
+    path = put(reloaded, "three")
+    reloaded.write("keyspec.yaml", entries(("one", "kid-1"), ("two", None), ("three", "kid-3")))
+    assert operate(reloaded, "reload")["entries_new"] == 1
+    wait_until(lambda: reloaded.cli("sign", "--name", "three", input=b"x").returncode == 0)
+    assert signs_as(reloaded, "three") == "kid-3" and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("kid", ["kid-1", "thumbprint of two"])
+def test_a_new_entry_with_the_kid_of_another_key_changes_nothing(reloaded, kid):
+    before = reloaded.ask("keys")
+    path = put(reloaded, "four")
+    taken = reloaded.keys["two"].thumbprint() if kid.startswith("thumb") else kid
+    reloaded.write("keyspec.yaml", entries(("one", "kid-1"), ("two", None), ("four", taken)))
+    done = reloaded.cli("reload", url=reloaded.operator)
+    assert done.returncode == 1 and b"a kid of its own" in done.stderr, done.stderr
+    assert os.path.exists(path) and reloaded.ask("keys") == before
 
 
 REFUSED = {
