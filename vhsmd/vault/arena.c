@@ -1,6 +1,6 @@
 /* Small blocks come from size classes: a page is cut into blocks of one class
- * and stays of that class.  Larger blocks are runs of pages, first fit.  What
- * the pages hold is noted outside of them.  Each thread keeps a few free blocks
+ * and stays of that class.  Larger blocks are runs of pages (runs.c).  What the
+ * pages hold is noted outside of them.  Each thread keeps a few free blocks
  * a class, so that the lock is rarely taken.  Free blocks are zero but for the
  * pointer to the next one. */
 #include "vault/arena.h"
@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "vault/pages.h"
+#include "vault/runs.h"
 
 static const uint16_t class_size[] = { 16, 32, 48, 64, 80, 96, 128, 160, 192,
 	256, 320, 384, 512, 640, 768, 1024, 1344, 2048 };
@@ -58,7 +59,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct page *page;
 	struct block *free[CLASSES];
-	size_t unused_pages, first_unused;
+	struct runs *runs;
 	uint8_t
 	    class_of[CLASS_MAX / CLASS_STEP + 1]; /* by steps, never changes */
 } arena = { .protection = "none", .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -87,13 +88,13 @@ arena_open(size_t bytes)
 
 	arena.pages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
 	arena.page = calloc(arena.pages, sizeof *arena.page);
-	if (arena.page == NULL)
+	arena.runs = runs_new(arena.pages);
+	if (arena.page == NULL || arena.runs == NULL)
 		return VH_ENOMEM;
 	TRY(pages_map(arena.pages * PAGE_SIZE, &base, &arena.protection));
 	ASAN_POISON_MEMORY_REGION(base, arena.pages * PAGE_SIZE);
 	fill_classes();
 	arena.base = base;
-	arena.unused_pages = arena.pages;
 	return VH_OK;
 }
 
@@ -113,7 +114,7 @@ size_t
 arena_unused(void)
 {
 	pthread_mutex_lock(&arena.lock);
-	size_t bytes = arena.unused_pages * PAGE_SIZE;
+	size_t bytes = runs_unused(arena.runs) * PAGE_SIZE;
 
 	for (size_t i = 0; i < CLASSES; i++)
 		for (struct block *b = arena.free[i]; b != NULL; b = next_of(b))
@@ -133,27 +134,18 @@ page_of(const void *p)
 	return i;
 }
 
-/* First fit; NULL when no run is long enough.  Under the lock. */
+/* NULL when no run is long enough.  Under the lock. */
 static uint8_t *
 take_run(size_t pages)
 {
-	size_t length = 0;
+	size_t first = runs_take(arena.runs, pages);
 
-	for (size_t i = arena.first_unused; i < arena.pages; i++) {
-		length = arena.page[i].holds == PAGE_UNUSED ? length + 1 : 0;
-		if (length < pages)
-			continue;
-		size_t first = i + 1 - pages;
-
-		for (size_t k = first; k <= i; k++)
-			arena.page[k].holds = PAGE_RUN_REST;
-		arena.page[first] = (struct page){ PAGE_RUN, (uint32_t)pages };
-		arena.unused_pages -= pages;
-		if (first == arena.first_unused)
-			arena.first_unused = i + 1;
-		return arena.base + first * PAGE_SIZE;
-	}
-	return NULL;
+	if (first == RUNS_NONE)
+		return NULL;
+	for (size_t i = first + 1; i < first + pages; i++)
+		arena.page[i].holds = PAGE_RUN_REST;
+	arena.page[first] = (struct page){ PAGE_RUN, (uint32_t)pages };
+	return arena.base + first * PAGE_SIZE;
 }
 
 static void
@@ -161,11 +153,9 @@ give_run(size_t first)
 {
 	size_t pages = arena.page[first].run;
 
-	for (size_t k = first; k < first + pages; k++)
-		arena.page[k] = (struct page){ PAGE_UNUSED, 0 };
-	arena.unused_pages += pages;
-	if (first < arena.first_unused)
-		arena.first_unused = first;
+	for (size_t i = first; i < first + pages; i++)
+		arena.page[i] = (struct page){ PAGE_UNUSED, 0 };
+	runs_give(arena.runs, first, pages);
 }
 
 static void *
