@@ -12,6 +12,8 @@
 #define START_MS    30000
 #define GENERATE_MS 600000 /* an RSA-8192 on a slow machine */
 #define WHY_MAX     4096
+#define MAKE_RSA    4    /* keys of one request: a few minutes' at most */
+#define MAKE_CURVE  1024 /* of other kinds: a second's */
 
 /* "3 id-token", counted as people count. */
 struct entry_name {
@@ -290,17 +292,30 @@ load_put_kind(struct buf *b, const struct keyspec_key *key)
 		frame_put_u32(b, VH_F_BITS, key->generate.bits);
 }
 
+/* How many of so many keys to ask for at once. */
+static uint32_t
+make_together(const struct keyspec_key *key, uint32_t left)
+{
+	uint32_t most = key->generate.kty != VH_KTY_RSA ? MAKE_CURVE
+			: key->generate.bits <= 4096    ? MAKE_RSA
+							: 1;
+
+	return left < most ? left : most;
+}
+
 /* Those of an entry's keys that are not there yet. */
 enum vh_err
 load_generate(struct talk *t, size_t entry, uint32_t have)
 {
 	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
 	struct frame answer;
+	uint32_t count;
 
-	for (uint32_t i = have; i < key->count; i++) {
+	for (; have < key->count; have += count) {
+		count = make_together(key, key->count - have);
 		load_vault_open(t, VH_OP_VGENERATE);
 		load_put_kind(t->request, key);
-		frame_put_u32(t->request, VH_F_COUNT, 1);
+		frame_put_u32(t->request, VH_F_COUNT, count);
 		frame_put_u32(t->request, VH_F_ENTRY, (uint32_t)entry);
 		load_put_times(t->request, t->plan->spec, entry);
 		TRY(load_put_terms(t->request, key));

@@ -27,9 +27,15 @@ enum vh_err import_fd(int fd, const struct key_terms *terms, size_t workers,
  * VH_EIO, VH_ETOOBIG, VH_EKEY, VH_ENOMEM; *why as above. */
 enum vh_err import_passphrase(int fd, struct secret **out, struct buf *why);
 
-/* Makes one key: kty, and crv or bits.  Errors as key_new. */
-enum vh_err generate_key(enum vh_kty kty, enum vh_crv crv, size_t bits,
-    const struct key_terms *terms, size_t workers, struct store *to,
-    struct buf *why);
+/* Makes keys of one kind: kty, and crv or bits.  Of one thread.  VH_EKEY and
+ * *why for a kind that there is not. */
+struct generator;
+enum vh_err generator_new(enum vh_kty kty, enum vh_crv crv, size_t bits,
+    struct generator **out, struct buf *why);
+void generator_free(struct generator *g);
+AUTO_FREE(struct generator, generator_free)
+/* One more, which nothing has tested yet.  Errors as key_new. */
+enum vh_err generator_make(struct generator *g, const struct key_terms *terms,
+    size_t workers, struct key **out, struct buf *why);
 
 #endif

@@ -168,7 +168,8 @@ key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
 		    VH_RSA_BITS_MIN, VH_RSA_BITS_MAX);
 	TRY(check_public(&key->pub, why));
 	TRY(check_terms(&key->pub, terms, why));
-	TRY(check_pair(key->pkey, &key->pub, why));
+	if (!terms->generated || key->pub.kty == VH_KTY_RSA)
+		TRY(check_pair(key->pkey, &key->pub, why));
 	TRY(pub_thumbprint(&key->pub, key->kid));
 	TRY(set_terms(key, terms, workers));
 	key->lane = lane_of_pub(&key->pub);

@@ -29,6 +29,7 @@ struct key_terms {
 	uint32_t ops; /* bits by enum vh_key_op */
 	struct slice name, allow, published, typs, claims; /* borrowed */
 	struct slice passphrase; /* of its file; borrowed from the arena */
+	bool generated;          /* made by libcrypto a moment ago */
 };
 
 /* Immutable once in the store, but for the slots, what is atomic, and what the
@@ -55,6 +56,7 @@ struct key {
 	_Atomic uint64_t keep_ms;  /* keep_after of its spec */
 	size_t place;              /* in the store: the store's */
 	size_t batch;              /* that it came with: load.h */
+	bool tested;               /* has passed its self-test */
 	/* Lives in the arena, as all of libcrypto; NULL: wiped, for a signing
 	 * key that signs no more. */
 	EVP_PKEY *pkey;
@@ -67,7 +69,8 @@ struct key {
  *
  * Takes over pkey, also on failure, after checking it: kty and size known,
  * RSA at least 2048 bits with a sound e, point on its curve, private and public
- * part a pair; terms->use given and fit for the key, terms->pin fit for both.
+ * part a pair (where terms->generated, the self-test of curves says so, which
+ * uses both); terms->use given and fit for the key, terms->pin fit for both.
  * VH_EKEY, VH_EALG, VH_ENOMEM; *why then gets one line that says what is wrong
  * and what was expected.  Only on a worker thread. */
 enum vh_err key_new(EVP_PKEY *pkey, const struct key_terms *terms,

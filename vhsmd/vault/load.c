@@ -6,12 +6,12 @@
 #include "base/log.h"
 #include "vault/check.h"
 #include "vault/import.h"
+#include "vault/many.h"
 #include "vault/registers.h"
 
-#define WHY_MAX   1000
-#define COUNT_MAX 4096
-#define BODY_MAX  (64u << 10)
-#define KEEP_MS   86400000 /* of a request that does not say */
+#define WHY_MAX  1000
+#define BODY_MAX (64u << 10)
+#define KEEP_MS  86400000 /* of a request that does not say */
 
 enum vh_err
 load_terms(const struct fields *f, struct key_terms *out)
@@ -48,9 +48,12 @@ answer(const struct load *l, const struct frame *q, size_t first,
 
 	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(l->store));
 	for (size_t i = first; store_at(l->store, i) != NULL; i++) {
+		const struct key *key = store_at(l->store, i);
 		size_t nest = frame_nest(out, VH_F_KEY);
 
-		key_put(out, store_at(l->store, i));
+		frame_put_text(out, VH_F_KID, key->kid);
+		if (key->name != NULL)
+			frame_put_text(out, VH_F_NAME, key->name);
 		frame_nest_close(out, nest);
 	}
 	frame_close(out, start);
@@ -152,29 +155,13 @@ load_file(struct load *l, const struct frame *q, int fd, struct buf *out)
 	answer(l, q, first, err, why, out);
 }
 
-static enum vh_err
-generate(struct load *l, const struct fields *f, struct buf *why)
-{
-	uint32_t count = fields_u32(f, VH_F_COUNT);
-	struct key_terms terms;
-
-	TRY(load_terms(f, &terms));
-	if (count == 0 || count > COUNT_MAX)
-		return VH_EFIELD;
-	for (uint32_t i = 0; i < count; i++)
-		TRY(generate_key(fields_u32(f, VH_F_KTY_ID),
-		    fields_u32(f, VH_F_CRV_ID), fields_u32(f, VH_F_BITS),
-		    &terms, l->workers, l->store, why));
-	return VH_OK;
-}
-
 void
 load_generate(struct load *l, const struct frame *q, struct buf *out)
 {
 	AUTO(buf_free) struct buf *why = buf_new(WHY_MAX);
 	size_t first = store_count(l->store);
 
-	enum vh_err err = generate(l, &q->f, why);
+	enum vh_err err = many_make(l, &q->f, why);
 
 	if (err == VH_OK)
 		err = note_batch(l, q, first);
@@ -196,8 +183,7 @@ load_make(struct slice body, struct crypto *c, size_t workers, struct key **out,
 	TRY(fields_parse(body, &f));
 	f.at[VH_F_COUNT] = slice_of(just_one, sizeof just_one);
 	f.present |= VH_TAG_BIT(VH_F_COUNT);
-	TRY(generate(&one, &f, why));
-	TRY(load_test(&one, 0, why));
+	TRY(many_make(&one, &f, why));
 	*out = store_at(scratch, 0);
 	store_take(scratch, *out);
 	return VH_OK;
@@ -239,8 +225,11 @@ load_test(struct load *l, size_t first, struct buf *why)
 {
 	struct key *key;
 
-	while ((key = store_next(l->store, &first)) != NULL)
-		TRY(crypto_selftest(l->crypto, key, why));
+	while ((key = store_next(l->store, &first)) != NULL) {
+		if (!key->tested)
+			TRY(crypto_selftest(l->crypto, key, why));
+		key->tested = true;
+	}
 	return VH_OK;
 }
 

@@ -16,8 +16,11 @@ struct batches {
 	size_t count, room;
 };
 
+struct pool;
+
 struct load {
 	struct store *store;
+	struct pool *pool; /* whose workers may help; or NULL */
 	struct crypto *crypto;
 	size_t workers;            /* contexts each key needs */
 	struct secret *passphrase; /* of the key files that come; or NULL */
@@ -30,8 +33,8 @@ struct load {
 /* Each answers one request of the supervisor into out: the fields of its
  * answer, or an error with a WHY.  On a worker's stack only.
  *
- * VLOAD: imports the key file fd (closed here); answers a KEY for each.  Or
- * takes fd as the passphrase of files to come. */
+ * VLOAD: imports the key file fd (closed here); answers a KEY, its KID and
+ * NAME, for each.  Or takes fd as the passphrase of files to come. */
 void load_file(struct load *l, const struct frame *q, int fd, struct buf *out);
 /* VGENERATE: makes COUNT keys; answers a KEY for each. */
 void load_generate(struct load *l, const struct frame *q, struct buf *out);
@@ -52,10 +55,10 @@ bool load_commit(struct load *l, const struct frame *q, struct buf *out);
 enum vh_err load_terms(const struct fields *f, struct key_terms *out);
 struct life_terms load_life_terms(const struct fields *f);
 /* One key more from the fields of a VGENERATE, tested; on failure why gets one
- * line.  Errors as generate_key. */
+ * line.  Errors as many_make. */
 enum vh_err load_make(struct slice body, struct crypto *c, size_t workers,
     struct key **out, struct buf *why);
-/* Tests what has come since `first` (of store_at). */
+/* Tests what has come since `first` (of store_at) and is not yet tested. */
 enum vh_err load_test(struct load *l, size_t first, struct buf *why);
 /* VH_EDUPLICATE when what a key of one set is published by is also the kid of,
  * or what publishes, another key of the other set. */

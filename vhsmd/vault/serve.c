@@ -116,6 +116,7 @@ enum vh_err
 serve_use(struct serve *s, struct pool *pool)
 {
 	s->pool = pool;
+	s->load.pool = pool;
 	s->load.crypto = pool_crypto(pool);
 	s->load.workers = pool_workers(pool);
 	s->desk = (struct desk){ .store = s->load.store,

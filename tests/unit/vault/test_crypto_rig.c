@@ -95,9 +95,12 @@ rig_add_oct(struct rig *r, size_t bits, enum vh_use use, const struct alg *pin)
 {
 	struct key_terms terms = { .use = use, .pin = pin };
 
-	cr_assert_eq(generate_key(VH_KTY_OCT, 0, bits, &terms, 1, r->store,
-			 NULL),
-	    VH_OK);
+	AUTO(generator_free) struct generator *g = NULL;
+	struct key *key = NULL;
+
+	cr_assert_eq(generator_new(VH_KTY_OCT, 0, bits, &g, NULL), VH_OK);
+	cr_assert_eq(generator_make(g, &terms, 1, &key, NULL), VH_OK);
+	cr_assert_eq(store_add(r->store, key), VH_OK);
 	return store_at(r->store, store_count(r->store) - 1);
 }
 

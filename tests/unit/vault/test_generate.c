@@ -30,8 +30,8 @@ Test(generate, every_kind_is_made_and_kept)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct key_terms terms = { .use = rows[i].use };
 
-		cr_assert_eq(generate_key(rows[i].kty, rows[i].crv,
-				 rows[i].bits, &terms, 2, s, why),
+		cr_assert_eq(generate_into(rows[i].kty, rows[i].crv,
+				 rows[i].bits, &terms, s, why),
 		    VH_OK, "%zu: %.*s", i, (int)why->len, why->p);
 		const struct key *key = store_at(s, i);
 
@@ -48,7 +48,7 @@ Test(generate, two_keys_of_one_kind_differ)
 	AUTO(store_free) struct store *s = store_new();
 
 	for (size_t i = 0; i < 2; i++)
-		cr_assert_eq(generate_key(VH_KTY_EC, VH_CRV_P256, 0, &sig, 1, s,
+		cr_assert_eq(generate_into(VH_KTY_EC, VH_CRV_P256, 0, &sig, s,
 				 NULL),
 		    VH_OK);
 	cr_expect_eq(store_count(s), 2);
@@ -79,8 +79,8 @@ Test(generate, what_cannot_be_made_is_refused)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		AUTO(buf_free) struct buf *why = buf_new(512);
 
-		cr_expect_eq(generate_key(rows[i].kty, rows[i].crv,
-				 rows[i].bits, &sig, 1, s, why),
+		cr_expect_eq(generate_into(rows[i].kty, rows[i].crv,
+				 rows[i].bits, &sig, s, why),
 		    VH_EKEY);
 		buf_put_u8(why, 0);
 		cr_expect_not_null(strstr((const char *)why->p, rows[i].says),

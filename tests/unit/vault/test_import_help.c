@@ -129,6 +129,20 @@ import_accepts(struct slice file, const struct key_terms *terms, EVP_PKEY *pkey,
 	return accepted;
 }
 
+enum vh_err
+generate_into(enum vh_kty kty, enum vh_crv crv, size_t bits,
+    const struct key_terms *terms, struct store *s, struct buf *why)
+{
+	struct generator *made = NULL;
+	struct key *key = NULL;
+
+	TRY(generator_new(kty, crv, bits, &made, why));
+	AUTO(generator_free) struct generator *g = made;
+
+	TRY(generator_make(g, terms, 1, &key, why));
+	return store_add(s, key);
+}
+
 EVP_PKEY *
 make_rsa(unsigned bits, const char *e_decimal)
 {

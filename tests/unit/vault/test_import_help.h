@@ -33,6 +33,9 @@ void import_gives(struct slice file, const struct key_terms *terms,
 bool import_accepts(struct slice file, const struct key_terms *terms,
     EVP_PKEY *pkey, bool *same);
 
+/* Has a key made, into s. */
+enum vh_err generate_into(enum vh_kty kty, enum vh_crv crv, size_t bits,
+    const struct key_terms *terms, struct store *s, struct buf *why);
 EVP_PKEY *make_rsa(unsigned bits, const char *e_decimal);
 /* "P-256", "ED25519", ... */
 EVP_PKEY *make_curve(const char *name);

@@ -22,7 +22,7 @@ try_generate(size_t bits, enum vh_use use, const char *pin, struct buf *why)
 	const struct key_terms terms = { .use = use,
 		.pin = pin == NULL ? NULL : alg_by_name(slice_text(pin)) };
 
-	return generate_key(VH_KTY_OCT, 0, bits, &terms, 1, s, why);
+	return generate_into(VH_KTY_OCT, 0, bits, &terms, s, why);
 }
 
 Test(symmetric, a_key_is_made_in_the_sizes_its_use_has)
