@@ -15,6 +15,7 @@
 
 #define GIVE_MS      5000
 #define START_MS     10000
+#define START_KEY_MS 2 /* more for each key: front reads them all */
 #define SETTINGS_MAX (2u << 20)
 
 static const struct {
@@ -215,7 +216,8 @@ call_with_settings(struct super *s, enum proc to, unsigned op,
 	frame_put(b, VH_F_CONFIG, buf_slice(settings));
 	frame_close(b, at);
 	TRY(buf_end(b));
-	return talk_call(s, to, buf_slice(b), -1, START_MS, answer);
+	return talk_call(s, to, buf_slice(b), -1,
+	    START_MS + START_KEY_MS * (int)s->loaded.keys, answer);
 }
 
 enum vh_err

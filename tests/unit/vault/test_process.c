@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/pub.h"
+
 /* A vault with one key that serves this test as its front. */
 static void
 serve(enum vh_kty kty, enum vh_crv crv, unsigned bits)
@@ -36,6 +38,61 @@ Test(vault_process, signs_what_front_asks)
 	cr_expect_eq(vault_sign(VH_ALG_ES256, 100, &a), VH_OK);
 	cr_expect_eq(a.f.at[VH_F_SIGNATURE].len, 64);
 	cr_expect_eq(vault_sign(VH_ALG_ES256, VAULT_PAYLOAD, &a), VH_OK);
+}
+
+/* Of the answer to one VGENERATE: the KEYs, each with a kid of its own; the
+ * last one's is kept. */
+static size_t
+count_kids(const struct frame *a)
+{
+	static char kids[512][VH_KID_SIZE];
+	struct slice rest = a->f.body, value;
+	struct fields key;
+	unsigned tag;
+	size_t n = 0;
+
+	while (fields_next(&rest, &tag, &value)) {
+		if (tag != VH_F_KEY)
+			continue;
+		cr_assert_lt(n, ARRAY_LEN(kids));
+		cr_assert_eq(fields_parse(value, &key), VH_OK);
+		cr_assert_eq(key.at[VH_F_KID].len, VH_KID_SIZE);
+		memcpy(kids[n], key.at[VH_F_KID].p, VH_KID_SIZE);
+		memcpy(vault.kid, kids[n], VH_KID_SIZE);
+		for (size_t i = 0; i < n; i++)
+			cr_assert_neq(memcmp(kids[i], kids[n], VH_KID_SIZE), 0);
+		n++;
+	}
+	return n;
+}
+
+Test(vault_process, makes_many_keys_at_one_request)
+{
+	struct frame a;
+
+	vault_spawn();
+	cr_assert_eq(vault_start(), VH_OK);
+	cr_assert_eq(vault_generate_many(300, &a), VH_OK);
+	cr_expect_eq(fields_u32(&a.f, VH_F_COUNT), 300);
+	cr_expect_eq(count_kids(&a), 300);
+	cr_expect_eq(vault_generate_many(1, &a), VH_OK);
+	cr_expect_eq(fields_u32(&a.f, VH_F_COUNT), 301, "all so far");
+	cr_expect_eq(count_kids(&a), 1);
+	cr_assert_eq(vault_simple(vault.super, VH_OP_VCOMMIT, &a), VH_OK);
+	cr_assert_eq(vault_give(VH_ROLE_FRONT, 1), VH_OK);
+	cr_expect_eq(vault_sign(VH_ALG_ES256, 1, &a), VH_OK);
+}
+
+Test(vault_process, makes_between_one_and_4096_keys_at_one_request)
+{
+	struct frame a;
+
+	vault_spawn();
+	cr_assert_eq(vault_start(), VH_OK);
+	cr_expect_eq(vault_generate_many(0, &a), VH_EFIELD);
+	cr_expect_eq(vault_generate_many(4097, &a), VH_EFIELD);
+	cr_assert_eq(vault_generate_many(1, &a), VH_OK);
+	cr_expect_eq(fields_u32(&a.f, VH_F_COUNT), 1, "none of those before");
 }
 
 Test(vault_process, refuses_an_algorithm_that_does_not_fit_the_key)

@@ -103,9 +103,9 @@ keep_kid(const struct frame *a)
 	    (int)key.at[VH_F_KID].len, (const char *)key.at[VH_F_KID].p);
 }
 
-enum vh_err
-vault_generate(enum vh_kty kty, enum vh_crv crv, unsigned bits, enum vh_use use,
-    struct frame *a)
+static enum vh_err
+generate(enum vh_kty kty, enum vh_crv crv, unsigned bits, enum vh_use use,
+    uint32_t count, struct frame *a)
 {
 	AUTO(buf_free) struct buf *b = buf_new(4096);
 	size_t at = vault_request(b, VH_OP_VGENERATE);
@@ -114,11 +114,24 @@ vault_generate(enum vh_kty kty, enum vh_crv crv, unsigned bits, enum vh_use use,
 	frame_put_u32(b, VH_F_CRV_ID, crv);
 	frame_put_u32(b, VH_F_BITS, bits);
 	frame_put_u32(b, VH_F_USE_ID, use);
-	frame_put_u32(b, VH_F_COUNT, 1);
+	frame_put_u32(b, VH_F_COUNT, count);
 	frame_close(b, at);
-	TRY(vault_ask(vault.super, b, -1, a));
+	return vault_ask(vault.super, b, -1, a);
+}
+
+enum vh_err
+vault_generate(enum vh_kty kty, enum vh_crv crv, unsigned bits, enum vh_use use,
+    struct frame *a)
+{
+	TRY(generate(kty, crv, bits, use, 1, a));
 	keep_kid(a);
 	return VH_OK;
+}
+
+enum vh_err
+vault_generate_many(uint32_t count, struct frame *a)
+{
+	return generate(VH_KTY_EC, VH_CRV_P256, 0, VH_USE_SIG, count, a);
 }
 
 enum vh_err

@@ -39,6 +39,8 @@ enum vh_err vault_simple(struct link *l, enum vh_op op, struct frame *a);
 /* VGENERATE of one key, whose kid is kept. */
 enum vh_err vault_generate(enum vh_kty kty, enum vh_crv crv, unsigned bits,
     enum vh_use use, struct frame *a);
+/* VGENERATE of so many P-256 keys for signatures; no kid is kept. */
+enum vh_err vault_generate_many(uint32_t count, struct frame *a);
 /* GIVE: a new front or peer, by role. */
 enum vh_err vault_give(enum vh_role role, unsigned generation);
 
