@@ -12,7 +12,7 @@
 #define START_MS    30000
 #define GENERATE_MS 600000 /* an RSA-8192 on a slow machine */
 #define WHY_MAX     4096
-#define MAKE_RSA    4    /* keys of one request: a few minutes' at most */
+#define MAKE_RSA    4    /* keys of one request: some minutes' at most */
 #define MAKE_CURVE  1024 /* of other kinds: a second's */
 
 /* "3 id-token", counted as people count. */
@@ -292,27 +292,17 @@ load_put_kind(struct buf *b, const struct keyspec_key *key)
 		frame_put_u32(b, VH_F_BITS, key->generate.bits);
 }
 
-/* How many of so many keys to ask for at once. */
-static uint32_t
-make_together(const struct keyspec_key *key, uint32_t left)
-{
-	uint32_t most = key->generate.kty != VH_KTY_RSA ? MAKE_CURVE
-			: key->generate.bits <= 4096    ? MAKE_RSA
-							: 1;
-
-	return left < most ? left : most;
-}
-
 /* Those of an entry's keys that are not there yet. */
 enum vh_err
 load_generate(struct talk *t, size_t entry, uint32_t have)
 {
 	const struct keyspec_key *key = &t->plan->spec->keys.at[entry];
+	uint32_t most = key->generate.kty == VH_KTY_RSA ? MAKE_RSA : MAKE_CURVE;
 	struct frame answer;
 	uint32_t count;
 
 	for (; have < key->count; have += count) {
-		count = make_together(key, key->count - have);
+		count = key->count - have < most ? key->count - have : most;
 		load_vault_open(t, VH_OP_VGENERATE);
 		load_put_kind(t->request, key);
 		frame_put_u32(t->request, VH_F_COUNT, count);
