@@ -188,7 +188,8 @@ $(BUILD)/test/planted/vhsmd-vault: $(BUILD)/obj/vault/main.o $(BUILD)/test/plant
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $^ $(call libs,$(call pkgs-of,vault base wire))
 
-# The time of the vault's refusals, and the same with a leak planted.
+# The time of the vault's refusals, and the same with a leak planted; and what it
+# says when its arena is full.
 vault-layers := $(foreach l,vault $(needs-vault),$(BUILD)/lib/$(l).layer.a)
 $(BUILD)/test/timing/%.o: tests/timing/%.c $(BUILD)/see/vault/.made
 	@mkdir -p $(@D)
@@ -196,7 +197,12 @@ $(BUILD)/test/timing/%.o: tests/timing/%.c $(BUILD)/see/vault/.made
 	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/vault -MMD -MP -c $< -o $@
 $(BUILD)/test/refusals: $(BUILD)/test/timing/refusals.o
 $(BUILD)/test/refusals-leak: $(BUILD)/test/timing/refusals.o $(BUILD)/test/timing/leak_unwrap.o
-$(BUILD)/test/refusals $(BUILD)/test/refusals-leak: $(vault-layers)
+$(BUILD)/test/memory/full.o: tests/memory/full.c $(BUILD)/see/vault/.made
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS_) -I$(BUILD)/see/vault -MMD -MP -c $< -o $@
+$(BUILD)/test/full: $(BUILD)/test/memory/full.o
+$(BUILD)/test/full $(BUILD)/test/refusals $(BUILD)/test/refusals-leak: $(vault-layers)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_) $(LDFLAGS_) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(call libs,$(call pkgs-of,vault $(needs-vault))) -lm
@@ -262,7 +268,7 @@ fuzzers: $(fuzzers:%=$(BUILD)/fuzz/%)
 
 .PHONY: unit test-tools
 unit: $(unit-layers:%=$(BUILD)/test/unit-%)
-test-tools: $(BUILD)/test/plain/vhsmd-vault $(BUILD)/test/refusals $(BUILD)/test/refusals-leak $(foreach t,$(tools),$(BUILD)/test/$(notdir $(t))) \
+test-tools: $(BUILD)/test/plain/vhsmd-vault $(BUILD)/test/refusals $(BUILD)/test/refusals-leak $(BUILD)/test/full $(foreach t,$(tools),$(BUILD)/test/$(notdir $(t))) \
     $(fuzzers:%=$(BUILD)/test/fuzz-%)
 
 # --- what people type ---------------------------------------------------------

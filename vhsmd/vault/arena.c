@@ -148,6 +148,24 @@ take_run(size_t pages)
 	return arena.base + first * PAGE_SIZE;
 }
 
+static size_t
+pages_for(size_t size)
+{
+	return size / PAGE_SIZE + (size % PAGE_SIZE != 0);
+}
+
+bool
+arena_has_room(size_t size)
+{
+	if (arena.runs == NULL)
+		return true;
+	pthread_mutex_lock(&arena.lock);
+	bool has = runs_have(arena.runs, pages_for(size));
+
+	pthread_mutex_unlock(&arena.lock);
+	return has;
+}
+
 static void
 give_run(size_t first)
 {
@@ -161,10 +179,8 @@ give_run(size_t first)
 static void *
 run_alloc(size_t size)
 {
-	size_t pages = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
-
 	pthread_mutex_lock(&arena.lock);
-	uint8_t *p = take_run(pages);
+	uint8_t *p = take_run(pages_for(size));
 
 	pthread_mutex_unlock(&arena.lock);
 	if (p != NULL)

@@ -20,6 +20,9 @@ enum vh_err arena_adopt_libraries(void);
 const char *arena_protection(void);
 size_t arena_size(void);
 size_t arena_unused(void);
+/* Whether a block of size bytes could be had now; true without an arena.  It
+ * says how much is taken, nothing of what for. */
+bool arena_has_room(size_t size);
 
 /* As malloc, realloc and free, but wiping; NULL when the arena is full. */
 void *arena_alloc(size_t size);

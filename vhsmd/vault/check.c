@@ -20,6 +20,8 @@
 #define PRIME_SLACK_BITS 16
 /* FIPS 186-4, B.3.1: primes closer than this fall to Fermat's method. */
 #define CLOSE_BITS 100
+/* In one piece: what checking and importing one key may take of the arena. */
+#define KEY_ROOM 65536u
 
 AUTO_FREE(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 AUTO_FREE(BIGNUM, BN_clear_free)
@@ -61,9 +63,25 @@ check_failed(struct buf *why, const char *text)
 
 	full |= arena_refused();
 	ERR_clear_error();
-	if (full)
-		return REFUSE(why, VH_ENOMEM, "the secret arena is full");
+	/* libcrypto has no memory to note that it has none. */
+	if (full || !check_room())
+		return check_full(why);
 	return REFUSE(why, VH_EKEY, "%s", text);
+}
+
+bool
+check_room(void)
+{
+	return arena_has_room(KEY_ROOM);
+}
+
+enum vh_err
+check_full(struct buf *why)
+{
+	return REFUSE(why, VH_ENOMEM,
+	    "the secret arena is full: it has %zu KiB, %zu KiB of them free, "
+	    "and a key needs up to %u KiB at once",
+	    arena_size() / 1024, arena_unused() / 1024, KEY_ROOM / 1024);
 }
 
 const char *

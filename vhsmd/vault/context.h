@@ -34,6 +34,9 @@ enum vh_err crypto_alg(const struct frame *q, enum vh_use use,
 enum vh_err crypto_key(const struct store *s, const struct frame *q,
     uint32_t ops, struct key **key, const struct alg **alg);
 
+/* Whether the arena has what a decryption with key may take in one piece. */
+bool crypto_has_room(const struct key *key);
+
 /* This worker's contexts for key and alg, made at their first use: slot->md is
  * set for EdDSA, slot->mac for HMAC, slot->pkey for other signatures, RSA and
  * ECDH, ready for the private operation.  What else a symmetric key does needs

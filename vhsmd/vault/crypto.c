@@ -8,6 +8,8 @@
 #include <openssl/kdf.h>
 #include <openssl/rsa.h>
 
+#define DECRYPT_ROOM 16384u /* in one piece, whatever the key */
+
 #define VH_ALG(sym, id, name, kind, kty, crv, digest, size)                    \
 	_Static_assert((id) < ALG_IDS, name);
 #define VH_ENC(sym, id, name, cek, iv, tag, lib, mac)                          \
@@ -206,6 +208,17 @@ crypto_key(const struct store *s, const struct frame *q, uint32_t ops,
 	TRY(key_check_ops(found, ops));
 	*key = found;
 	return VH_OK;
+}
+
+/* Looked at before the message is: what it says depends on no secret. libcrypto
+ * makes a table of 64 powers of half the size of the modulus, and a context of
+ * the key if it has none. */
+bool
+crypto_has_room(const struct key *key)
+{
+	size_t modulus = key->pub.kty == VH_KTY_RSA ? key->pub.n.len : 0;
+
+	return arena_has_room(DECRYPT_ROOM + 64 * modulus);
 }
 
 /* --- slots: how a context is made ready for the rows of a kind -------------

@@ -29,7 +29,9 @@ enum vh_err op_verify(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VDECRYPT: unwraps the CEK with key KID, opens the ciphertext, answers DATA.
  * VH_ENOKEY, VH_EALG, VH_ETOOBIG; everything that is wrong with the message
- * after those checks is VH_EDECRYPT at one cost (design, invariant 6). */
+ * after those checks is VH_EDECRYPT at one cost (design, invariant 6).  While
+ * the arena is as good as full a message that is right may fail as well: then
+ * all that fail are VH_ENOMEM. */
 enum vh_err op_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VENCRYPT: encrypts DATA for the key of KID or the public one of the PUB
@@ -51,7 +53,7 @@ enum vh_err op_encrypt(struct crypto *c, const struct store *s,
 enum vh_err op_raw_sign(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VRAWDECRYPT: RSAES-OAEP of DATA with LABEL; answers DATA.  Whatever is wrong
- * with them is VH_EDECRYPT at one cost. */
+ * with them is VH_EDECRYPT at one cost, or VH_ENOMEM, as above. */
 enum vh_err op_raw_decrypt(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 /* VRAWDERIVE: the shared secret Z with PUB, not hashed; answers DATA.  VH_EKEY
@@ -75,7 +77,7 @@ enum vh_err op_seal(struct crypto *c, const struct store *s,
     const struct frame *q, struct buf *answer);
 
 /* One use of the private key and its check with the public one, for every
- * algorithm the key may run.  VH_EKEY, and why says which failed. */
+ * algorithm the key may run.  VH_EKEY, and why says which failed; VH_ENOMEM. */
 enum vh_err crypto_selftest(struct crypto *c, const struct key *key,
     struct buf *why);
 

@@ -1,9 +1,9 @@
 #include "vault/cek.h"
 #include "vault/content.h"
 
-enum vh_err
-op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
-    struct buf *answer)
+static enum vh_err
+decrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer, bool *room)
 {
 	AUTO(secret_free) struct secret *cek = NULL;
 	AUTO(buf_free) struct buf *aad = buf_new(CONTENT_AAD_MAX);
@@ -18,6 +18,7 @@ op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 	TRY(crypto_key(s, q, VH_KEY_DECRYPT, &key, &a.alg));
 	if (a.enc == NULL)
 		return VH_EALG;
+	*room = crypto_has_room(key);
 	/* What does not fit the field DATA is not worth decrypting. */
 	if (ciphertext.len > content_size(a.enc, VH_DATA_MAX))
 		return VH_ETOOBIG;
@@ -33,4 +34,14 @@ op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 	buf_trim(answer, answer->len - (ciphertext.len - len));
 	frame_nest_close(answer, field);
 	return VH_OK;
+}
+
+enum vh_err
+op_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	bool room = true;
+	enum vh_err err = decrypt(c, s, q, answer, &room);
+
+	return err == VH_EDECRYPT && !room ? VH_ENOMEM : err;
 }

@@ -33,14 +33,13 @@ read_all(int fd, struct secret **out, struct buf *why)
 	size_t len = 0;
 
 	if (s == NULL)
-		return REFUSE(why, VH_ENOMEM, "the secret arena is full");
+		return check_full(why);
 	for (;;) {
 		if (len > IMPORT_FILE_MAX)
 			return REFUSE(why, VH_ETOOBIG,
 			    "key file has more than %u bytes", IMPORT_FILE_MAX);
 		if (len == secret_len(s) && grow(&s) != VH_OK)
-			return REFUSE(why, VH_ENOMEM,
-			    "the secret arena is full");
+			return check_full(why);
 		ssize_t n = read(fd, secret_rw(s) + len, secret_len(s) - len);
 
 		if (n < 0 && errno == EINTR)

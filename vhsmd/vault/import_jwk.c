@@ -46,7 +46,7 @@ parse_json(struct slice text, json_t **out, struct buf *why)
 	if (*out != NULL)
 		return VH_OK;
 	if (json_error_code(&error) == json_error_out_of_memory)
-		return REFUSE(why, VH_ENOMEM, "the secret arena is full");
+		return check_full(why);
 	return REFUSE(why, VH_EKEY, "malformed JSON at line %d, column %d%s",
 	    error.line, error.column,
 	    json_error_code(&error) == json_error_duplicate_key
@@ -219,7 +219,7 @@ add_jwk(const struct import *in, const json_t *jwk)
 	AUTO(secret_free) struct secret *bytes = secret_new(room_for(jwk));
 
 	if (bytes == NULL)
-		return REFUSE(in->why, VH_ENOMEM, "the secret arena is full");
+		return check_full(in->why);
 	TRY(take_numbers(jwk, bytes, &parts, in->why));
 	TRY(jwk_terms(jwk, in->terms, &terms, in->why));
 	TRY(jwk_text(jwk, "kid", &kid, in->why));

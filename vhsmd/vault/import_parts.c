@@ -243,7 +243,7 @@ make_oct(const struct import *in, struct slice bytes,
 	struct secret *oct = secret_new(bytes.len);
 
 	if (oct == NULL)
-		return REFUSE(in->why, VH_ENOMEM, "the secret arena is full");
+		return check_full(in->why);
 	memcpy(secret_rw(oct), bytes.p, bytes.len);
 	return key_new_oct(oct, terms, in->workers, out, in->why);
 }
@@ -295,7 +295,7 @@ base64_to_secret(struct slice text, struct secret **out, struct buf *why)
 	const char *end = NULL;
 
 	if (bytes == NULL)
-		return REFUSE(why, VH_ENOMEM, "the secret arena is full");
+		return check_full(why);
 	/* sodium would take a NUL for white space. */
 	if (text.len > 0 && memchr(text.p, '\0', text.len) != NULL)
 		return VH_EKEY;

@@ -160,7 +160,11 @@ key_new(EVP_PKEY *pkey, const struct key_terms *terms, size_t workers,
 	key->numbers = buf_new(NUMBERS_MAX);
 	if (key->numbers == NULL)
 		return VH_ENOMEM;
-	if (pub_of_pkey(key->pkey, key->numbers, &key->pub) != VH_OK)
+	enum vh_err err = pub_of_pkey(key->pkey, key->numbers, &key->pub);
+
+	if (err != VH_OK && !check_room())
+		return check_full(why);
+	if (err != VH_OK)
 		return REFUSE(why, VH_EKEY,
 		    "key type or curve not supported, expected RSA of %d to %d "
 		    "bits, EC P-256, P-384, P-521 or secp256k1, Ed25519, "
@@ -193,12 +197,12 @@ check_oct(const struct pub *pub, const struct key_terms *terms, struct buf *why)
 }
 
 static enum vh_err
-draw_kid(char kid[static VH_KID_SIZE + 1])
+draw_kid(char kid[static VH_KID_SIZE + 1], struct buf *why)
 {
 	uint8_t random[32];
 
 	if (RAND_bytes(random, sizeof random) != 1)
-		return VH_EINTERNAL;
+		return check_room() ? VH_EINTERNAL : check_full(why);
 	(void)sodium_bin2base64(kid, VH_KID_SIZE + 1, random, sizeof random,
 	    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	return VH_OK;
@@ -219,7 +223,7 @@ key_new_oct(struct secret *oct, const struct key_terms *terms, size_t workers,
 	    (struct pub){ .kty = VH_KTY_OCT, .secret = secret_len(key->oct) };
 	TRY(check_oct(&key->pub, terms, why));
 	TRY(check_terms(&key->pub, terms, why));
-	TRY(draw_kid(key->kid));
+	TRY(draw_kid(key->kid, why));
 	TRY(set_terms(key, terms, workers));
 	key->lane = lane_of_pub(&key->pub);
 	key->state = VH_KEY_ACTIVE;

@@ -82,9 +82,9 @@ decrypt_with(struct crypto *c, const struct key *key, const struct alg *alg,
 
 /* Until all is done nothing is branched on but what the caller knows: the key,
  * and whether there is a label. */
-enum vh_err
-op_raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
-    struct buf *answer)
+static enum vh_err
+raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer, bool *room)
 {
 	AUTO(secret_free) struct secret *plain = NULL;
 	const struct alg *alg;
@@ -93,6 +93,7 @@ op_raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 	size_t len = 0;
 
 	TRY(find_key(s, q, VH_OP_RAWDECRYPT, &key, &alg));
+	*room = crypto_has_room(key);
 	size_t size = key->pub.n.len, field = frame_nest(answer, VH_F_DATA);
 	uint8_t *to = buf_extend(answer, size);
 
@@ -110,6 +111,16 @@ op_raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 	buf_trim(answer, answer->len - (size - len));
 	frame_nest_close(answer, field);
 	return VH_OK;
+}
+
+enum vh_err
+op_raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
+    struct buf *answer)
+{
+	bool room = true;
+	enum vh_err err = raw_decrypt(c, s, q, answer, &room);
+
+	return err == VH_EDECRYPT && !room ? VH_ENOMEM : err;
 }
 
 /* --- ECDH ------------------------------------------------------------------

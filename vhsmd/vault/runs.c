@@ -120,6 +120,12 @@ find(const struct runs *r, uint32_t length)
 	return bin == BINS ? NONE : r->head[bin];
 }
 
+bool
+runs_have(const struct runs *r, size_t pages)
+{
+	return pages <= r->unused && find(r, (uint32_t)pages) != NONE;
+}
+
 size_t
 runs_take(struct runs *r, size_t pages)
 {

@@ -21,5 +21,7 @@ size_t runs_take(struct runs *r, size_t pages);
 /* Gives back what runs_take gave, whole. */
 void runs_give(struct runs *r, size_t first, size_t pages);
 size_t runs_unused(const struct runs *r);
+/* Whether runs_take would find so many. */
+bool runs_have(const struct runs *r, size_t pages);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/pkey.h"
 #include "vault/cek.h"
+#include "vault/check.h"
 #include "vault/content.h"
 #include "vault/sign.h"
 
@@ -195,6 +196,8 @@ crypto_selftest(struct crypto *c, const struct key *key, struct buf *why)
 		ERR_clear_error();
 		if (err == VH_OK)
 			continue;
+		if (!check_room())
+			return check_full(why);
 		buf_format(why, "self-test of %s failed", alg->name);
 		return VH_EKEY;
 	}
