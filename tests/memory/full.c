@@ -82,14 +82,22 @@ struct bench {
 	struct buf *answer;
 };
 
+static enum vh_err
+add_key(const struct target *t, struct store *to, struct buf *why)
+{
+	const struct key_terms terms = { .use = VH_USE_ENC };
+	AUTO(generator_free) struct generator *g = NULL;
+	struct key *key = NULL;
+
+	TRY(generator_new(t->kty, t->crv, t->bits, &g, why));
+	TRY(generator_make(g, &terms, 1, &key, why));
+	return store_add(to, key);
+}
+
 static struct key *
 new_key(struct bench *b, const struct target *t)
 {
-	const struct key_terms terms = { .use = VH_USE_ENC };
-
-	must(generate_key(t->kty, t->crv, t->bits, &terms, 1, b->store, NULL) ==
-		 VH_OK,
-	    "no key");
+	must(add_key(t, b->store, NULL) == VH_OK, "no key");
 	return store_at(b->store, store_count(b->store) - 1);
 }
 
@@ -197,7 +205,6 @@ try_boxes(void)
 static void
 fill_with_keys(const struct target *t, size_t pages)
 {
-	const struct key_terms terms = { .use = VH_USE_ENC };
 	AUTO(buf_free) struct buf *why = buf_new(512);
 	struct store *store = store_new();
 	enum vh_err err = VH_OK;
@@ -205,8 +212,7 @@ fill_with_keys(const struct target *t, size_t pages)
 
 	take_all_but(pages);
 	for (size_t n = 0; n < 4096 && err == VH_OK; n++)
-		err = generate_key(t->kty, t->crv, t->bits, &terms, 1, store,
-		    why);
+		err = add_key(t, store, why);
 	give(PAGES);
 	store_free(store);
 	buf_put_u8(why, 0);

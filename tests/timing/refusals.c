@@ -411,13 +411,15 @@ make_key(struct bench *b, EVP_PKEY **to)
 {
 	const struct key_terms terms = { .use = VH_USE_ENC, .pin = b->alg };
 	AUTO(buf_free) struct buf *why = buf_new(1024);
-	enum vh_err err = generate_key(b->alg->kty,
-	    b->alg->kty == VH_KTY_EC ? VH_CRV_P256 : 0, bits_of(b), &terms, 1,
-	    b->store, why);
+	AUTO(generator_free) struct generator *g = NULL;
+	struct key *key = NULL;
+	enum vh_err err = generator_new(b->alg->kty,
+	    b->alg->kty == VH_KTY_EC ? VH_CRV_P256 : 0, bits_of(b), &g, why);
 
+	if (err == VH_OK)
+		err = generator_make(g, &terms, 1, &key, why);
 	must(err == VH_OK, (const char *)why->p);
-	struct key *key = store_at(b->store, store_count(b->store) - 1);
-
+	must(store_add(b->store, key) == VH_OK, "store");
 	must(key->oct != NULL || pkey_of_pub(&key->pub, to) == VH_OK, "public");
 	return key;
 }
