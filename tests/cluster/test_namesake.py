@@ -1,12 +1,14 @@
 """Two nodes with one name: whoever was there first keeps it, the other says so."""
 import json
 import os
+import threading
 
 import pytest
 
 from cluster.fleet import Fleet, Member
 from cluster.test_continuity import SPEC, settled, verifies
 from cluster.test_three import wait
+from interop.test_openapi import API
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 OTHER = SPEC.replace("sig-", "other-")
@@ -21,18 +23,45 @@ def fleet():
         yield made
 
 
+class Watch(threading.Thread):
+    """Looks at the JWK Sets of nodes all the time: what they have had less."""
+
+    def __init__(self, nodes):
+        super().__init__()
+        self.nodes, self.full, self.missed, self.halt = nodes, nodes[0].published(), [], threading.Event()
+        assert len(self.full) == 6
+
+    def run(self):
+        while not self.halt.is_set():
+            for node in self.nodes:
+                now = node.published()
+                if now and now != self.full:
+                    self.missed.append((node.name, self.full - now, now - self.full))
+
+    def end(self):
+        self.halt.set()
+        self.join()
+        return self.missed
+
+
 @pytest.fixture(scope="module")
 def second(fleet):
+    watch = Watch(list(fleet.nodes))
+    watch.start()
     node = Member(fleet, 3, OTHER, namesake="b")
     fleet.nodes.append(node)
     node.launch()
     node.wait_for("name-taken")
-    return node
+    node.watch = watch
+    yield node
+    watch.end()
 
 
 def test_the_second_says_so_and_does_not_sign(fleet, second):
-    wait(lambda: second.fetch("/readyz") == "not ready: another node has this node's name\n", 5,
-         "not ready")
+    told = "not ready: another node has this node's name\n"
+    wait(lambda: second.fetch("/readyz") == told, 5, "not ready")
+    said = API["paths"]["/readyz"]["get"]["responses"]["503"]
+    assert told in said["content"]["text/plain"]["schema"]["enum"]
     status = json.loads(second.ask("--json", "status"))
     assert status["ready"] is False and status["cluster"]["name_taken"] is True
     assert second.members()["b"]["state"] == "conflict"
@@ -51,6 +80,7 @@ def test_the_second_still_forwards_and_verifies(fleet, second):
 
 def test_the_first_keeps_the_name_and_all_that_goes_with_it(fleet, second):
     a, b, c, _ = fleet.nodes
+    assert second.watch.end() == [], "their JWK Sets did not change, not for a moment"
     assert b.fetch("/readyz") == "ready\n"
     assert b.events("member-conflict") and a.events("member-conflict")
     for node in (a, b, c):

@@ -5,10 +5,13 @@ import http.client
 import json
 import os
 import re
+import signal
+import time
 
 import pytest
 import yaml
 
+from cluster.test_supervisor import cluster, vhsm
 from support.node import ROOT, Node
 
 with open(os.path.join(ROOT, "proto", "openapi.yaml")) as document:
@@ -92,7 +95,7 @@ def test_an_answer_is_as_documented(node, path, method, query, headers, expected
 
 def test_every_documented_answer_was_asked_for(node):
     asked = {(path, method, str(status)) for path, method, _, _, status in ASKED}
-    # Only a node that starts or leaves says these; the last test makes one leave.
+    # Only a node that starts, leaves or has no name says these: the last tests make them.
     asked |= {(SET, "get", "503"), ("/readyz", "get", "503")}
     assert asked == {(path, method, status) for path, methods in API["paths"].items()
                      for method, said in methods.items() for status in said["responses"]}
@@ -131,3 +134,42 @@ def test_a_node_that_leaves_says_so_as_documented():
         status, headers, body = ask(node, "/readyz", "get", {})
         assert status == 503
         check_answer(API["paths"]["/readyz"]["get"], status, headers, body, "/readyz")
+
+
+@pytest.fixture
+def joining(tmp_path):
+    """A node of a cluster whose new front cannot hear from vhsmd-peer, which stands
+    still; its log, and that peer."""
+    pki = str(tmp_path / "ca")
+    vhsm("cluster", "init", pki)
+    vhsm("cluster", "issue", "--dev", "--ca", pki, "--out", pki, "a")
+    with Node(config=cluster(pki)) as node:
+        peer = node.pids()["vhsmd-peer"]
+        os.kill(peer, signal.SIGSTOP)
+        try:
+            os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
+            node.wait_for("front-restarted")
+            yield node, peer
+        finally:
+            os.kill(peer, signal.SIGCONT)
+
+
+def test_a_node_that_has_not_joined_says_so_as_documented(joining):
+    node, peer = joining
+    for path in (SET, "/readyz"):
+        status, headers, body = ask(node, path, "get", {})
+        assert status == 503, path
+        check_answer(API["paths"][path]["get"], status, headers, body, path)
+    assert body == b"not ready: starting\n"
+    assert ask(node, SET + "?use=x", "get", {})[0] == 400, "a bad request is one all the same"
+    assert ask(node, "/healthz", "get", {})[0] == 200
+    report = json.loads(node.ask("status", "--json"))
+    assert report["ready"] is False and report["cluster"]["joined"] is False
+    os.kill(peer, signal.SIGCONT)
+    until = time.monotonic() + 20
+    while ask(node, "/readyz", "get", {})[0] != 200:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    status, headers, body = ask(node, SET, "get", {})
+    assert status == 200 and json.loads(body)["keys"]
+    check_answer(API["paths"][SET]["get"], status, headers, body, SET)

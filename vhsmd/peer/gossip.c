@@ -308,6 +308,7 @@ gossip_set_live(struct peer *p)
 
 		memcpy(l->node, n.name, sizeof l->node);
 		l->epoch = n.digest.epoch;
+		l->own = n.self;
 		l->leaving = n.self ? p->stopping || p->drains
 				    : gossip_is_leaving(p, n.name);
 		l->load = n.self ? p->load : gossip_load(p, n.name);

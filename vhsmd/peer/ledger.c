@@ -109,6 +109,18 @@ place_record(struct ledger *l, struct ledger_node *n, struct record *r,
 	return VH_OK;
 }
 
+/* Of a node that lives, the record of a later life: it has been restarted,
+ * which we are about to hear from it, or another node has its name.  Until that
+ * is known, the one that lives keeps its place. */
+static bool
+is_of_another_life(const struct ledger *l, const struct record *r)
+{
+	const struct ledger_live *live = ledger_live_find(l, r->node);
+
+	return live != NULL && !live->own && live->epoch != 0 &&
+	       live->epoch < r->epoch;
+}
+
 static enum vh_err
 take_record(struct ledger *l, struct slice token, uint64_t latest,
     struct verdict *out)
@@ -124,6 +136,8 @@ take_record(struct ledger *l, struct slice token, uint64_t latest,
 
 	if (n != NULL && ledger_node_record(n, r->epoch, r->seq) != NULL)
 		return refuse(&out->reason, REFUSAL_STALE);
+	if (is_of_another_life(l, r))
+		return refuse(&out->reason, REFUSAL_LIFE);
 	if (l->bytes + token.len > LEDGER_BYTES_MAX)
 		return refuse(&out->reason, REFUSAL_FULL);
 	TRY(record_take_keys(r, l->verifier,

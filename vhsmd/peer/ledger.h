@@ -105,6 +105,7 @@ struct ledger_live {
 	char node[NODE_NAME_MAX + 1];
 	uint64_t epoch; /* of its own record, as gossip says; 0: not known */
 	bool leaving;   /* about to go: its encryption keys are withdrawn */
+	bool own;       /* this node: it makes its records itself */
 	uint32_t load;
 };
 

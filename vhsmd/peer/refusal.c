@@ -24,5 +24,6 @@ refuse(enum refusal *why, enum refusal reason)
 bool
 refusal_is_ordinary(enum refusal reason)
 {
-	return reason == REFUSAL_STALE || reason == REFUSAL_ENDED;
+	return reason == REFUSAL_STALE || reason == REFUSAL_ENDED ||
+	       reason == REFUSAL_LIFE;
 }

@@ -16,8 +16,8 @@ const char *refusal_word(enum refusal reason);
 /* Notes the reason, for good or until the next one, and returns its error. */
 enum vh_err refuse(enum refusal *why, enum refusal reason);
 
-/* REFUSAL_STALE and REFUSAL_ENDED: nobody did anything wrong.  Count, but do
- * not log. */
+/* REFUSAL_STALE, REFUSAL_ENDED and REFUSAL_LIFE: nobody did anything wrong.
+ * Count, but do not log. */
 bool refusal_is_ordinary(enum refusal reason);
 
 #endif

@@ -46,6 +46,45 @@ Test(ledger, lists_keys_by_kid)
 	world_free(&w);
 }
 
+Test(ledger, a_record_of_another_life_waits_until_that_is_the_one_that_lives)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	AUTO(test_key_free) struct test_key *l = test_key("EC P-256");
+	struct ledger_live live = { "b", .epoch = 5 };
+
+	k->state = l->state = "published";
+	cr_assert_eq(ledger_set_live(w.ledger, &live, 1), VH_OK);
+	cr_expect_eq(world_say(&w, B, 5, 1, k, NULL), REFUSAL_NONE);
+	cr_expect_eq(world_say(&w, B, 6, 1, l, NULL), REFUSAL_LIFE);
+	cr_expect_str_eq(world_state(&w, k), "PUBLISHED b");
+	cr_expect_str_eq(world_state(&w, l), "none");
+	/* It was a restart. */
+	live.epoch = 6;
+	cr_assert_eq(ledger_set_live(w.ledger, &live, 1), VH_OK);
+	cr_expect_eq(world_say(&w, B, 6, 1, l, NULL), REFUSAL_NONE);
+	cr_expect_str_eq(world_state(&w, l), "PUBLISHED b");
+	world_free(&w);
+}
+
+Test(ledger,
+    a_later_life_is_believed_of_ourselves_of_the_dead_and_before_gossip)
+{
+	struct world w = world_new();
+	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
+	struct ledger_live live = { "b", .epoch = 5, .own = true };
+
+	cr_assert_eq(ledger_set_live(w.ledger, &live, 1), VH_OK);
+	cr_expect_eq(world_say(&w, B, 6, 1, k, NULL), REFUSAL_NONE);
+	live = (struct ledger_live){ "b", .epoch = 0 };
+	cr_assert_eq(ledger_set_live(w.ledger, &live, 1), VH_OK);
+	cr_expect_eq(world_say(&w, B, 7, 1, k, NULL), REFUSAL_NONE);
+	live.epoch = 7;
+	cr_assert_eq(ledger_set_live(w.ledger, &live, 0), VH_OK);
+	cr_expect_eq(world_say(&w, B, 8, 1, k, NULL), REFUSAL_NONE);
+	world_free(&w);
+}
+
 Test(ledger, the_highest_epoch_and_seq_win)
 {
 	struct world w = world_new();
