@@ -62,6 +62,10 @@ void audit_put_escaped(struct buf *b, struct slice text);
 enum vh_err audit_resume(struct slice tail, bool whole, struct audit_chain *c,
     struct slice *torn);
 
+/* Whether a file, of which these are the first and the last bytes, begins with
+ * lines that come again and ends before they are all there: its writer died. */
+bool audit_is_cut_again(struct slice head, struct slice tail);
+
 /* What can be wrong with a line. */
 enum audit_fault {
 	AUDIT_SOUND,

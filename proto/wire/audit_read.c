@@ -222,6 +222,27 @@ says_again(const struct line *line, struct audit_chain *base)
 	return true;
 }
 
+bool
+audit_is_cut_again(struct slice head, struct slice tail)
+{
+	const uint8_t *first_end =
+	    head.len == 0 ? NULL : memchr(head.p, '\n', head.len);
+	const uint8_t *last_end =
+	    tail.len == 0 ? NULL : memrchr(tail.p, '\n', tail.len);
+	struct line first, last;
+	struct audit_chain base;
+	struct slice text;
+
+	if (first_end == NULL || last_end == NULL)
+		return false;
+	tail.len = (size_t)(last_end - tail.p) + 1;
+	if (!parse(slice_of(head.p, (size_t)(first_end - head.p)), &first) ||
+	    !says_again(&first, &base) || !last_line(&tail, &text))
+		return false;
+	/* They have the numbers before its own, what follows has the next. */
+	return parse(text, &last) && last.seq <= first.seq;
+}
+
 /* The last line that is sound with all before it. */
 static const struct audit_chain *
 place(const struct audit_reader *r)

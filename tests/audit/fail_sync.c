@@ -1,11 +1,13 @@
 /* Makes the next fdatasync(2) calls of another process fail, as root:
  *
- *   fail_sync PID COUNT
+ *   fail_sync PID COUNT [BYTES]
  *
  * Follows all threads of the process, and where one returns from fdatasync, its
  * result becomes EIO, as from a disk that did not keep what was written.  Says
  * "following", and "failed COUNT" when it has let the process go; exit status 2
- * when it could not be tried. */
+ * when it could not be tried.  With BYTES it does not let it go: of the next
+ * write(2) by that thread so many are written, and then the process is killed.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -93,6 +95,26 @@ spoil(pid_t tid)
 	return 1;
 }
 
+/* Whether the thread is about to write; then it writes no more than bytes. */
+static int
+cut(pid_t tid, unsigned long bytes)
+{
+	struct __ptrace_syscall_info info;
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof info, &info) <=
+		0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY ||
+	    ptrace(PTRACE_GETREGS, tid, NULL, &regs) != 0 ||
+	    regs.orig_rax != SYS_write || regs.rdi == STDERR_FILENO)
+		return 0;
+	if (regs.rdx > bytes)
+		regs.rdx = bytes;
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) != 0)
+		give_up("registers");
+	return 1;
+}
+
 /* A thread is let go when it stands still. */
 static void
 let_go(pid_t stopped)
@@ -111,9 +133,11 @@ let_go(pid_t stopped)
 int
 main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc != 3 && argc != 4)
 		return 2;
 	int left = atoi(argv[2]);
+	int writes = 0; /* it has begun the one that is its last */
+	pid_t failed = 0;
 
 	follow(argv[1]);
 	puts("following");
@@ -126,12 +150,19 @@ main(int argc, char **argv)
 			give_up("wait");
 		if (!WIFSTOPPED(status))
 			continue;
-		if (WSTOPSIG(status) == SYSCALL_STOP) {
+		if (WSTOPSIG(status) == SYSCALL_STOP && failed == 0) {
 			left -= spoil(tid);
-			if (left == 0) {
+			if (left == 0 && argc == 3) {
 				let_go(tid);
 				break;
 			}
+			failed = left == 0 ? tid : 0;
+		} else if (WSTOPSIG(status) == SYSCALL_STOP && tid == failed) {
+			if (writes) {
+				(void)kill(atoi(argv[1]), SIGKILL);
+				break;
+			}
+			writes = cut(tid, strtoul(argv[3], NULL, 10));
 		}
 		/* Stops of ptrace's own are no signals of the process. */
 		go_on(tid, WSTOPSIG(status) == SYSCALL_STOP || status >> 16 != 0

@@ -23,11 +23,13 @@ def sign(node):
 
 
 class Failing:
-    """The next fdatasync calls of the node's vault fail; done() waits for that."""
+    """The next fdatasync calls of the node's vault fail; done() waits for that.  With
+    written, it dies in the write after them, of which that many bytes are made."""
 
-    def __init__(self, node, count):
+    def __init__(self, node, count, *written):
         program = os.path.join(BUILD, "test", "fail_sync")
-        self.process = subprocess.Popen([program, str(node.pids()["vhsmd-vault"]), str(count)],
+        self.process = subprocess.Popen([program, str(node.pids()["vhsmd-vault"]),
+                                         *map(str, (count, *written))],
                                         stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "following\n"
 
@@ -160,3 +162,31 @@ def test_a_node_killed_after_a_failure_goes_on_with_its_chain():
         done = verify(node, "audit.log.1", "audit.log")
         assert done.returncode == 0, done.stderr
         assert not node.events("audit-damaged")
+
+
+@pytest.mark.parametrize("written", [0, 100, 400, 900])
+def test_a_death_while_lines_come_again_leaves_the_file_before_to_go_on_with(written):
+    """Of the first write to the next file so many bytes are made: none, a part of the
+    line that says so, of the first copy, of a later one."""
+    with Node(SPEC, "audit: {file: audit.log}\n") as node:
+        assert sign(node).returncode == 0
+        wait_for(lambda: any(x["op"] == "sign" for x in whole_lines(node)))
+        failing = Failing(node, 1, written)
+        for _ in range(4):
+            sign(node)
+        failing.done()
+        assert node.process.wait(20) != 0
+        node.kill()
+        assert os.path.getsize(os.path.join(folder(node), "audit.log")) == written
+        before = lines(node, "audit.log.1")
+        node.launch().wait_for("ready", 2)
+        assert sign(node).returncode == 0
+        assert node.stop() == 0
+        done = verify(node, "audit.log.1", "audit.log")
+        assert done.returncode == 0, done.stderr
+        first = lines(node)[0]
+        assert first["seq"] == before[-1]["seq"] + 1 and first["op"] == "start"
+        if written:  # what had come is kept, and said to be no part of it
+            kept = os.path.join(folder(node), "audit.log.damaged-1")
+            assert os.path.getsize(kept) == written
+            assert node.events("audit-damaged")[0]["why"] == first["not_continued"]

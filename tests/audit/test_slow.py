@@ -39,6 +39,14 @@ class SlowFile:
                 return
             self.text += got
 
+    def rest(self):
+        """All that was written, once nobody else writes."""
+        mark = b"that is all"
+        self.read()
+        os.write(self.theirs, mark)
+        wait_for(lambda: self.text.endswith(mark))
+        return bytes(self.text[:-len(mark)])
+
     def lines(self):
         return [json.loads(line) for line in self.text.rpartition(b"\n")[0].splitlines()]
 
@@ -115,6 +123,25 @@ def test_a_full_queue_refuses_at_once_and_no_use_is_without_its_line(slow):
         found = sum_up(node, slow)
         assert sum(x["op"] == "sign" for x in found) == first["OK"] + 1
         assert [x["op"] for x in found if x["op"] in ("drain", "undrain", "lost")] == ["drain", "undrain"]
+
+
+def test_a_stop_does_not_wait_for_a_slow_file_and_says_what_has_no_line(slow):
+    with Node(SPEC, config(slow, "refuse")) as node:
+        done = load(node, lambda outcomes: outcomes["OK"] >= 500)["OK"]
+        start = time.monotonic()
+        assert node.stop() == 0
+        assert time.monotonic() - start < 10
+        assert len(node.events("audit-cut-short")) == 1
+        queued = int(node.events("audit-cut-short")[0]["queued"])
+        text = slow.rest()
+        whole = text[:text.rindex(b"\n") + 1]
+        written = [json.loads(line)["op"] for line in whole.splitlines()]
+        assert set(written) <= {"start", "sign"} and 0 < queued <= done - written.count("sign")
+        # What there is is sound, and that it ends within a line is found.
+        assert node.cli("audit", "verify", node.write("whole", whole)).returncode == 0
+        if whole != text:
+            found = node.cli("audit", "verify", node.write("torn", text))
+            assert found.returncode == 1 and b"torn" in found.stderr
 
 
 def test_uses_that_a_full_queue_lost_are_counted_in_the_trail(slow):

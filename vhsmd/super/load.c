@@ -454,6 +454,8 @@ start_audit(struct talk *t)
 		buf_put(why, answer.f.at[VH_F_WHY]);
 		TRY(buf_end(why));
 		TRY(audit_file_set_aside(t->plan->audit, buf_slice(why)));
+		if (err == VH_EPARSE) /* the one before it may be sound */
+			tell_end_of_audit(t);
 		err = give_audit(t, buf_slice(why), &answer);
 	}
 	if (err == VH_OK)

@@ -57,23 +57,21 @@ audit_new(void (*full)(void *arg, uint64_t size), void *arg)
 /* --- the file it begins with ------------------------------------------------
  */
 
-/* The last bytes of a regular file of size bytes. */
+/* So many bytes of a regular file, which has them. */
 static enum vh_err
-read_tail(int fd, uint64_t size, struct buf *tail)
+read_part(int fd, uint64_t from, uint64_t want, struct buf *out)
 {
-	uint64_t want = size < TAIL_MAX ? size : TAIL_MAX;
-
-	if (lseek(fd, (off_t)(size - want), SEEK_SET) < 0)
+	if (lseek(fd, (off_t)from, SEEK_SET) < 0)
 		return VH_EIO;
 	while (want > 0) {
-		size_t len = buf_slice(tail).len;
-		uint8_t *to = buf_extend(tail, want);
+		size_t len = buf_slice(out).len;
+		uint8_t *to = buf_extend(out, want);
 
 		if (to == NULL)
 			return VH_ENOMEM;
 		ssize_t n = read(fd, to, want);
 
-		buf_trim(tail, len + (n > 0 ? (size_t)n : 0));
+		buf_trim(out, len + (n > 0 ? (size_t)n : 0));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -89,9 +87,16 @@ resume(int fd, uint64_t size, struct audit_chain *chain, struct buf *torn,
     struct buf *why)
 {
 	AUTO(buf_free) struct buf *tail = buf_new(TAIL_MAX + 1);
+	AUTO(buf_free) struct buf *head = buf_new(AUDIT_LINE_MAX);
+	uint64_t last = size < TAIL_MAX ? size : TAIL_MAX;
 	struct slice rest;
 
-	TRY(read_tail(fd, size, tail));
+	TRY(read_part(fd, 0, size < AUDIT_LINE_MAX ? size : AUDIT_LINE_MAX,
+	    head));
+	TRY(read_part(fd, size - last, last, tail));
+	if (audit_is_cut_again(buf_slice(head), buf_slice(tail)))
+		return REFUSE(why, VH_EPARSE,
+		    "not all lines that come again are there");
 	enum vh_err err =
 	    audit_resume(buf_slice(tail), size <= TAIL_MAX, chain, &rest);
 
@@ -242,6 +247,21 @@ audit_note_done(struct audit *a, const struct use *u)
 	LOG(ERROR, "audit-act-lost", KV("op", u->op), KV("who", u->who));
 }
 
+/* The thread has not come to an end; nobody else will say so.  Under the lock.
+ */
+static void
+say_cut_short(const struct audit *a)
+{
+	struct slice rest = buf_slice(a->queue);
+	struct use u;
+	uint64_t uses = 0;
+
+	while (use_next(&rest, &u))
+		uses++;
+	LOG(ERROR, "audit-cut-short", KV("queued", uses),
+	    KV("seq", a->view.chain.seq));
+}
+
 void
 audit_stop(struct audit *a, uint64_t ms)
 {
@@ -262,6 +282,8 @@ audit_stop(struct audit *a, uint64_t ms)
 	pthread_cond_signal(&a->wake);
 	while (!a->stopped && waited == 0)
 		waited = pthread_cond_timedwait(&a->settled, &a->lock, &end);
+	if (!a->stopped)
+		say_cut_short(a);
 	pthread_mutex_unlock(&a->lock);
 }
 

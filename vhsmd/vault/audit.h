@@ -44,7 +44,7 @@ enum vh_err audit_note(struct audit *a, const struct use *u);
 void audit_note_done(struct audit *a, const struct use *u);
 
 /* Writes all there is, the last line and a checkpoint; waits, but not beyond
- * ms. */
+ * ms, and says so when that is too short. */
 void audit_stop(struct audit *a, uint64_t ms);
 
 /* Appends the field AUDIT, unless there is no file. */

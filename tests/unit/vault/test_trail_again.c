@@ -202,3 +202,22 @@ Test(trail_again, a_torn_line_that_is_over_gets_no_line_feed)
 	    VH_OK);
 	cr_expect_eq(trail->out->p[0], '{');
 }
+
+Test(trail_again, a_file_that_ends_before_they_are_all_there_is_known)
+{
+	const size_t copies_end = 3, all = 5; /* again, two copies; two more */
+
+	for (size_t n = 0; n <= all; n++) {
+		struct slice whole = lines(second, n), torn = whole;
+
+		torn.len += n < all ? 20 : 0;
+		cr_expect_eq(audit_is_cut_again(whole, whole),
+		    n > 0 && n <= copies_end, "%zu", n);
+		cr_expect_eq(audit_is_cut_again(torn, torn),
+		    n > 0 && n <= copies_end, "%zu and a torn one", n);
+	}
+	cr_expect_not(audit_is_cut_again(buf_slice(first), buf_slice(first)));
+	cr_expect_not(audit_is_cut_again(slice_text("x\n"), buf_slice(second)));
+	cr_expect_not(
+	    audit_is_cut_again(buf_slice(second), slice_text("x\ny\n")));
+}
