@@ -8,6 +8,8 @@
 #include "front/vaultlink.h"
 #include "jose/jws.h"
 
+#define JWK_ROOM 4096 /* for what stands around a token, usually */
+
 /* The header every token of this key and algorithm has, or one of the
  * caller's own making. */
 static enum vh_err
@@ -162,6 +164,8 @@ sign_answer(struct front *f, struct pending *p, const struct frame *vault,
 	struct slice shown = shown_of(p);
 	struct buf *b = reply_open(f, &r, &p->to);
 
+	/* At once: a long token is copied again each time its buffer grows. */
+	(void)buf_reserve(b, shown.len + signature.len * 2 + JWK_ROOM);
 	frame_put_head(b, VH_F_TOKEN,
 	    shown.len + jws_signature_size(signature.len));
 	buf_put(b, shown);

@@ -1,6 +1,7 @@
 #include "wire/b64.h"
 
 #include <criterion/criterion.h>
+#include <sodium.h>
 
 /* RFC 4648, 10, without padding; RFC 7515, A.1 and C for the alphabet. */
 static const struct {
@@ -109,4 +110,44 @@ Test(b64, bounds_are_exact)
 	cr_expect_eq(b64_decode(buf_slice(b), small), VH_ETOOBIG);
 	cr_expect_eq(b64_decode_into(buf_slice(b), out, 5, &len), VH_OK);
 	cr_expect_eq(b64_decode_into(buf_slice(b), out, 4, &len), VH_ETOOBIG);
+}
+
+Test(b64, encodes_what_libsodium_does_at_every_length_and_place)
+{
+	char text[300];
+	uint8_t bytes[200];
+
+	for (size_t round = 0; round < 200; round++)
+		for (size_t n = 0; n <= sizeof bytes; n++) {
+			AUTO(buf_free) struct buf *b = buf_new(300);
+
+			randombytes_buf(bytes, sizeof bytes);
+			(void)sodium_bin2base64(text, sizeof text, bytes, n,
+			    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+			b64_put(b, slice_of(bytes, n));
+			cr_assert(slice_is(buf_slice(b), text), "%zu", n);
+		}
+}
+
+/* Each value of six bits at each of the eight places of a group. */
+Test(b64, encodes_every_character_at_every_place)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz"
+				       "0123456789-_";
+
+	for (size_t value = 0; value < 64; value++)
+		for (size_t place = 0; place < 8; place++) {
+			AUTO(buf_free) struct buf *b = buf_new(20);
+			uint64_t bits = (uint64_t)value << (42 - 6 * place);
+			uint8_t bytes[8] = { 0 };
+
+			for (size_t i = 0; i < 6; i++)
+				bytes[i] = (uint8_t)(bits >> (40 - 8 * i));
+			b64_put(b, slice_of(bytes, sizeof bytes));
+			for (size_t i = 0; i < 8; i++)
+				cr_assert_eq(buf_slice(b).p[i],
+				    alphabet[i == place ? value : 0],
+				    "%zu at %zu", value, place);
+		}
 }
