@@ -7,6 +7,7 @@
 #define VH_HEADER_MAX    16384u      /* a JOSE header, encoded or not */
 #define VH_DATA_MAX      (16u << 20) /* hard bound; limits.payload is lower */
 #define VH_TOKEN_MAX     (24u << 20) /* room for base64url of that */
+#define VH_LIST_MAX      (28u << 20) /* a JWK Set, or a report of keys */
 #define VH_RECORD_MAX    (8u << 20)  /* a node's record, signed */
 #define VH_TAGS          128
 #define VH_ITEMS_MAX     64   /* requests of a BATCH */

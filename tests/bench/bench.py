@@ -165,9 +165,11 @@ def main():
     options.add_argument("--seconds", type=int, default=3)
     options.add_argument("--forwarding", action="store_true", help="nothing else")
     options.add_argument("--curves", action="store_true", help="those instead")
+    options.add_argument("--only", choices=curves.CURVES, help="one of them")
     given = options.parse_args()
     if given.curves:
-        found = curves.run(bench, lambda: openssl_speed("ecdsap256", 1, CORES), given.seconds)
+        found = curves.run(bench, lambda: openssl_speed("ecdsap256", 1, CORES), given.seconds,
+                           given.only)
         curves.show(found)
         save("curves.json", found)
         return

@@ -6,6 +6,17 @@
 #include "front/mine.h"
 #include "front/ops.h"
 #include "jose/json.h"
+#include "jose/why.h"
+
+static enum vh_err
+too_long(struct front *f)
+{
+	return why_say(f->why, VH_ETOOBIG,
+	    "more keys than a message can list: ask for some of them, or read "
+	    "all that are published over HTTP");
+}
+
+#define SET_HEAD "{\"keys\":["
 
 /* Whether the key fits one algorithm of the list, if there is one. */
 static bool
@@ -17,22 +28,24 @@ fits_list(const struct dkey *key, const struct selector *s)
 	return s->alg_count == 0;
 }
 
-/* Appends those that search finds; hidden: symmetric ones alone. */
-static void
-put_keys(struct buf *b, const struct search *search, bool hidden,
-    const char **comma)
+/* Appends those that search finds; hidden: symmetric ones alone.  False when
+ * the set, which began at start, would get too long. */
+static bool
+put_keys(struct buf *b, size_t start, const struct search *search, bool hidden)
 {
 	const struct dkey *key;
-	size_t i = 0;
+	size_t i = 0, first = start + strlen(SET_HEAD);
 
 	while ((key = search_next(search, NULL, &i)) != NULL) {
 		if (!fits_list(key, search->s) ||
 		    (hidden && key->pub.kty != VH_KTY_OCT))
 			continue;
-		buf_put_text(b, *comma);
+		if (b->len - start + key->jwk.len + 3 > VH_LIST_MAX)
+			return false;
+		buf_put_text(b, b->len == first ? "" : ",");
 		buf_put(b, key->jwk);
-		*comma = ",";
 	}
+	return true;
 }
 
 /* What is there and not in the list of what is published: symmetric keys, and
@@ -104,6 +117,10 @@ report(struct front *f, struct request *q, const struct search *search)
 
 	if (text == NULL)
 		return VH_ENOMEM;
+	if (strlen(text) > VH_LIST_MAX) {
+		free(text);
+		return too_long(f);
+	}
 	struct buf *b = reply_open(f, &to, &q->to);
 
 	/* Whoever asks for KEYS relies on a set, if only an empty one. */
@@ -123,7 +140,6 @@ keys_begin(struct front *f, struct request *q)
 		.asker = &q->asker,
 		.purpose = FOR_LIST };
 	struct reply r;
-	const char *comma = "";
 
 	TRY(selector_parse(&q->frame.f, &s, f->why));
 	if (fields_have(&q->frame.f, VH_F_STATE) ||
@@ -135,12 +151,17 @@ keys_begin(struct front *f, struct request *q)
 	frame_put_head(b, VH_F_JWKS, 0);
 	size_t start = b->len;
 
-	buf_put_text(b, "{\"keys\":[");
-	put_keys(b, &search, false, &comma);
+	buf_put_text(b, SET_HEAD);
+	bool fits = put_keys(b, start, &search, false);
+
 	/* What the cluster's directory never has. */
-	if (search.d != f->directory) {
+	if (fits && search.d != f->directory) {
 		search.d = f->directory;
-		put_keys(b, &search, true, &comma);
+		fits = put_keys(b, start, &search, true);
+	}
+	if (!fits) {
+		buf_trim(b, r.outer);
+		return too_long(f);
 	}
 	buf_put_text(b, "]}");
 	size_t end = b->len;
