@@ -110,6 +110,26 @@ def test_drain_takes_readiness_and_work_away_and_gives_it_back():
         assert node.cli("sign", "--name", "ec", input=b"x").returncode == 0
 
 
+def test_a_new_front_goes_on_draining_and_takes_work_again_when_told():
+    with Node(SPEC) as node:
+        def front_dies(times):
+            os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
+            node.wait_for("front-restarted", count=times)
+
+        def signs():
+            done = node.cli("sign", "--name", "ec", input=b"x")
+            assert done.returncode == 0 or b"drain" in done.stderr, done.stderr
+            return done.returncode == 0
+        node.ask("drain", url=node.operator)
+        for times in (1, 2):
+            front_dies(times)
+            assert not signs()
+        node.ask("drain", "--off", url=node.operator)
+        assert signs()
+        front_dies(3)
+        assert signs(), "the end of the drain was remembered, too"
+
+
 def test_a_full_lane_says_busy_at_once_and_others_do_not_wait():
     config = "limits: {queue: 8, per_principal: 4096}\n"
     with Node(SPEC, config=config) as node:

@@ -35,6 +35,7 @@ front_new(struct settings *settings, struct shared *shared)
 	}
 	f->settings = settings;
 	f->shared = shared;
+	shared->draining = settings->draining != 0;
 	f->status = 1;
 	f->costly_max = FRONT_COSTLY_NS;
 	f->now = clock_mono();

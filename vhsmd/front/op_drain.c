@@ -11,6 +11,20 @@
 #define DRAIN_SHARE_NUM 9
 #define DRAIN_SHARE_DEN 10
 
+/* Should front die, the next one goes on so. */
+static void
+drain(struct front *f, bool draining)
+{
+	AUTO(buf_free) struct buf *b = buf_new(256);
+	size_t start = frame_request(b, VH_OP_FDRAINS, 0, 0);
+
+	if (!draining)
+		frame_put_u32(b, VH_F_OFF, 1);
+	frame_close(b, start);
+	requests_drain(f, draining);
+	(void)link_send(f->super, buf_slice(b), -1); /* else there is no next */
+}
+
 enum vh_err
 drain_begin(struct front *f, struct request *q)
 {
@@ -30,7 +44,7 @@ drain_begin(struct front *f, struct request *q)
 		frame_put_u32(b, VH_F_STAGE, VH_ACT_DONE);
 	frame_close(b, start);
 	if (!p->undrain)
-		requests_drain(f, true);
+		drain(f, true);
 	return VH_OK;
 }
 
@@ -40,7 +54,7 @@ drain_answer(struct front *f, struct pending *p, const struct frame *vault,
 {
 	if (p->undrain) {
 		TRY(vault->err);
-		requests_drain(f, false);
+		drain(f, false);
 	}
 	*again = true; /* requests_settle or its deadline replies */
 	return VH_OK;

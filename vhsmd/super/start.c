@@ -192,6 +192,7 @@ put_settings(const struct super *s, struct buf *b)
 	out->payload = c->limits.payload;
 	out->workers = (uint32_t)s->plan->workers;
 	out->queue = c->limits.queue;
+	out->draining = s->draining;
 	out->connections = s->conns.callers;
 	out->per_principal = c->limits.per_principal;
 	out->deadline = (uint32_t)c->limits.deadline;

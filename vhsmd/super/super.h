@@ -34,6 +34,7 @@ struct super {
 	uint64_t last_id;          /* of our requests */
 	struct loaded loaded;
 	char log[16];      /* FORMAT,LEVEL */
+	bool draining;     /* so front says; the next one is told */
 	bool reload_asked; /* by front, in reload_id, which waits */
 	uint64_t reload_id;
 	char reload_who[VH_WHO_MAX + 1];

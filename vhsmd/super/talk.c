@@ -57,6 +57,15 @@ note_reload(struct super *s, const struct frame *q)
 	return VH_OK;
 }
 
+/* Front and its successors. */
+static enum vh_err
+note_drain(struct super *s, const struct frame *q)
+{
+	TRY(frame_check(q, VH_WHO_FRONT));
+	s->draining = fields_u32(&q->f, VH_F_OFF) == 0;
+	return VH_OK;
+}
+
 static const struct {
 	enum proc from;
 	enum vh_who who;
@@ -88,6 +97,8 @@ talk_attend(struct super *s, enum proc from, const struct frame *q)
 {
 	AUTO(buf_free) struct buf *fields = buf_new(1024);
 
+	if (from == PROC_FRONT && q->op == VH_OP_FDRAINS)
+		return note_drain(s, q);
 	if (from == PROC_FRONT && q->op == VH_OP_FRELOAD) {
 		TRY(frame_check(q, VH_WHO_FRONT));
 		enum vh_err err = note_reload(s, q);

@@ -519,6 +519,60 @@ Test(loop, a_drain_is_answered_when_work_has_ended)
 	world_free(w);
 }
 
+/* What the supervisor has heard of it. */
+static bool
+heard_drain(struct world *w)
+{
+	struct frame q;
+
+	cr_assert_eq(link_wait(w->super, 1000, &q), VH_OK);
+	cr_assert(!q.answer && q.op == VH_OP_FDRAINS);
+	cr_assert_eq(frame_check(&q, VH_WHO_FRONT), VH_OK);
+	return fields_u32(&q.f, VH_F_OFF) == 0;
+}
+
+Test(loop, the_supervisor_hears_of_a_drain_and_of_its_end)
+{
+	struct world *w = world_new(key_directory(), NULL);
+	struct client *operator= client_new(w, 1);
+
+	ask_drain(operator, 1, false);
+	world_turn(w);
+	cr_expect(heard_drain(w));
+	note_act(w, "drain", VH_ACT_DONE, VH_OK);
+	ask_drain(operator, 2, true);
+	world_turn(w);
+	note_act(w, "undrain", 0, VH_OK);
+	world_turn(w);
+	cr_expect_not(heard_drain(w));
+	client_free(operator);
+	world_free(w);
+}
+
+static void
+begin_drained(struct settings *s)
+{
+	s->draining = 1;
+}
+
+Test(loop, a_front_after_one_that_drained_drains)
+{
+	struct world *w = world_new(key_directory(), begin_drained);
+	struct client *c = client_new(w, 0);
+
+	client_sign(c, 1, "x");
+	world_turn(w);
+	cr_assert(client_read(c));
+	cr_expect_eq(c->f.err, VH_EDRAINING);
+	cr_expect_not(shared_is_ready(w->shared));
+	requests_drain(w->front, false);
+	client_sign(c, 2, "x");
+	world_turn(w);
+	cr_expect_not(client_read(c), "the vault is asked");
+	client_free(c);
+	world_free(w);
+}
+
 Test(loop, a_drain_needs_no_leave_and_its_end_does)
 {
 	struct world *w = world_new(key_directory(), NULL);

@@ -176,6 +176,33 @@ Test(talk, peer_hears_whether_what_it_saves_is_on_the_disk)
 	expect_told(s, "not-yet");
 }
 
+static enum vh_err
+drains(struct super *s, enum proc from, bool off)
+{
+	AUTO(buf_free) struct buf *b = buf_new(256);
+	size_t at = frame_request(b, VH_OP_FDRAINS, 1, 0);
+	struct frame q;
+
+	if (off)
+		frame_put_u32(b, VH_F_OFF, 1);
+	frame_close(b, at);
+	cr_assert_eq(frame_parse(buf_slice(b), &q), VH_OK);
+	return talk_attend(s, from, &q);
+}
+
+Test(talk, that_front_drains_is_noted_and_front_alone_says_so)
+{
+	AUTO(super_free) struct super *s = fake_super(true);
+
+	cr_expect_not(s->draining);
+	cr_expect_eq(drains(s, PROC_PEER, false), VH_EFORBIDDEN);
+	cr_expect_not(s->draining);
+	cr_expect_eq(drains(s, PROC_FRONT, false), VH_OK);
+	cr_expect(s->draining);
+	cr_expect_eq(drains(s, PROC_FRONT, true), VH_OK);
+	cr_expect_not(s->draining);
+}
+
 Test(talk, nobody_asks_but_peer_and_only_what_it_may)
 {
 	AUTO(temp_drop) char *folder = temp_new();
