@@ -2,36 +2,7 @@
 #include <stdio.h>
 
 #include "front/batch.h"
-#include "world.h"
-
-struct stage {
-	struct world *w;
-	struct client *c;
-};
-
-static void
-few_each(struct settings *s)
-{
-	s->per_principal = 3;
-}
-
-static struct stage
-stage_new(void (*change)(struct settings *s))
-{
-	struct stage s = { .w = world_new(key_directory(), change) };
-
-	s.c = client_new(s.w, 0);
-	return s;
-}
-
-static void
-stage_end(struct stage *s)
-{
-	cr_expect_eq(pendings_count(s->w->front->pendings), 0);
-	cr_expect_eq(s->w->front->work, 0);
-	client_free(s->c);
-	world_free(s->w);
-}
+#include "stage.h"
 
 static void
 put_sign(struct buf *b, uint64_t id, const char *alg)
@@ -99,7 +70,7 @@ item_error(struct stage *s, uint64_t id)
 
 Test(batch, all_are_handed_on_together_and_answered_together)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 
 	send_signs(&s, 3);
 	cr_assert(vault_turn(&s, VH_OK));
@@ -119,7 +90,7 @@ Test(batch, all_are_handed_on_together_and_answered_together)
 
 Test(batch, each_has_its_own_outcome)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 	struct buf *b = client_ask(VH_OP_BATCH, 7, 0);
 
 	put_sign(b, 10, "EdDSA");
@@ -141,7 +112,7 @@ Test(batch, each_has_its_own_outcome)
 
 Test(batch, one_in_which_all_are_refused_is_answered_at_once)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 	struct buf *b = client_ask(VH_OP_BATCH, 7, 0);
 
 	put_status(b, 1);
@@ -156,7 +127,7 @@ Test(batch, one_in_which_all_are_refused_is_answered_at_once)
 
 Test(batch, sixty_five_are_too_many_and_none_is_done)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 	struct frame q;
 
 	send_signs(&s, VH_ITEMS_MAX + 1);
@@ -168,7 +139,7 @@ Test(batch, sixty_five_are_too_many_and_none_is_done)
 
 Test(batch, one_that_cannot_be_read_stops_all)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 	struct buf *b = client_ask(VH_OP_BATCH, 7, 0);
 	struct frame q;
 
@@ -184,7 +155,7 @@ Test(batch, one_that_cannot_be_read_stops_all)
 
 Test(batch, each_counts_against_the_callers_share)
 {
-	struct stage s = stage_new(few_each);
+	struct stage s = stage_new(key_directory(), stage_few_each);
 
 	send_signs(&s, 4);
 	for (int i = 0; i < 3; i++)
@@ -198,7 +169,7 @@ Test(batch, each_counts_against_the_callers_share)
 
 Test(batch, a_caller_that_hangs_up_leaves_nothing_behind)
 {
-	struct stage s = stage_new(NULL);
+	struct stage s = stage_new(key_directory(), NULL);
 	struct frame q[2];
 
 	send_signs(&s, 2);

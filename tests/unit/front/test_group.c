@@ -2,38 +2,7 @@
  * keys. */
 #include <criterion/criterion.h>
 
-#include "world.h"
-
-struct stage {
-	struct world *w;
-	struct client *c;
-	struct frame q; /* the vault's */
-};
-
-static void
-few_each(struct settings *s)
-{
-	s->per_principal = 3;
-}
-
-static struct stage
-stage_new(void)
-{
-	struct stage s = { .w = world_new(key_directory(), few_each) };
-
-	s.c = client_new(s.w, 0);
-	return s;
-}
-
-/* Whatever became of a group, nothing of it is left. */
-static void
-stage_end(struct stage *s)
-{
-	cr_expect_eq(pendings_count(s->w->front->pendings), 0);
-	cr_expect_eq(s->w->front->work, 0);
-	client_free(s->c);
-	world_free(s->w);
-}
+#include "stage.h"
 
 static void
 put_party(struct buf *b, const char *name)
@@ -76,7 +45,7 @@ static const char *const names[] = { "ed25519", "p256", "rsa", "p256" };
 
 Test(group, several_questions_make_one_reply_in_the_order_asked)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(key_directory(), stage_few_each);
 	struct frame first;
 
 	sign(&s, names, 2);
@@ -101,7 +70,7 @@ Test(group, several_questions_make_one_reply_in_the_order_asked)
 
 Test(group, the_first_failure_is_the_reply_and_says_whose)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(key_directory(), stage_few_each);
 	struct frame first;
 
 	sign(&s, names, 2);
@@ -124,7 +93,7 @@ Test(group, the_first_failure_is_the_reply_and_says_whose)
 Test(group, one_that_cannot_begin_refuses_all)
 {
 	static const char *const odd[] = { "ed25519", "nobody" };
-	struct stage s = stage_new();
+	struct stage s = stage_new(key_directory(), stage_few_each);
 
 	sign(&s, odd, 2);
 	cr_assert(client_read(s.c));
@@ -139,7 +108,7 @@ Test(group, one_that_cannot_begin_refuses_all)
 
 Test(group, parts_alone_count_against_the_caller)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(key_directory(), stage_few_each);
 
 	for (int round = 0; round < 3; round++) {
 		sign(&s, names, 3);
@@ -159,7 +128,7 @@ Test(group, parts_alone_count_against_the_caller)
 
 Test(group, a_caller_who_has_gone_leaves_nothing)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(key_directory(), stage_few_each);
 
 	sign(&s, names, 2);
 	client_free(s.c);

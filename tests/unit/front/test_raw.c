@@ -5,17 +5,12 @@
 
 #include "cluster.h"
 #include "front/loop.h"
+#include "stage.h"
 
 #define RAW_SIG (VH_KEY_SIGN | VH_KEY_VERIFY | VH_KEY_RAW)
 #define RAW_ENC (VH_KEY_ENCRYPT | VH_KEY_DECRYPT | VH_KEY_RAW)
 
 static const uint8_t bytes[256];
-
-struct stage {
-	struct world *w;
-	struct client *c;
-	struct frame q; /* the vault's */
-};
 
 static void
 add(struct directory *d, enum test_key which, enum vh_use use, uint32_t ops)
@@ -39,24 +34,6 @@ keys(void)
 	add(d, KEY_X25519, VH_USE_ENC, VH_KEY_ENCRYPT | VH_KEY_RAW);
 	directory_close(d);
 	return d;
-}
-
-static struct stage
-stage_new(void)
-{
-	struct stage s = { .w = world_new(keys(), NULL) };
-
-	s.c = client_new(s.w, 0);
-	return s;
-}
-
-static void
-stage_end(struct stage *s)
-{
-	cr_expect_eq(pendings_count(s->w->front->pendings), 0);
-	cr_expect_eq(s->w->front->work, 0);
-	client_free(s->c);
-	world_free(s->w);
 }
 
 static struct buf *
@@ -117,7 +94,7 @@ refused(struct stage *s, struct buf *b, enum vh_err err, const char *text)
 
 Test(raw, a_digest_goes_to_the_vault_and_a_signature_comes_back)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 
 	reaches_vault(&s, ask_sign(KEY_P256, "ES256", 32));
 	cr_expect_eq(s.q.op, VH_OP_VRAWSIGN);
@@ -137,7 +114,7 @@ Test(raw, a_digest_goes_to_the_vault_and_a_signature_comes_back)
 
 Test(raw, data_goes_without_a_mark)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 
 	reaches_vault(&s, ask(VH_OP_RAWSIGN, KEY_P256, "ES256", 7));
 	cr_expect_not(fields_have(&s.q.f, VH_F_PREHASHED));
@@ -148,7 +125,7 @@ Test(raw, data_goes_without_a_mark)
 
 Test(raw, a_result_of_another_size_is_none)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 
 	reaches_vault(&s, ask_sign(KEY_P256, "ES256", 32));
 	vault_gives(s.w, &s.q, VH_F_SIGNATURE, slice_of(bytes, 63));
@@ -158,7 +135,7 @@ Test(raw, a_result_of_another_size_is_none)
 
 Test(raw, the_other_sides_numbers_go_to_the_vault)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 	struct buf *b = ask(VH_OP_RAWDERIVE, KEY_P521, NULL, 0);
 
 	frame_put_text(b, VH_F_JWK, key_jwk(KEY_P521));
@@ -176,7 +153,7 @@ Test(raw, the_other_sides_numbers_go_to_the_vault)
 
 Test(raw, what_cannot_be_is_refused_without_the_vault)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 	struct buf *b = ask(VH_OP_RAWDERIVE, KEY_P521, NULL, 0);
 
 	frame_put_text(b, VH_F_JWK, key_jwk(KEY_P256));
@@ -195,7 +172,7 @@ Test(raw, what_cannot_be_is_refused_without_the_vault)
 
 Test(raw, a_key_that_is_not_raw_or_lacks_the_op_is_refused)
 {
-	struct stage s = stage_new();
+	struct stage s = stage_new(keys(), NULL);
 	struct buf *b = ask(VH_OP_RAWDERIVE, KEY_X25519, NULL, 0);
 
 	frame_put_text(b, VH_F_JWK, key_jwk(KEY_X25519_B));

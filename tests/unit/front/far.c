@@ -1,0 +1,67 @@
+#include "far.h"
+
+#include <criterion/criterion.h>
+
+#include "front/loop.h"
+
+const struct key_says far_sig = { VH_USE_SIG, 0, "k", NULL };
+const struct key_says far_enc = { VH_USE_ENC, 0, NULL, NULL };
+
+struct far
+far_with(const struct key_says *says, const char *holders)
+{
+	struct directory *d = directory_new();
+	struct far s;
+
+	key_add(d, KEY_P256, &far_sig);
+	directory_close(d);
+	s.c = cluster_new(d);
+	cluster_list(s.c, KEY_P256, &far_sig, VH_KEY_ACTIVE, "a");
+	cluster_list(s.c, KEY_ED25519, says, VH_KEY_ACTIVE, holders);
+	cluster_list(s.c, KEY_X25519, &far_enc, VH_KEY_ACTIVE, holders);
+	cluster_tell(s.c);
+	/* Peer came long ago. */
+	cluster_age(s.c, 10000);
+	cr_assert_null(cluster_next(s.c));
+	s.k = client_new(s.c->w, 0);
+	return s;
+}
+
+struct far
+far_new(const char *holders)
+{
+	return far_with(&far_sig, holders);
+}
+
+void
+far_end(struct far *s)
+{
+	struct front *f = s->c->w->front;
+
+	cr_expect_eq(pendings_count(f->pendings), 0);
+	cr_expect_eq(forwards_count(f->forwards), 0);
+	cr_expect_eq(f->work, 0);
+	client_free(s->k);
+	cluster_free(s->c);
+}
+
+struct question *
+far_sign(struct far *s)
+{
+	client_sign(s->k, 1, "hello");
+	return cluster_next(s->c);
+}
+
+enum vh_err
+far_answer(struct far *s)
+{
+	world_turn(s->c->w);
+	cr_assert(client_read(s->k));
+	return s->k->f.err;
+}
+
+uint64_t
+far_counted(const struct far *s, enum count which)
+{
+	return s->c->w->shared->counts[which];
+}
