@@ -2,22 +2,25 @@
  * invariant 6).
  *
  *   refusals ALG ENC SAMPLES [SEED [SIZE]]
+ *   refusals ALG raw SAMPLES [SEED]           RSAES-OAEP without a JWE
  *
  * Each round makes new messages for one key, one of each class below, and
  * decrypts them in random order on one core; the thread's own time in
- * op_decrypt alone counts, so that a busy machine disturbs less.  All messages
- * have the same sizes and lie in the same memory while they are decrypted.  Of
- * all times together the slowest tenth, and in a second look the slower half,
- * is left out (interrupts, busy neighbours); then Welch's t is computed for
- * every pair of classes.  Prints JSON; "t" is the largest of all pairs and both
- * looks, which exceeds 4.5 about once in a thousand runs when all classes cost
- * the same. */
+ * op_decrypt or op_raw_decrypt alone counts, so that a busy machine disturbs
+ * less.  All messages have the same sizes and lie in the same memory while they
+ * are decrypted.  Of all times together the slowest tenth, and in a second look
+ * the slower half, is left out (interrupts, busy neighbours); then Welch's t is
+ * computed for every pair of classes.  Prints JSON; "t" is the largest of all
+ * pairs and both looks, which exceeds 4.5 about once in a thousand runs when
+ * all classes cost the same. */
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
+
+#include <openssl/rsa.h>
 
 #include "base/pkey.h"
 #include "vault/arena.h"
@@ -43,13 +46,15 @@ enum class {
 	HEADER_BIT,
 	KEY_IV_BIT, /* of a key wrapped by AES-GCM */
 	KEY_TAG_BIT,
+	LABEL,      /* raw: sound, but for another label */
+	FIRST_BYTE, /* raw: the first byte of what is encrypted is not 0 */
 	CLASSES
 };
 static const char *const names[CLASSES] = { "other key", "out of range",
 	"cek too short", "cek too long", "bit of the encrypted key",
 	"bit of the iv", "bit of the ciphertext", "bit of the tag",
-	"bit of a header value", "bit of the key's iv",
-	"bit of the key's tag" };
+	"bit of a header value", "bit of the key's iv", "bit of the key's tag",
+	"other label", "first byte" };
 
 /* Which classes a kind of algorithm has besides those that all have. */
 #define AS_BIT(class) (1u << (class))
@@ -74,7 +79,7 @@ struct bench {
 	uint64_t random;
 	double *ns[CLASSES];
 	size_t count, samples, plain;
-	bool used[CLASSES];
+	bool used[CLASSES], raw;
 };
 
 static void
@@ -162,8 +167,55 @@ seal(struct bench *b, struct message *m, const struct parcel *p)
 }
 
 static void
+prepare(const struct bench *b, EVP_PKEY_CTX *ctx, enum class class)
+{
+	char *label = class == LABEL ? OPENSSL_strdup("another") : NULL;
+	bool done = EVP_PKEY_encrypt_init(ctx) == 1 &&
+		    EVP_PKEY_CTX_set_rsa_padding(ctx,
+			class == FIRST_BYTE ? RSA_NO_PADDING
+					    : RSA_PKCS1_OAEP_PADDING) == 1;
+
+	if (done && class != FIRST_BYTE)
+		done = EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, b->alg->digest,
+			   NULL) == 1 &&
+		       EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, b->alg->digest,
+			   NULL) == 1;
+	if (done && label != NULL)
+		done = EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, label,
+			   (int)strlen(label)) == 1;
+	must(done, "encryption");
+}
+
+/* What the number below the modulus is of: Manger asks for its first byte. */
+static void
+make_raw(struct bench *b, struct message *m, enum class class)
+{
+	uint8_t in[256];
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL,
+	    class == OTHER_KEY ? b->to_other : b->to, NULL);
+
+	for (size_t i = 0; i < sizeof in; i++)
+		in[i] = (uint8_t)next(b);
+	in[0] = (uint8_t)(1 + next(b) % 127);
+	prepare(b, ctx, class);
+	m->key_len = sizeof in;
+	must(EVP_PKEY_encrypt(ctx, m->key, &m->key_len, in,
+		 class == FIRST_BYTE ? sizeof in : 32) == 1,
+	    "encrypt");
+	EVP_PKEY_CTX_free(ctx);
+	if (class == RANGE)
+		memset(m->key, 0xff, m->key_len);
+	if (class == KEY_BIT)
+		flip(b, m->key, m->key_len);
+}
+
+static void
 make(struct bench *b, struct message *m, enum class class)
 {
+	if (b->raw) {
+		make_raw(b, m, class);
+		return;
+	}
 	bool other = class == OTHER_KEY;
 	AUTO(parcel_free)
 	struct parcel *p = wrap(b, m, other ? b->other : b->key,
@@ -203,24 +255,9 @@ now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static double
-decrypt(struct bench *b, struct message *m, enum vh_err want)
+static void
+put_box(const struct bench *b, struct buf *frame, const struct message *m)
 {
-	static struct buf *frame, *answer;
-	struct frame q;
-
-	if (frame == NULL) {
-		frame = buf_new(FRAME);
-		answer = buf_new(FRAME);
-		must(buf_reserve(frame, FRAME) && buf_reserve(answer, FRAME),
-		    "memory");
-	}
-	buf_clear(frame);
-	buf_clear(answer);
-	size_t at = frame_request(frame, VH_OP_VDECRYPT, 1, 0);
-
-	frame_put_text(frame, VH_F_KID, b->key->kid);
-	frame_put_u32(frame, VH_F_ALG_ID, b->alg->id);
 	frame_put_u32(frame, VH_F_ENC_ID, b->enc->id);
 	frame_put(frame, VH_F_PROTECTED, slice_of(m->header, sizeof m->header));
 	frame_put(frame, VH_F_ENCRYPTED_KEY, slice_of(m->key, m->key_len));
@@ -236,10 +273,38 @@ decrypt(struct bench *b, struct message *m, enum vh_err want)
 		frame_put(frame, VH_F_KEY_TAG,
 		    slice_of(m->key_tag, sizeof m->key_tag));
 	}
+}
+
+static double
+decrypt(struct bench *b, struct message *m, enum vh_err want)
+{
+	enum vh_err (*op)(struct crypto *, const struct store *,
+	    const struct frame *, struct buf *) =
+	    b->raw ? op_raw_decrypt : op_decrypt;
+	static struct buf *frame, *answer;
+	struct frame q;
+
+	if (frame == NULL) {
+		frame = buf_new(FRAME);
+		answer = buf_new(FRAME);
+		must(buf_reserve(frame, FRAME) && buf_reserve(answer, FRAME),
+		    "memory");
+	}
+	buf_clear(frame);
+	buf_clear(answer);
+	size_t at = frame_request(frame,
+	    b->raw ? VH_OP_VRAWDECRYPT : VH_OP_VDECRYPT, 1, 0);
+
+	frame_put_text(frame, VH_F_KID, b->key->kid);
+	frame_put_u32(frame, VH_F_ALG_ID, b->alg->id);
+	if (b->raw)
+		frame_put(frame, VH_F_DATA, slice_of(m->key, m->key_len));
+	else
+		put_box(b, frame, m);
 	frame_close(frame, at);
 	must(frame_parse(buf_slice(frame), &q) == VH_OK, "frame");
 	uint64_t start = now();
-	enum vh_err err = op_decrypt(b->crypto, b->store, &q, answer);
+	enum vh_err err = op(b->crypto, b->store, &q, answer);
 	uint64_t end = now();
 
 	must(err == want, err_name(err));
@@ -409,7 +474,9 @@ bits_of(const struct bench *b)
 static struct key *
 make_key(struct bench *b, EVP_PKEY **to)
 {
-	const struct key_terms terms = { .use = VH_USE_ENC, .pin = b->alg };
+	const struct key_terms terms = { .use = VH_USE_ENC,
+		.pin = b->alg,
+		.ops = b->raw ? VH_KEY_RAW : 0 };
 	AUTO(buf_free) struct buf *why = buf_new(1024);
 	AUTO(generator_free) struct generator *g = NULL;
 	struct key *key = NULL;
@@ -431,6 +498,10 @@ is_used(const struct bench *b, enum class class)
 			     AS_BIT(CIPHERTEXT_BIT) | AS_BIT(TAG_BIT) |
 			     AS_BIT(HEADER_BIT);
 
+	if (b->raw)
+		return ((AS_BIT(OTHER_KEY) | AS_BIT(RANGE) | AS_BIT(KEY_BIT) |
+			    AS_BIT(LABEL) | AS_BIT(FIRST_BYTE)) &
+			   AS_BIT(class)) != 0;
 	/* What is agreed on is not wrapped. */
 	return ((all | (b->alg->size == 0 && b->alg->kind == VH_KIND_ECDH
 			       ? 0
@@ -447,10 +518,14 @@ set_up(struct bench *b, char **argv)
 	b->alg = alg_by_name(slice_text(argv[1]));
 	b->enc = enc_by_name(slice_text(argv[2]));
 	b->samples = strtoul(argv[3], NULL, 10);
-	must(b->alg != NULL && b->enc != NULL && b->samples > 1, "arguments");
+	b->raw = strcmp(argv[2], "raw") == 0;
+	must(b->alg != NULL && (b->enc != NULL || b->raw) && b->samples > 1 &&
+		 (!b->raw || b->alg->kind == VH_KIND_OAEP),
+	    "arguments");
 	b->shorter = enc_by_id(VH_ENC_A128GCM);
 	b->longer = enc_by_id(VH_ENC_A256CBC_HS512);
-	must(b->enc->cek > b->shorter->cek && b->enc->cek < b->longer->cek,
+	must(b->raw || (b->enc->cek > b->shorter->cek &&
+			   b->enc->cek < b->longer->cek),
 	    "an enc with 24 to 48 bytes");
 	b->store = store_new();
 	b->crypto = crypto_new(0);

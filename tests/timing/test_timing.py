@@ -20,6 +20,8 @@ SAME, APART = 4.5, 4.5
 CASES = [
     ("RSA-OAEP", "A128CBC-HS256", 500),
     ("RSA1_5", "A128CBC-HS256", 500),
+    ("RSA-OAEP", "raw", 500),
+    ("RSA-OAEP-256", "raw", 500),
     ("ECDH-ES+A128KW", "A128CBC-HS256", 1500),
     ("A128KW", "A128CBC-HS256", 5_000),
     ("A128KW", "A256GCM", 5_000),

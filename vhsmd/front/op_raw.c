@@ -144,7 +144,9 @@ raw_answer(struct front *f, struct pending *p, const struct frame *vault,
 		return VH_OK;
 	}
 	if (vault->err == VH_EFIELD)
-		buf_put_text(f->why, "the node signs no such data");
+		buf_put_text(f->why,
+		    "data that begins with \"vhsm-proof|\", by which nodes "
+		    "prove that they hold a key; expected any other");
 	if (vault->err == VH_EKEY)
 		buf_put_text(f->why, "the JWK gives no shared secret");
 	TRY(vault->err);
