@@ -34,20 +34,11 @@ conn_new(int fd)
 		return NULL;
 	}
 	c->fd = fd;
-	c->out = buf_new(SP_HEAD + SP_ID + MESSAGE_MAX + KEEP_SIZE);
-	c->in = buf_new(SP_HEAD + SP_ID + MESSAGE_MAX + READ_SIZE);
+	c->out = buf_new_wiping(SP_HEAD + SP_ID + MESSAGE_MAX + KEEP_SIZE);
+	c->in = buf_new_wiping(SP_HEAD + SP_ID + MESSAGE_MAX + READ_SIZE);
 	if (c->out == NULL || c->in == NULL)
 		return NULL;
 	return TAKE(c);
-}
-
-static void
-buf_wipe(struct buf *b)
-{
-	if (b == NULL || b->len == 0)
-		return;
-	explicit_bzero(b->p, b->len);
-	buf_clear(b);
 }
 
 void
@@ -55,8 +46,6 @@ conn_close(struct conn *c)
 {
 	if (c == NULL)
 		return;
-	buf_wipe(c->out);
-	buf_wipe(c->in);
 	buf_free(c->out);
 	buf_free(c->in);
 	close(c->fd);
@@ -130,7 +119,7 @@ conn_flush(struct conn *c)
 		c->out_from += (size_t)n;
 		c->sent += (uint64_t)n;
 	}
-	buf_wipe(c->out);
+	buf_clear(c->out);
 	c->out_from = 0;
 	return VH_OK;
 }
@@ -143,7 +132,7 @@ make_room(struct conn *c)
 	size_t have = b->len - c->in_from, size = 0, room = READ_SIZE;
 
 	if (have == 0) {
-		buf_wipe(b);
+		buf_clear(b);
 		c->in_from = 0;
 	} else if (sp_size(b->p + c->in_from, have, MESSAGE_MAX, &size) !=
 		   VH_OK) {
@@ -216,17 +205,13 @@ void
 conn_rest(struct conn *c)
 {
 	if (c->in_from == c->in->len) {
-		buf_wipe(c->in);
+		buf_clear(c->in);
 		c->in_from = 0;
 	}
-	if (c->in->len == 0 && c->in->cap > KEEP_SIZE) {
-		free(c->in->p);
-		*c->in = (struct buf){ .max = c->in->max };
-	}
-	if (c->out->len == 0 && c->out->cap > KEEP_SIZE) {
-		free(c->out->p);
-		*c->out = (struct buf){ .max = c->out->max };
-	}
+	if (c->in->len == 0 && c->in->cap > KEEP_SIZE)
+		buf_release(c->in);
+	if (c->out->len == 0 && c->out->cap > KEEP_SIZE)
+		buf_release(c->out);
 }
 
 /* --- connecting ----------------------------------------------------------- */

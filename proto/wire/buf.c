@@ -14,13 +14,58 @@ buf_new(size_t max)
 	return b;
 }
 
+struct buf *
+buf_new_wiping(size_t max)
+{
+	struct buf *b = buf_new(max);
+
+	if (b != NULL)
+		b->wipes = true;
+	return b;
+}
+
+/* Whatever stands from there on. */
+static void
+wipe(struct buf *b, size_t from, size_t to)
+{
+	if (b->wipes && from < to)
+		explicit_bzero(b->p + from, to - from);
+}
+
 void
-buf_free(struct buf *b)
+buf_release(struct buf *b)
 {
 	if (b == NULL)
 		return;
+	wipe(b, 0, b->cap);
 	free(b->p);
+	b->p = NULL;
+	b->len = b->cap = 0;
+	b->err = VH_OK;
+}
+
+void
+buf_free(struct buf *b)
+{
+	buf_release(b);
 	free(b);
+}
+
+/* realloc leaves a copy where it moves from. */
+static uint8_t *
+move(struct buf *b, size_t size)
+{
+	if (!b->wipes)
+		return realloc(b->p, size);
+	uint8_t *p = malloc(size);
+
+	if (p == NULL)
+		return NULL;
+	if (b->len > 0)
+		memcpy(p, b->p, b->len);
+	wipe(b, 0, b->cap);
+	free(b->p);
+	return p;
 }
 
 bool
@@ -42,7 +87,7 @@ buf_reserve(struct buf *b, size_t n)
 		cap = b->max;
 	/* One byte more than cap says, for the NUL that text functions of
 	 * others write after what they put. */
-	uint8_t *p = realloc(b->p, cap + 1);
+	uint8_t *p = move(b, cap + 1);
 
 	if (p == NULL) {
 		b->err = VH_ENOMEM;
@@ -133,8 +178,10 @@ buf_format(struct buf *b, const char *format, ...)
 void
 buf_trim(struct buf *b, size_t len)
 {
-	if (b != NULL && len < b->len)
-		b->len = len;
+	if (b == NULL || len >= b->len)
+		return;
+	wipe(b, len, b->len);
+	b->len = len;
 }
 
 void
@@ -145,6 +192,7 @@ buf_drop(struct buf *b, size_t n)
 	if (n > b->len)
 		n = b->len;
 	memmove(b->p, b->p + n, b->len - n);
+	wipe(b, b->len - n, b->len);
 	b->len -= n;
 }
 
@@ -153,6 +201,7 @@ buf_clear(struct buf *b)
 {
 	if (b == NULL)
 		return;
+	wipe(b, 0, b->len);
 	b->len = 0;
 	b->err = VH_OK;
 }

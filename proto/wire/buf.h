@@ -10,10 +10,16 @@ struct buf {
 	uint8_t *p; /* NULL, or cap bytes and one more */
 	size_t len, cap, max;
 	enum vh_err err; /* the first failure */
+	bool wipes;      /* what it has held is overwritten when it lets go */
 };
 
 /* An empty buffer that never grows past max bytes; the caller frees it. */
 struct buf *buf_new(size_t max);
+/* The same, for what is secret: all that it no longer holds, memory that it
+ * has grown out of included, is overwritten. */
+struct buf *buf_new_wiping(size_t max);
+/* Empties it and gives its memory back. */
+void buf_release(struct buf *b);
 void buf_free(struct buf *b);
 AUTO_FREE(struct buf, buf_free)
 
