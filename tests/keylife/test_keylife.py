@@ -142,7 +142,7 @@ def test_a_front_that_dies_between_finds_the_keys_as_they_are():
         os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
         node.wait_for("front-restarted")
         wait_until(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
-        time.sleep(2.5)
+        wait_until(lambda: kid_of(sign(node)) != kid_of(tokens[0]))
         tokens.append(sign(node))
         keys = fetch(node)
         for token in tokens:
@@ -151,7 +151,7 @@ def test_a_front_that_dies_between_finds_the_keys_as_they_are():
 
 def test_metrics_tell_of_lives():
     with Node(TWO_SECONDS) as node:
-        time.sleep(3)
+        wait_until(lambda: json.loads(node.ask("status", "--json"))["life"]["rotations"] > 0)
         with urllib.request.urlopen(f"http://{node.http}/metrics", timeout=10) as r:
             text = r.read().decode()
         assert 'vhsmd_own_keys{state="active"} 1\n' in text
