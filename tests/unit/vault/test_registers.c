@@ -1,0 +1,33 @@
+#include "vault/registers.h"
+
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <string.h>
+
+#define EACH(op)                                                               \
+	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10)     \
+	    op(11) op(12) op(13) op(14) op(15) op(16) op(17) op(18) op(19)     \
+		op(20) op(21) op(22) op(23) op(24) op(25) op(26) op(27) op(28) \
+		    op(29) op(30) op(31)
+#define FILL(n) "vmovdqu64 (%0), %%zmm" #n "\n\t"
+#define SAVE(n) "vmovdqu64 %%zmm" #n ", 64*" #n "(%0)\n\t"
+
+/* Without AVX-512 there is nothing above xmm15 and ymm15, which vzeroall and
+ * pxor clear by definition. */
+Test(registers, no_bit_of_a_wide_register_is_left)
+{
+	uint8_t pattern[64], found[32][64];
+
+	if (!__builtin_cpu_supports("avx512f"))
+		cr_skip_test("this processor has no AVX-512");
+	memset(pattern, 0xa5, sizeof pattern);
+	__asm__ volatile(EACH(FILL)::"r"(pattern)
+			 : "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+			 "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+			 "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+	registers_clear();
+	__asm__ volatile(EACH(SAVE)::"r"(found) : "memory");
+	for (size_t i = 0; i < sizeof found; i++)
+		cr_assert_eq(((uint8_t *)found)[i], 0, "byte %zu of zmm%zu",
+		    i % 64, i / 64);
+}
