@@ -97,14 +97,25 @@ def heavy(wire, count, name=b"heavy"):
     return lambda: [parse(wire.receive()[1])[0] for _ in range(count)]
 
 
+def stand_still(pid):
+    """A signal is taken by one thread; the others go on until it has been."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = [f"/proc/{pid}/task/{task}/stat" for task in os.listdir(f"/proc/{pid}/task")]
+
+    def state(task):
+        with open(task) as f:
+            return f.read().rpartition(")")[2].split()[0]
+    wait(lambda: all(state(task) == "T" for task in tasks), 10, "every thread stands still")
+
+
 def test_its_encryption_keys_are_withdrawn_while_it_is_still_at_work(fleet):
     """What its own callers asked it is not done before that is seen, since its vault
     stands still."""
     a, b, c = fleet.nodes
     enc, vault = kid_of(c, "enc-c"), c.pids()["vhsmd-vault"]
     with Wire(c.url, timeout=30) as wire:
-        os.kill(vault, signal.SIGSTOP)
         try:
+            stand_still(vault)
             answers = heavy(wire, 3, b"sig-c")
             assert wire.ask("CLUSTER")[0] == "OK", "so those before it have been read"
             c.process.send_signal(signal.SIGTERM)
