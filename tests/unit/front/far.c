@@ -65,3 +65,15 @@ far_counted(const struct far *s, enum count which)
 {
 	return s->c->w->shared->counts[which];
 }
+
+struct slice
+far_got(const struct far *s, enum vh_tag tag)
+{
+	return s->k->f.f.at[tag];
+}
+
+bool
+far_has_text(struct slice in, const char *text)
+{
+	return memmem(in.p, in.len, text, strlen(text)) != NULL;
+}

@@ -26,4 +26,8 @@ struct question *far_sign(struct far *s);
 enum vh_err far_answer(struct far *s);
 uint64_t far_counted(const struct far *s, enum count which);
 
+/* A field of what the caller got; whether a text stands in it. */
+struct slice far_got(const struct far *s, enum vh_tag tag);
+bool far_has_text(struct slice in, const char *text);
+
 #endif

@@ -7,18 +7,6 @@
 #include "far.h"
 #include "front/loop.h"
 
-static struct slice
-got(const struct far *s, enum vh_tag tag)
-{
-	return s->k->f.f.at[tag];
-}
-
-static bool
-has_text(struct slice in, const char *text)
-{
-	return memmem(in.p, in.len, text, strlen(text)) != NULL;
-}
-
 Test(forward, a_signature_comes_from_the_node_that_has_the_key)
 {
 	struct far s = far_new("b");
@@ -39,10 +27,10 @@ Test(forward, a_signature_comes_from_the_node_that_has_the_key)
 	node_signs(s.c, q, "hello");
 	cr_expect_eq(far_answer(&s), VH_OK);
 	put_token(want, key_kid(KEY_ED25519), "EdDSA", "hello");
-	cr_expect(slice_eq(got(&s, VH_F_TOKEN), buf_slice(want)));
-	cr_expect(slice_is(got(&s, VH_F_KID), key_kid(KEY_ED25519)));
-	cr_expect(slice_is(got(&s, VH_F_ALG), "EdDSA"));
-	cr_expect(has_text(got(&s, VH_F_JWK), "\"OKP\""),
+	cr_expect(slice_eq(far_got(&s, VH_F_TOKEN), buf_slice(want)));
+	cr_expect(slice_is(far_got(&s, VH_F_KID), key_kid(KEY_ED25519)));
+	cr_expect(slice_is(far_got(&s, VH_F_ALG), "EdDSA"));
+	cr_expect(far_has_text(far_got(&s, VH_F_JWK), "\"OKP\""),
 	    "the key is the list's, not what the node says");
 	cr_expect_eq(far_counted(&s, COUNT_FORWARDS_OK), 1);
 	far_end(&s);
@@ -117,9 +105,10 @@ Test(forward, a_plaintext_comes_from_the_node_that_has_the_key)
 	cr_expect(fields_have(&q->inner.f, VH_F_TOKEN));
 	node_decrypts(s.c, q, "plain");
 	cr_expect_eq(far_answer(&s), VH_OK);
-	cr_expect(slice_is(got(&s, VH_F_DATA), "plain"));
-	cr_expect(slice_is(got(&s, VH_F_KID), key_kid(KEY_X25519)));
-	cr_expect(has_text(got(&s, VH_F_HEADER), "\"epk\""), "the token's own");
+	cr_expect(slice_is(far_got(&s, VH_F_DATA), "plain"));
+	cr_expect(slice_is(far_got(&s, VH_F_KID), key_kid(KEY_X25519)));
+	cr_expect(far_has_text(far_got(&s, VH_F_HEADER), "\"epk\""),
+	    "the token's own");
 	far_end(&s);
 }
 
@@ -143,7 +132,8 @@ Test(forward, a_failure_to_decrypt_is_the_answer)
 	cr_assert_not_null(q);
 	node_refuses(s.c, q, VH_EDECRYPT);
 	cr_expect_eq(far_answer(&s), VH_EDECRYPT);
-	cr_expect(has_text(got(&s, VH_F_WHY), ": because"), "on one line");
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), ": because"),
+	    "on one line");
 	cr_expect_null(cluster_next(s.c));
 	cr_expect_eq(far_counted(&s, COUNT_FORWARDS_REFUSED), 1);
 	far_end(&s);
@@ -199,7 +189,7 @@ Test(forward, what_every_holders_policy_refuses_is_refused_in_its_words)
 
 	node_refuses(s.c, r, VH_EPOLICY);
 	cr_expect_eq(far_answer(&s), VH_EPOLICY);
-	cr_expect(has_text(got(&s, VH_F_WHY), ": because"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), ": because"));
 	cr_expect_eq(far_counted(&s, COUNT_FORWARDS_REFUSED), 1);
 	far_end(&s);
 }
@@ -263,11 +253,11 @@ Test(forward, a_node_is_not_asked_for_what_it_would_refuse)
 	struct far s = with_ops(VH_KEY_VERIFY, VH_KEY_ENCRYPT);
 
 	cr_expect_eq(ask_here(&s, ask_sign(key_kid(KEY_ED25519))), VH_EPOLICY);
-	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "ops of the key spec"));
 	cr_expect_eq(ask_here(&s, ask_sign(NULL)), VH_ENOKEY);
 	cr_expect_eq(ask_here(&s, ask_decrypt(key_kid(KEY_X25519))),
 	    VH_EPOLICY);
-	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "ops of the key spec"));
 	far_end(&s);
 }
 
@@ -276,7 +266,7 @@ Test(forward, nobody_encrypts_to_a_key_that_is_for_opening_alone)
 	struct far s = with_ops(VH_KEY_SIGN, VH_KEY_DECRYPT);
 
 	cr_expect_eq(ask_here(&s, ask_encrypt()), VH_EPOLICY);
-	cr_expect(has_text(got(&s, VH_F_WHY), "ops of the key spec"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "ops of the key spec"));
 	far_end(&s);
 }
 
@@ -340,7 +330,7 @@ Test(forward, a_lost_node_is_asked_when_it_is_the_only_one)
 
 	peer_fails(s.c, q, VH_ELOST);
 	cr_expect_eq(far_answer(&s), VH_ELOST);
-	cr_expect(has_text(got(&s, VH_F_WHY), "asked b"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "asked b"));
 	AUTO(question_free) struct question *r = far_sign(&s);
 
 	cr_assert(question_is_for(r, "b"));

@@ -7,18 +7,6 @@
 #include "front/forward.h"
 #include "front/loop.h"
 
-static struct slice
-got(const struct far *s, enum vh_tag tag)
-{
-	return s->k->f.f.at[tag];
-}
-
-static bool
-has_text(struct slice in, const char *text)
-{
-	return memmem(in.p, in.len, text, strlen(text)) != NULL;
-}
-
 /* --- silence -------------------------------------------------------------- */
 
 Test(forward_waits, a_silent_node_costs_one_short_wait_and_others_nothing)
@@ -78,7 +66,7 @@ Test(forward_waits, when_all_are_silent_the_caller_waits_less_than_a_second)
 	}
 	cluster_age(s.c, 200);
 	cr_expect_eq(far_answer(&s), VH_ELOST);
-	cr_expect(has_text(got(&s, VH_F_WHY), "asked "));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "asked "));
 	far_end(&s);
 }
 
@@ -124,7 +112,7 @@ Test(forward_waits, a_node_that_stops_after_an_answer_costs_less_than_a_second)
 	}
 	cluster_age(s.c, 100);
 	cr_expect_eq(far_answer(&s), VH_ELOST);
-	cr_expect(has_text(got(&s, VH_F_WHY), "asked b"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "asked b"));
 	far_end(&s);
 }
 
@@ -267,7 +255,7 @@ Test(forward_waits, without_peer_local_work_goes_on_and_the_rest_ends_soon)
 	cluster_age(s.c, FORWARD_PEER_MS);
 	client_sign(s.k, 3, "x");
 	cr_expect_eq(far_answer(&s), VH_ELOST);
-	cr_expect(has_text(got(&s, VH_F_WHY), "out of reach"));
+	cr_expect(far_has_text(far_got(&s, VH_F_WHY), "out of reach"));
 	far_end(&s);
 }
 
