@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "client/cli/verbs.h"
+#include "wire/pub.h"
 
 #define O(sym)   (UINT64_C(1) << OPTION_##sym)
 #define SELECTOR (O(KID) | O(NAME) | O(ALG) | O(KTY) | O(CRV) | O(USE))
@@ -323,12 +324,22 @@ take_word(struct parser *p, const char *word)
 	return false;
 }
 
+/* Every 64th thumbprint begins with '-'; no option looks like all of one. */
+static bool
+is_thumbprint(const char *word)
+{
+	return strlen(word) == VH_KID_SIZE &&
+	       strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
+			    "yz0123456789-_") == VH_KID_SIZE;
+}
+
 static bool
 take_next(struct parser *p)
 {
 	const char *word = p->argv[p->at++];
 
-	if (p->only_operands || word[0] != '-' || word[1] == '\0')
+	if (p->only_operands || word[0] != '-' || word[1] == '\0' ||
+	    is_thumbprint(word))
 		return take_word(p, word);
 	if (word[1] != '-')
 		return take_short(p, word + 1);

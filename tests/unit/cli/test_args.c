@@ -89,6 +89,27 @@ Test(args, a_single_dash_and_what_follows_two_are_operands)
 	parsed_end(&q);
 }
 
+Test(args, a_thumbprint_may_begin_with_a_dash)
+{
+	static const char *const kids[] = {
+		"-e_hI9plsppbKk6Yf_cIUpq6Ik1pVXvZNJSdvZ3ouyI",
+		"-sipc-plsppbKk6Yf_cIUpq6Ik1pVXvZNJSdvZ3ouyI",
+		"--json-sppbKk6Yf_cIUpq6Ik1pVXvZNJSdvZ3ouyI-",
+	};
+
+	for (size_t i = 0; i < sizeof kids / sizeof *kids; i++) {
+		struct parsed p = parse(WORDS("retire", kids[i]));
+
+		cr_assert(p.ok, "%s", p.err);
+		cr_expect_str_eq(args_operand(&p.args), kids[i]);
+		cr_expect(!p.args.json && p.args.socket == NULL);
+		parsed_end(&p);
+	}
+	expect_complaint(WORDS("retire",
+			     "-e_hI9plsppbKk6Yf_cIUpq6Ik1pVXvZNJSdvZ3ouy"),
+	    "vhsm: retire: unknown option -e; see vhsm help\n");
+}
+
 Test(args, of_an_option_given_twice_the_last_counts)
 {
 	struct parsed p = parse(WORDS("keys", "--kid", "a", "--kid", "b"));
