@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -193,6 +194,32 @@ def test_nothing_outlives_a_killed_supervisor():
         while left and time.monotonic() < until:
             left = [pid for pid in left if alive(pid)]
         assert not left
+
+
+TAKE_TERMINAL = ("import os, sys; os.setsid(); os.open(sys.argv[1], os.O_RDWR); "
+                 "os.execv(sys.argv[2], sys.argv[2:])")
+
+
+def stat(pid):
+    """Process group, session and terminal."""
+    with open(f"/proc/{pid}/stat") as f:
+        return [int(word) for word in f.read().rpartition(")")[2].split()[2:5]]
+
+
+def test_a_terminal_is_the_supervisors_alone():
+    here, there = os.openpty()
+    with Node(SPEC, prefix=(sys.executable, "-c", TAKE_TERMINAL, os.ttyname(there))) as node:
+        pids = node.pids()
+        group, session, terminal = stat(pids.pop("vhsmd"))
+        assert terminal != 0
+        for name, pid in pids.items():
+            # In one session the kernel weighs their threads against each other.
+            assert stat(pid) == [pid, session, 0], name
+        os.write(here, b"\x03")  # Ctrl-C
+        assert node.process.wait(10) == 0
+        assert node.events("stopped")
+    os.close(here)
+    os.close(there)
 
 
 def alive(pid):

@@ -11,6 +11,7 @@
 #include "base/urgent.h"
 #include "vault/registers.h"
 #include "vault/thread.h"
+#include "vault/turns.h"
 
 #define BATCH       32           /* jobs taken at once */
 #define SMALL       (64u << 10)  /* bytes of a job the intake does itself */
@@ -32,6 +33,7 @@ struct worker {
 	size_t index;
 	struct crypto *crypto;
 	struct buf *answers;
+	struct turns turns;
 };
 
 struct pool {
@@ -51,10 +53,11 @@ static const struct {
 	const char *name;
 	int nice;
 	size_t batch, share; /* jobs taken at once, of how many that wait */
+	long turn_us; /* after which a computing worker gives way; 0: never */
 } lanes[LANES] = {
-	[LANE_FAST] = { "fast", 0, BATCH, 2 },
-	[LANE_NORMAL] = { "normal", 5, 4, 8 },
-	[LANE_HEAVY] = { "heavy", 19, 1, 1 },
+	[LANE_FAST] = { "fast", 0, BATCH, 2, 0 },
+	[LANE_NORMAL] = { "normal", 5, 4, 8, 500 },
+	[LANE_HEAVY] = { "heavy", 19, 1, 1, 200 },
 };
 
 /* Unlinks up to most jobs no larger than size, from the head.  Under the lock.
@@ -93,10 +96,12 @@ run_job(struct worker *w, struct job *job)
 	size_t me = (size_t)(w - w->pool->worker);
 
 	store_enter(desk->store, me);
+	turns_begin(&w->turns);
 	if (job->errand != NULL)
 		job->errand(job, w->crypto, w->answers);
 	else
 		job_run(job, w->crypto, desk, w->answers);
+	turns_end(&w->turns);
 	store_leave(desk->store, me);
 }
 
@@ -153,6 +158,7 @@ work(void *arg)
 		LOG(NOTICE, "priority-unchanged", KV_ERRNO(errno));
 	if (lanes[w->lane].nice == 0)
 		urgent_thread();
+	turns_init(&w->turns, lanes[w->lane].turn_us);
 	if (thread_use_libcrypto())
 		w->crypto = crypto_new(w->index);
 	registers_clear();
