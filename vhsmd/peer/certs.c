@@ -4,6 +4,7 @@
  * first, is judged by peer/trust.h, for which an old list still counts: a
  * revoked node gets a TLS connection, and no further than its hello. */
 #include "peer/certs.h"
+#include "peer/take.h"
 
 #include "base/log.h"
 
@@ -70,6 +71,8 @@ void
 certs_recheck(struct peer *p)
 {
 	size_t gone = ledger_recheck(p->ledger, p->now);
+
+	unread_drop(p);
 
 	/* All pipes are gone with the old certificates; this is who may not
 	 * come back. */

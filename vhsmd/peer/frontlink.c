@@ -4,6 +4,7 @@
 #include "peer/gossip.h"
 #include "peer/pull.h"
 #include "peer/relay.h"
+#include "peer/take.h"
 
 #define PAGE_BYTES (1u << 20) /* of keys in one answer, about */
 
@@ -219,7 +220,7 @@ revoke(struct peer *p, const struct frame *q)
 {
 	struct slice token = q->f.at[VH_F_TOMBSTONE];
 	struct verdict v;
-	enum vh_err err = take_tombstone(p, "", token, &v);
+	enum vh_err err = take_own_tombstone(p, token, &v);
 
 	if (err == VH_OK && v.reason == REFUSAL_NONE)
 		push_all(p, VH_F_TOMBSTONE, token);

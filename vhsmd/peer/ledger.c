@@ -121,52 +121,94 @@ is_of_another_life(const struct ledger *l, const struct record *r)
 	       live->epoch < r->epoch;
 }
 
+/* Takes up to most more keys of *r, NULL for v if our vault made it; once it
+ * has them all, it is placed and *r NULL.  Until then others may come first. */
 static enum vh_err
-take_record(struct ledger *l, struct slice token, uint64_t latest,
+take_more(struct ledger *l, struct verifier *v, size_t most, struct record **r,
     struct verdict *out)
 {
-	AUTO(record_free) struct record *r = NULL;
+	struct ledger_node *n = ledger_node_find(l, (*r)->node);
 
-	TRY(record_open(l->trust, l->verifier, token, latest, &r,
-	    &out->reason));
-	memcpy(out->node, r->node, sizeof r->node);
-	out->epoch = r->epoch;
-	out->seq = r->seq;
-	struct ledger_node *n = ledger_node_find(l, r->node);
-
-	if (n != NULL && ledger_node_record(n, r->epoch, r->seq) != NULL)
+	memcpy(out->node, (*r)->node, sizeof out->node);
+	out->epoch = (*r)->epoch;
+	out->seq = (*r)->seq;
+	if (n != NULL && ledger_node_record(n, out->epoch, out->seq) != NULL)
 		return refuse(&out->reason, REFUSAL_STALE);
-	if (is_of_another_life(l, r))
+	if (is_of_another_life(l, *r))
 		return refuse(&out->reason, REFUSAL_LIFE);
-	if (l->bytes + token.len > LEDGER_BYTES_MAX)
+	if (l->bytes + buf_slice((*r)->token).len > LEDGER_BYTES_MAX)
 		return refuse(&out->reason, REFUSAL_FULL);
-	TRY(record_take_keys(r, l->verifier,
-	    n == NULL ? NULL : ledger_node_epoch(n, r->epoch), &out->reason));
+	TRY(record_take_keys(*r, v,
+	    n == NULL ? NULL : ledger_node_epoch(n, out->epoch), most,
+	    &out->reason));
+	if ((*r)->json != NULL)
+		return VH_OK;
 	if (n == NULL) {
 		ledger_nodes_sweep(l);
-		n = ledger_node_get(l, r->node);
+		n = ledger_node_get(l, out->node);
 	}
 	if (n == NULL)
 		return refuse(&out->reason, REFUSAL_FULL);
-	return place_record(l, n, TAKE(r), out);
+	return place_record(l, n, TAKE(*r), out);
+}
+
+static enum vh_err
+take_record(struct ledger *l, struct moment now, struct slice token,
+    struct verifier *v, bool saved, struct verdict *out)
+{
+	AUTO(record_free) struct record *r = NULL;
+
+	*out = (struct verdict){ 0 };
+	ledger_clock_see(&l->clock, now);
+	TRY(record_open(l->trust, l->verifier, token,
+	    saved ? UINT64_MAX : latest_iat(l), &r, &out->reason));
+	return take_more(l, v, SIZE_MAX, &r, out);
 }
 
 enum vh_err
 ledger_take_record(struct ledger *l, struct moment now, struct slice token,
     struct verdict *out)
 {
-	*out = (struct verdict){ 0 };
-	ledger_clock_see(&l->clock, now);
-	return take_record(l, token, latest_iat(l), out);
+	return take_record(l, now, token, l->verifier, false, out);
+}
+
+enum vh_err
+ledger_take_own_record(struct ledger *l, struct moment now, struct slice token,
+    struct verdict *out)
+{
+	return take_record(l, now, token, NULL, false, out);
 }
 
 enum vh_err
 ledger_take_saved_record(struct ledger *l, struct moment now,
     struct slice token, struct verdict *out)
 {
+	return take_record(l, now, token, l->verifier, true, out);
+}
+
+enum vh_err
+ledger_open_record(struct ledger *l, struct moment now, struct slice token,
+    struct record **out, struct verdict *verdict)
+{
+	*verdict = (struct verdict){ 0 };
+	ledger_clock_see(&l->clock, now);
+	return record_open(l->trust, l->verifier, token, latest_iat(l), out,
+	    &verdict->reason);
+}
+
+enum vh_err
+ledger_take_more(struct ledger *l, struct moment now, struct record **r,
+    struct verdict *out)
+{
 	*out = (struct verdict){ 0 };
 	ledger_clock_see(&l->clock, now);
-	return take_record(l, token, UINT64_MAX, out);
+	enum vh_err err = take_more(l, l->verifier, LEDGER_CHECKS, r, out);
+
+	if (err != VH_OK) {
+		record_free(*r);
+		*r = NULL;
+	}
+	return err;
 }
 
 /* --- tombstones ------------------------------------------------------------

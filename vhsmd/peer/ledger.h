@@ -45,6 +45,7 @@
 #define LEDGER_NODE_BYTES_MAX (32u << 20)
 #define LEDGER_BYTES_MAX      (256u << 20)
 #define LEDGER_TOMBSTONES_MAX 65536
+#define LEDGER_CHECKS         8  /* of keys at once: 1 to 20 ms */
 #define LEDGER_HOLDERS_MAX    64 /* of a key, listed: a KEY field holds them */
 /* The current record of a dead node stays as long past its last end. */
 #define LEDGER_LINGER_MS (UINT64_C(3600) * 1000)
@@ -93,8 +94,21 @@ enum vh_err ledger_take_record(struct ledger *l, struct moment now,
     struct slice token, struct verdict *out);
 enum vh_err ledger_take_tombstone(struct ledger *l, struct moment now,
     struct slice token, struct verdict *out);
-/* As those two, for what we had saved: an iat in the future is no reason to
- * refuse, since we believed it once and it is our clock that has changed. */
+/* A record of our own vault, whose word about possession is enough. */
+enum vh_err ledger_take_own_record(struct ledger *l, struct moment now,
+    struct slice token, struct verdict *out);
+/* ledger_take_record in turns, which takes seconds if the record has thousands
+ * of new keys.  The first half looks at everything but the keys: *out is the
+ * caller's, NULL on failure.  Then the other is called while it succeeds and *r
+ * is there; each call checks some LEDGER_CHECKS keys.  *r is freed on failure.
+ */
+enum vh_err ledger_open_record(struct ledger *l, struct moment now,
+    struct slice token, struct record **out, struct verdict *verdict);
+enum vh_err ledger_take_more(struct ledger *l, struct moment now,
+    struct record **r, struct verdict *out);
+/* As take_record and take_tombstone, for what we had saved: an iat in the
+ * future is no reason to refuse, since we believed it once and it is our clock
+ * that has changed. */
 enum vh_err ledger_take_saved_record(struct ledger *l, struct moment now,
     struct slice token, struct verdict *out);
 enum vh_err ledger_take_saved_tombstone(struct ledger *l, struct moment now,

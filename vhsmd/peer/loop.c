@@ -11,6 +11,7 @@
 #include "peer/relay.h"
 #include "peer/save.h"
 #include "peer/superlink.h"
+#include "peer/take.h"
 
 /* --- hooks of sessions ------------------------------------------------------
  */
@@ -160,7 +161,7 @@ wait_ms(const struct peer *p, int max_ms)
 {
 	uint32_t ms = mono_left_ms(member_due(p->member), clock_mono());
 
-	if (sessions_hurry(p->sessions))
+	if (sessions_hurry(p->sessions) || unread_any(p))
 		ms = 0;
 	if (ms > SESSION_TICK_MS)
 		ms = SESSION_TICK_MS;
@@ -224,6 +225,7 @@ do_what_is_due(struct peer *p)
 	}
 	member_tick(p->member, p->now.mono);
 	gossip_pump(p);
+	unread_tick(p);
 	if (p->pull_now)
 		pull_tick(p);
 	each_second(p);

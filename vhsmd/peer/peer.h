@@ -106,6 +106,7 @@ struct question {
 };
 
 struct pull;
+struct unread;
 
 struct peer {
 	struct settings *settings;
@@ -130,6 +131,7 @@ struct peer {
 	struct announce *announce;
 	struct saving saving;
 	struct pull *pulls;     /* pull.c */
+	struct unread *unread;  /* take.c */
 	bool pull_now;          /* somebody has a newer record */
 	struct mono_ns rest_at; /* when to ask for tombstones and evidence */
 	bool live_changed;      /* members: tell the ledger */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "peer/pull.h"
 #include "peer/save.h"
+#include "peer/take.h"
 
 #define RETRY_MS 200 /* after a vault that was busy */
 /* What is announced, until it is on the disk.  A save that had to wait is
@@ -49,7 +50,7 @@ take_own(struct peer *p, const struct frame *a)
 	struct slice token = a->f.at[VH_F_RECORD];
 	struct verdict v;
 
-	if (take_record(p, "", token, &v) != VH_OK ||
+	if (take_own_record(p, token, &v) != VH_OK ||
 	    v.reason != REFUSAL_NONE) {
 		LOG(ERROR, "own-record-refused",
 		    KV("reason", refusal_word(v.reason)));

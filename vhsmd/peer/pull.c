@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "peer/gossip.h"
+#include "peer/take.h"
 
 #define PULL_MS       5000 /* for an answer */
 #define PULLS_AT_ONCE 8
@@ -11,7 +11,6 @@
 #define WAIT_MIN_MS   500 /* until a pull that brought nothing is repeated */
 #define WAIT_MAX_MS   60000
 #define REST_MS       10000 /* between pulls of tombstones and evidence */
-#define LOG_LINES     20    /* of refusals, each LIMIT_EACH_MS */
 
 /* A node whose record others have and we do not. */
 struct pull {
@@ -22,77 +21,6 @@ struct pull {
 	struct mono_ns not_before;
 	UT_hash_handle hh;
 };
-
-/* --- what comes -------------------------------------------------------------
- */
-
-static enum vh_err
-judged(struct peer *p, const char *from, const char *event, enum vh_err err,
-    const struct verdict *v, uint64_t *taken, uint64_t *refused)
-{
-	uint64_t over;
-
-	p->counts.refused[v->reason]++;
-	if (v->reason == REFUSAL_NONE) {
-		++*taken;
-		p->ledger_changed = true;
-		p->saving.again = true;
-		return err;
-	}
-	if (refusal_is_ordinary(v->reason))
-		return err;
-	++*refused;
-	if (limit_take(&p->refusals, p->now.mono, LOG_LINES, &over))
-		LOG(NOTICE, event, KV("reason", refusal_word(v->reason)),
-		    KV("node", v->node), KV("from", from),
-		    KV("left_out", over));
-	return err;
-}
-
-/* Earlier epochs of the node: somebody else may know when they ended. */
-static void pull_want(struct peer *p, const char *node, bool from_others);
-
-enum vh_err
-take_record(struct peer *p, const char *from, struct slice token,
-    struct verdict *v)
-{
-	enum vh_err err = ledger_take_record(p->ledger, p->now, token, v);
-
-	err = judged(p, from, "record-refused", err, v,
-	    &p->counts.records_taken, &p->counts.records_refused);
-	if (err == VH_OK && v->reason == REFUSAL_NONE && v->new_epoch)
-		pull_want(p, v->node, true);
-	return err;
-}
-
-enum vh_err
-take_tombstone(struct peer *p, const char *from, struct slice token,
-    struct verdict *v)
-{
-	enum vh_err err = ledger_take_tombstone(p->ledger, p->now, token, v);
-
-	err = judged(p, from, "tombstone-refused", err, v,
-	    &p->counts.tombstones_taken, &p->counts.tombstones_refused);
-	if (err == VH_OK && v->reason == REFUSAL_NONE)
-		LOG(NOTICE, "revoked", KV("kid", v->kid), KV("by", v->node));
-	return err;
-}
-
-static void
-take_all(struct peer *p, const char *from, const struct frame *f)
-{
-	struct slice rest = f->f.body, value;
-	struct verdict v;
-	unsigned tag;
-
-	/* Each is judged by itself. */
-	while (fields_next(&rest, &tag, &value)) {
-		if (tag == VH_F_RECORD)
-			(void)take_record(p, from, value, &v);
-		if (tag == VH_F_TOMBSTONE)
-			(void)take_tombstone(p, from, value, &v);
-	}
-}
 
 /* --- fetching ---------------------------------------------------------------
  */
@@ -106,7 +34,7 @@ pull_find(struct peer *p, const char *node)
 	return u;
 }
 
-static void
+void
 pull_want(struct peer *p, const char *node, bool from_others)
 {
 	struct pull *u = pull_find(p, node);
@@ -183,7 +111,7 @@ pulled(struct peer *p, const struct pending *w, enum vh_err err,
 	struct member_node n;
 
 	if (err == VH_OK)
-		take_all(p, w->node, a);
+		(void)take_all(p, w->node, a, TAKE_FOR_NOBODY);
 	if (u == NULL)
 		return;
 	u->under_way = 0;
@@ -270,7 +198,7 @@ rest_pulled(struct peer *p, const struct pending *w, enum vh_err err,
     const struct frame *a)
 {
 	if (err == VH_OK)
-		take_all(p, w->node, a);
+		(void)take_all(p, w->node, a, TAKE_FOR_NOBODY);
 }
 
 void
@@ -335,12 +263,17 @@ void
 push_asked(struct peer *p, uint64_t token, const char *node,
     const struct frame *q)
 {
-	AUTO(buf_free) struct buf *b = buf_new(1024);
-
-	take_all(p, node, q);
 	if (fields_have(&q->f, VH_F_LEAVING))
 		gossip_note_leaving(p, node,
 		    fields_u32(&q->f, VH_F_LEAVING) != 0);
+	if (take_all(p, node, q, token))
+		push_answer(p, token, node);
+}
+
+void
+push_answer(struct peer *p, uint64_t token, const char *node)
+{
+	AUTO(buf_free) struct buf *b = buf_new(1024);
 	const struct record *r = ledger_current(p->ledger, node);
 	size_t start = question_open(p, token, b);
 

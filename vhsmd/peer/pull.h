@@ -11,12 +11,18 @@ void pull_tick(struct peer *p);
 void pull_rest(struct peer *p, const char *node);
 /* Fetches the records of our own name from others. */
 void pull_own(struct peer *p);
+/* Fetches those of a node; from_others, who may have better evidence of its
+ * earlier epochs. */
+void pull_want(struct peer *p, const char *node, bool from_others);
 void pull_free(struct peer *p);
 
 /* A node's NPULL and NPUSH. */
 void pull_asked(struct peer *p, uint64_t token, const struct frame *q);
 void push_asked(struct peer *p, uint64_t token, const char *node,
     const struct frame *q);
+
+/* Says which record of the node that pushed we have. */
+void push_answer(struct peer *p, uint64_t token, const char *node);
 
 /* Sends our record to one of them; done gets the answer, whose EPOCH and SEQ
  * say which record of ours it has. */
@@ -27,12 +33,5 @@ void push_record(struct peer *p, const struct member_node *to,
 void push_leaving(struct peer *p);
 /* Sends a token as field tag to all living members. */
 void push_all(struct peer *p, enum vh_tag tag, struct slice token);
-
-/* Takes a token into the ledger; counts, logs, and says what became of it.
- * from is the node that sent it, "" when it came from this one. */
-enum vh_err take_record(struct peer *p, const char *from, struct slice token,
-    struct verdict *v);
-enum vh_err take_tombstone(struct peer *p, const char *from, struct slice token,
-    struct verdict *v);
 
 #endif

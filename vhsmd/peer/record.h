@@ -59,7 +59,8 @@ struct record {
 	struct buf *token;   /* the JWS itself */
 
 	struct buf *bytes; /* where the slices point */
-	json_t *json;      /* between record_open and record_take_keys */
+	json_t *json; /* from record_open until record_take_keys has all keys */
+	size_t next;  /* of its keys that are to be taken */
 };
 
 void record_free(struct record *r);
@@ -71,11 +72,13 @@ AUTO_FREE(struct record, record_free)
 enum vh_err record_open(const struct trust *t, struct verifier *v,
     struct slice token, uint64_t latest_ms, struct record **out,
     enum refusal *why);
-/* Second half: the keys.  A proof that known (a record of the same node and
- * epoch, or NULL) has shown already is not checked again.  On failure r is only
- * good for record_free. */
+/* Second half: the keys, of which at most most are checked, so that a loop can
+ * do other things in between; while r->json is there, call it again.  What
+ * known (a record of the same node and epoch, or NULL) has shown already is not
+ * checked again, and without a verifier nothing is: our own vault says it.  On
+ * failure r is only good for record_free. */
 enum vh_err record_take_keys(struct record *r, struct verifier *v,
-    const struct record *known, enum refusal *why);
+    const struct record *known, size_t most, enum refusal *why);
 
 /* The key with this kid, or NULL. */
 const struct record_key *record_key(const struct record *r, const char *kid);

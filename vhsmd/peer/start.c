@@ -12,6 +12,7 @@
 #include "peer/pull.h"
 #include "peer/statefile.h"
 #include "peer/superlink.h"
+#include "peer/take.h"
 
 #define SUPER_FRAME_MAX (PEER_FRAME_MAX)
 #define READ_SIZE       65536
@@ -272,6 +273,7 @@ peer_free(struct peer *p)
 		return;
 	pendings_free(p);
 	pull_free(p);
+	unread_drop(p);
 	gossip_free(p);
 	buf_free(p->saving.text);
 	announce_free(p->announce);

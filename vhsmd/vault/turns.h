@@ -1,10 +1,10 @@
 /* Threads that compute for long give way to those that are soon done.
  *
  * When the kernel wakes a thread whose neighbours have just had more than their
- * part, it lets the running one go on, however low its priority, and looks again
- * at its next tick: up to 4 ms later, fifty times what an ES256 signature takes.
- * So a computing thread has a timer of its own that makes it offer the processor
- * again and again, at the price of a percent. */
+ * part, it lets the running one go on, however low its priority, and looks
+ * again at its next tick: up to 4 ms later, fifty times what an ES256 signature
+ * takes. So a computing thread has a timer of its own that makes it offer the
+ * processor again and again, at the price of a percent. */
 #ifndef VAULT_TURNS_H
 #define VAULT_TURNS_H
 
@@ -17,8 +17,8 @@ struct turns {
 	timer_t timer;
 };
 
-/* The calling thread's turns of us microseconds (less than a second), before the
- * sandbox closes; none where there can be no timer, which is logged. */
+/* The calling thread's turns of us microseconds (less than a second), before
+ * the sandbox closes; none where there can be no timer, which is logged. */
 void turns_init(struct turns *t, long us);
 
 /* Between the two the thread that called turns_init offers the processor after

@@ -50,7 +50,7 @@ read_known(const struct world *w, struct slice token,
 		cr_expect_neq(*why, REFUSAL_NONE);
 		return NULL;
 	}
-	if (record_take_keys(r, w->verifier, known, why) != VH_OK) {
+	if (record_take_keys(r, w->verifier, known, SIZE_MAX, why) != VH_OK) {
 		cr_expect_neq(*why, REFUSAL_NONE);
 		return NULL;
 	}
