@@ -14,7 +14,9 @@
 #include "keyspec/value.h"
 #include "super/fd.h"
 
-#define BACKLOG 1024
+#define BACKLOG       1024
+#define BIND_FOR_MS   2000
+#define BIND_EVERY_MS 20
 
 struct place_of {
 	struct sockaddr_un address;
@@ -225,6 +227,24 @@ port_of(const struct sockaddr_storage *a)
 	return ntohs(((const struct sockaddr_in *)a)->sin_port);
 }
 
+/* The processes of a supervisor that was killed just now have its addresses for
+ * as long as they take to die. */
+static bool
+bind_soon(int fd, const struct sockaddr_storage *a, socklen_t len)
+{
+	const struct timespec pause = { .tv_nsec = BIND_EVERY_MS * 1000000 };
+
+	for (int ms = 0; ms < BIND_FOR_MS; ms += BIND_EVERY_MS) {
+		if (bind(fd, (const struct sockaddr *)a, len) == 0)
+			return true;
+		if (errno != EADDRINUSE)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	errno = EADDRINUSE;
+	return false;
+}
+
 /* Linux lets two sockets with SO_REUSEADDR have one port as long as neither
  * listens, and then one of them listen: nng sets it, too. */
 enum vh_err
@@ -245,7 +265,7 @@ listen_reserve(const char *address, struct listener *out)
 		return failed(address, "socket", errno);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
 		return failed(address, "options", errno);
-	if (bind(fd, (const struct sockaddr *)&a, len) != 0)
+	if (!bind_soon(fd, &a, len))
 		return failed(address, "bind", errno);
 	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		return failed(address, "port", errno);

@@ -27,13 +27,14 @@ void listener_close(struct listener *l);
 enum vh_err listen_unix(const char *path, unsigned mode, long group,
     struct listener *out);
 
-/* address: as address_of_text takes it; port 0 picks one.  VH_EIO,
- * VH_ECONFIG. */
+/* address: as address_of_text takes it; port 0 picks one.  A taken one is tried
+ * for two seconds: processes of a supervisor that was killed may be about to
+ * let go of it.  VH_EIO, VH_ECONFIG. */
 enum vh_err listen_tcp(const char *address, struct listener *out);
 
 /* Keeps a TCP port for a child that will listen there itself, again after it
  * was started again: nobody is given that port, and one that is taken is known
- * at once.  As listen_tcp otherwise. */
+ * before anything else is done.  As listen_tcp otherwise. */
 enum vh_err listen_reserve(const char *address, struct listener *out);
 
 #endif

@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "temp.h"
 
@@ -182,6 +184,30 @@ Test(listen, an_address_in_use_is_refused)
 	cr_expect_eq(listen_tcp(address, &second), VH_EIO);
 	listener_close(&first);
 	cr_expect_eq(listen_tcp("nonsense", &second), VH_ECONFIG);
+}
+
+static void *
+close_soon(void *listener)
+{
+	const struct timespec soon = { .tv_nsec = 100000000 };
+
+	(void)nanosleep(&soon, NULL);
+	listener_close(listener);
+	return NULL;
+}
+
+Test(listen, an_address_that_is_let_go_of_is_waited_for)
+{
+	struct listener first, second;
+	char address[32];
+	pthread_t closer;
+
+	cr_assert_eq(listen_tcp("127.0.0.1:0", &first), VH_OK);
+	(void)snprintf(address, sizeof address, "127.0.0.1:%u", first.port);
+	cr_assert_eq(pthread_create(&closer, NULL, close_soon, &first), 0);
+	cr_expect_eq(listen_tcp(address, &second), VH_OK);
+	(void)pthread_join(closer, NULL);
+	listener_close(&second);
 }
 
 Test(listen, a_reserved_port_is_for_who_knows_of_it)
