@@ -20,8 +20,8 @@
 #include "front/requests.h"
 
 /* What nodes said, by how much it tells the caller. */
-static const enum vh_err telling[] = { VH_EBUSY, VH_ELOST, VH_EINACTIVE,
-	VH_EPOLICY, VH_EALG };
+static const enum vh_err telling[] = { VH_EBUSY, VH_ENOMEM, VH_ELOST,
+	VH_EINACTIVE, VH_EPOLICY, VH_EALG };
 
 size_t
 forward_rank(enum vh_err err)

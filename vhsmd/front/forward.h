@@ -38,6 +38,9 @@ enum vh_err forward_take(struct front *f, struct request *q,
     const struct selector *s, struct slice kid, struct draft *draft,
     enum vh_err err);
 
+/* Whether an error of this node's vault says what it cannot do just now, though
+ * another node may: its lane or its arena is full, its key not active yet. */
+bool forward_overflows(enum vh_err err);
 /* For one that has its place, and its fields kept: asks other nodes because
  * this one says err.  err when there is none to ask. */
 enum vh_err forward_overflow(struct front *f, struct pending *p,

@@ -119,6 +119,12 @@ forward_take(struct front *f, struct request *q, const struct selector *s,
 	return forward_choose(f, &want, &nobody, &to, f->why);
 }
 
+bool
+forward_overflows(enum vh_err err)
+{
+	return err == VH_EBUSY || err == VH_EINACTIVE || err == VH_ENOMEM;
+}
+
 enum vh_err
 forward_overflow(struct front *f, struct pending *p, enum vh_err err)
 {

@@ -342,7 +342,7 @@ decrypt_answer(struct front *f, struct pending *p, const struct frame *vault,
 		*again = true;
 		return VH_OK;
 	}
-	if (vault->err == VH_EBUSY || vault->err == VH_EINACTIVE) {
+	if (forward_overflows(vault->err)) {
 		TRY(forward_overflow(f, p, vault->err));
 		*again = true;
 		return VH_OK;

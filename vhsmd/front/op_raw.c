@@ -138,7 +138,7 @@ enum vh_err
 raw_answer(struct front *f, struct pending *p, const struct frame *vault,
     bool *again)
 {
-	if (vault->err == VH_EBUSY || vault->err == VH_EINACTIVE) {
+	if (forward_overflows(vault->err)) {
 		TRY(forward_overflow(f, p, vault->err));
 		*again = true;
 		return VH_OK;

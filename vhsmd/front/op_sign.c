@@ -153,7 +153,7 @@ sign_answer(struct front *f, struct pending *p, const struct frame *vault,
 	struct slice signature = vault->f.at[VH_F_SIGNATURE];
 	struct reply r;
 
-	if (vault->err == VH_EBUSY || vault->err == VH_EINACTIVE) {
+	if (forward_overflows(vault->err)) {
 		TRY(forward_overflow(f, p, vault->err));
 		*again = true;
 		return VH_OK;

@@ -7,18 +7,18 @@
 const struct key_says far_sig = { VH_USE_SIG, 0, "k", NULL };
 const struct key_says far_enc = { VH_USE_ENC, 0, NULL, NULL };
 
-struct far
-far_with(const struct key_says *says, const char *holders)
+/* d: the own keys; boxes: who holds the X25519. */
+static struct far
+far_of(struct directory *d, const struct key_says *says, const char *holders,
+    const char *boxes)
 {
-	struct directory *d = directory_new();
 	struct far s;
 
-	key_add(d, KEY_P256, &far_sig);
 	directory_close(d);
 	s.c = cluster_new(d);
 	cluster_list(s.c, KEY_P256, &far_sig, VH_KEY_ACTIVE, "a");
 	cluster_list(s.c, KEY_ED25519, says, VH_KEY_ACTIVE, holders);
-	cluster_list(s.c, KEY_X25519, &far_enc, VH_KEY_ACTIVE, holders);
+	cluster_list(s.c, KEY_X25519, &far_enc, VH_KEY_ACTIVE, boxes);
 	cluster_tell(s.c);
 	/* Peer came long ago. */
 	cluster_age(s.c, 10000);
@@ -28,9 +28,32 @@ far_with(const struct key_says *says, const char *holders)
 }
 
 struct far
+far_with(const struct key_says *says, const char *holders)
+{
+	struct directory *d = directory_new();
+
+	key_add(d, KEY_P256, &far_sig);
+	return far_of(d, says, holders, holders);
+}
+
+struct far
 far_new(const char *holders)
 {
 	return far_with(&far_sig, holders);
+}
+
+struct far
+far_beside(const char *holders)
+{
+	struct directory *d = directory_new();
+	AUTO(buf_free) struct buf *boxes = buf_new(64);
+
+	key_add(d, KEY_P256, &far_sig);
+	key_add(d, KEY_X25519, &far_enc);
+	buf_format(boxes, "a,%s", holders);
+	buf_put_u8(boxes, 0);
+	cr_assert_eq(buf_end(boxes), VH_OK);
+	return far_of(d, &far_sig, holders, (const char *)buf_slice(boxes).p);
 }
 
 void

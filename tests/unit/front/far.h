@@ -17,6 +17,8 @@ extern const struct key_says far_sig, far_enc;
 struct far far_with(const struct key_says *says, const char *holders);
 /* The same with far_sig. */
 struct far far_new(const char *holders);
+/* The same, but the X25519 is an own key, too. */
+struct far far_beside(const char *holders);
 /* Nothing is left of any request. */
 void far_end(struct far *s);
 

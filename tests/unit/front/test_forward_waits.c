@@ -138,26 +138,34 @@ Test(forward_waits, the_callers_own_deadline_holds)
 
 /* --- overflow ------------------------------------------------------------- */
 
+/* The vault says err to it. */
 static void
-sign_anything(struct far *s, const char *alg)
+vault_refuses(struct far *s, enum vh_err err)
+{
+	struct frame q;
+
+	world_turn(s->c->w);
+	cr_assert(vault_next(s->c->w, &q));
+	vault_answer(s->c->w, q.id, q.op, err);
+}
+
+static void
+sign_anything(struct far *s, const char *alg, enum vh_err err)
 {
 	struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
-	struct frame q;
 
 	if (alg != NULL)
 		frame_put_text(b, VH_F_ALG, alg);
 	frame_put_text(b, VH_F_DATA, "hello");
 	client_send(s->k, 1, b);
-	world_turn(s->c->w);
-	cr_assert(vault_next(s->c->w, &q));
-	vault_answer(s->c->w, q.id, q.op, VH_EBUSY);
+	vault_refuses(s, err);
 }
 
 Test(forward_waits, a_full_lane_overflows_to_another_nodes_key)
 {
 	struct far s = far_new("b");
 
-	sign_anything(&s, NULL);
+	sign_anything(&s, NULL, VH_EBUSY);
 	AUTO(question_free) struct question *q = cluster_next(s.c);
 
 	cr_assert(question_is_for(q, "b"));
@@ -171,7 +179,7 @@ Test(forward_waits, a_selector_without_choice_hears_busy)
 {
 	struct far s = far_new("b");
 
-	sign_anything(&s, "ES256");
+	sign_anything(&s, "ES256", VH_EBUSY);
 	cr_expect_null(cluster_next(s.c));
 	cr_expect_eq(far_answer(&s), VH_EBUSY);
 	far_end(&s);
@@ -181,12 +189,75 @@ Test(forward_waits, an_overflow_that_nobody_takes_is_busy)
 {
 	struct far s = far_new("b");
 
-	sign_anything(&s, NULL);
+	sign_anything(&s, NULL, VH_EBUSY);
 	AUTO(question_free) struct question *q = cluster_next(s.c);
 
 	cr_assert_not_null(q);
 	peer_fails(s.c, q, VH_ELOST);
 	cr_expect_eq(far_answer(&s), VH_EBUSY);
+	far_end(&s);
+}
+
+Test(forward_waits, a_full_arena_overflows_to_another_nodes_key)
+{
+	struct far s = far_new("b");
+
+	sign_anything(&s, NULL, VH_ENOMEM);
+	AUTO(question_free) struct question *q = cluster_next(s.c);
+
+	cr_assert_not_null(q);
+	node_signs(s.c, q, "hello");
+	cr_expect_eq(far_answer(&s), VH_OK);
+	far_end(&s);
+}
+
+Test(forward_waits, a_full_arena_leaves_a_token_to_the_next_holders_of_its_key)
+{
+	struct far s = far_beside("b,c");
+
+	client_send(s.k, 1, ask_decrypt(key_kid(KEY_X25519)));
+	vault_refuses(&s, VH_ENOMEM);
+	AUTO(question_free) struct question *q = cluster_next(s.c);
+
+	cr_assert_not_null(q);
+	cr_expect(slice_is(q->inner.f.at[VH_F_KID], key_kid(KEY_X25519)));
+	node_refuses(s.c, q, VH_ENOMEM);
+	AUTO(question_free) struct question *r = cluster_next(s.c);
+
+	cr_assert_not_null(r);
+	cr_expect_not(slice_eq(r->f.f.at[VH_F_NODE], q->f.f.at[VH_F_NODE]));
+	node_decrypts(s.c, r, "plain");
+	cr_expect_eq(far_answer(&s), VH_OK);
+	cr_expect(slice_is(far_got(&s, VH_F_DATA), "plain"));
+	far_end(&s);
+}
+
+Test(forward_waits, when_every_arena_is_full_the_caller_hears_so)
+{
+	struct far s = far_beside("b,c");
+
+	client_send(s.k, 1, ask_decrypt(key_kid(KEY_X25519)));
+	vault_refuses(&s, VH_ENOMEM);
+	AUTO(question_free) struct question *q = cluster_next(s.c);
+
+	cr_assert_not_null(q);
+	node_refuses(s.c, q, VH_ENOMEM);
+	AUTO(question_free) struct question *r = cluster_next(s.c);
+
+	cr_assert_not_null(r);
+	peer_fails(s.c, r, VH_ELOST);
+	cr_expect_eq(far_answer(&s), VH_ENOMEM);
+	far_end(&s);
+}
+
+Test(forward_waits, a_failure_to_decrypt_here_goes_nowhere)
+{
+	struct far s = far_beside("b");
+
+	client_send(s.k, 1, ask_decrypt(key_kid(KEY_X25519)));
+	vault_refuses(&s, VH_EDECRYPT);
+	cr_expect_null(cluster_next(s.c));
+	cr_expect_eq(far_answer(&s), VH_EDECRYPT);
 	far_end(&s);
 }
 
