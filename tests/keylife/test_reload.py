@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from keylife.life import STAYS, fetch, kid_of, kids, operate, sign, states, verify, wait_until
-from support.node import Node
+from support.node import Node, children, process_name
 
 MORE = STAYS + """
   - name: more
@@ -71,6 +71,29 @@ def test_count_grows_and_shrinks():
         node.write("keyspec.yaml", STAYS)
         operate(node, "reload")
         wait_until(lambda: sum(key["state"] == "active" for key in states(node).values()) == 1)
+
+
+def vault_seconds(node):
+    """CPU that the vault has used."""
+    (pid,) = [p for p in children(node.process.pid) if process_name(p) == "vhsmd-vault"]
+    with open(f"/proc/{pid}/stat") as f:
+        times = f.read().rpartition(")")[2].split()[11:13]
+    return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_thousands_of_keys_that_stay_or_leave_cost_next_to_nothing():
+    many = STAYS + "".join(f"  - {{name: k{i}, generate: {{kty: EC, crv: P-256}}, use: sig, count: 128}}\n"
+                          for i in range(24))
+    with Node(many) as node:
+        old = kid_of(sign(node))
+        before = vault_seconds(node)
+        assert operate(node, "reload")["entries_kept"] == 25
+        node.write("keyspec.yaml", STAYS)
+        assert operate(node, "reload")["entries_gone"] == 24
+        # Their number once, not its square: that were seconds.
+        assert vault_seconds(node) - before < 0.5
+        wait_until(lambda: sum(key["state"] == "retired" for key in states(node).values()) == 24 * 128)
+        assert kid_of(sign(node)) == old
 
 
 def test_a_bad_file_changes_nothing_and_says_why():

@@ -139,20 +139,25 @@ change_terms(struct keeper *k, struct key *key, const struct fields *f)
 	terms.published = slice_text(key->published);
 	TRY(key_renew(key, &terms, true, &fresh));
 	fresh->keep_ms = load_life_terms(f).keep_ms;
-	return store_replace(k->store, key, fresh);
+	if (!key_same_terms(key, fresh))
+		return store_replace(k->store, key, fresh);
+	/* What its workers have made of it stays. */
+	key->keep_ms = fresh->keep_ms;
+	key_free(fresh);
+	return VH_OK;
 }
 
 static enum vh_err
 change_keys(struct keeper *k, uint32_t line, const struct fields *f)
 {
-	struct life_view v;
-	struct key *key;
-	size_t i = 0;
+	const char *kid = NULL;
 
-	while ((key = store_next(k->store, &i)) != NULL)
-		if (life_look(k->life, key->kid, keeper_now(), &v) &&
-		    v.line == line)
+	while ((kid = life_next_key(k->life, line, kid)) != NULL) {
+		struct key *key = keeper_key(k, kid);
+
+		if (key != NULL)
 			TRY(change_terms(k, key, f));
+	}
 	return VH_OK;
 }
 

@@ -60,7 +60,7 @@ life_find(const struct life *l, const char *kid)
 static void
 drop_line(struct life *l, struct line *line)
 {
-	if (line->keys > 0 || line->making || !line->left)
+	if (line->keys != NULL || line->making || !line->left)
 		return;
 	if (l->line_cursor == line)
 		l->line_cursor = line->hh.next;
@@ -79,11 +79,11 @@ forget(struct life *l, struct one *k)
 		line->active = NULL;
 	if (line->next == k)
 		line->next = NULL;
-	line->keys--;
+	DL_DELETE2(line->keys, k, prev, after);
 	HASH_DEL(l->keys, k);
 	free(k);
 	/* Nothing is left that could be rotated. */
-	line->left = line->left || line->keys == 0;
+	line->left = line->left || line->keys == NULL;
 	drop_line(l, line);
 }
 
@@ -176,7 +176,7 @@ life_add(struct life *l, uint32_t id, const char *kid, enum life_start start,
 		free(k);
 		return VH_ENOMEM;
 	}
-	line->keys++;
+	DL_APPEND2(line->keys, k, prev, after);
 	if (start == LIFE_ACTIVE)
 		activate(k, now);
 	if (start == LIFE_PUBLISHED)
@@ -318,14 +318,14 @@ void
 life_leave(struct life *l, uint32_t id, struct life_now now)
 {
 	struct line *line = life_find_line(l, id);
-	struct one *k, *next;
+	struct one *k;
 
 	if (line == NULL)
 		return;
 	line->left = true;
 	line->wanted = line->hurried = false;
-	HASH_ITER(hh, l->keys, k, next)
-	if (k->line == line && k->state != VH_KEY_RETIRED)
+	DL_FOREACH2(line->keys, k, after)
+	if (k->state != VH_KEY_RETIRED)
 		(void)life_retire(l, k->kid, now); /* or it leaves already */
 	drop_line(l, line);
 }

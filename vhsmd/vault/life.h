@@ -139,6 +139,10 @@ void life_change(struct life *l, uint32_t line, uint32_t entry,
  * end. */
 bool life_next_line(const struct life *l, uint32_t *line,
     struct life_line_view *out);
+/* The kid of the line's next key in the order they came; after: the one before
+ * it, NULL at first.  NULL at the end.  Borrowed until something changes. */
+const char *life_next_key(const struct life *l, uint32_t line,
+    const char *after);
 
 /* One thing to be done now; false: nothing.  Ask until then. */
 bool life_step(struct life *l, struct life_now now, struct life_event *out);

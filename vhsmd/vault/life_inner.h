@@ -4,6 +4,7 @@
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+#include <utlist.h>
 
 #include "vault/life.h"
 
@@ -13,9 +14,9 @@ struct line {
 	uint32_t id, entry;
 	struct life_terms terms;
 	bool makes, left, making;
-	bool wanted, hurried; /* an operator wants another key */
-	size_t keys;
-	struct one *active, *next; /* of its keys; NULL: none */
+	bool wanted, hurried;      /* an operator wants another key */
+	struct one *keys;          /* in the order they came */
+	struct one *active, *next; /* of them; NULL: none */
 	unsigned failures;
 	uint64_t pause_ms;
 	struct mono_ns retry; /* not before */
@@ -32,6 +33,7 @@ struct one {
 			     * ACTIVE: since; RETIRED: closes, then ends */
 	struct mono_ns due; /* PUBLISHED: when it is to be active */
 	uint64_t until_ms;  /* wall: last use */
+	struct one *prev, *after; /* of its line's */
 	UT_hash_handle hh;
 };
 

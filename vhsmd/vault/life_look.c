@@ -100,3 +100,18 @@ life_next_line(const struct life *l, uint32_t *id, struct life_line_view *out)
 		line->failures };
 	return true;
 }
+
+const char *
+life_next_key(const struct life *l, uint32_t id, const char *after)
+{
+	const struct line *line = life_find_line(l, id);
+	const struct one *k = after == NULL ? NULL : life_find(l, after);
+
+	if (line == NULL)
+		return NULL;
+	if (after == NULL)
+		k = line->keys;
+	else if (k != NULL)
+		k = k->after;
+	return k == NULL ? NULL : k->kid;
+}

@@ -323,6 +323,58 @@ Test(life, other_times_of_the_spec_count_from_when_the_key_became_active)
 	life_free(r.l);
 }
 
+/* The kids of a line, each with a space behind it. */
+static const char *
+keys_of(const struct life *l, uint32_t line)
+{
+	static char text[256];
+	const char *kid = NULL;
+
+	text[0] = '\0';
+	while ((kid = life_next_key(l, line, kid)) != NULL) {
+		(void)strncat(text, kid, sizeof text - strlen(text) - 1);
+		(void)strncat(text, " ", sizeof text - strlen(text) - 1);
+	}
+	return text;
+}
+
+Test(life, a_line_tells_its_own_keys_in_the_order_they_came)
+{
+	struct run r = begin(&daily, true, LIFE_ACTIVE);
+	struct life_line_view v;
+	uint32_t line = 0, other;
+
+	cr_assert(life_next_line(r.l, &line, &v));
+	cr_assert_eq(life_line(r.l, &fixed, 8, true, &other), VH_OK);
+	cr_expect_str_eq(keys_of(r.l, other), "");
+	cr_assert_eq(life_add(r.l, other, "o", LIFE_ACTIVE, at(0)), VH_OK);
+	(void)run_until(&r, 86401);
+	cr_expect_str_eq(keys_of(r.l, line), "k n1 ");
+	cr_expect_str_eq(keys_of(r.l, other), "o ");
+	(void)run_until(&r, 95000);
+	cr_expect_str_eq(keys_of(r.l, line), "n1 ", "k is gone");
+	cr_expect_null(life_next_key(r.l, line, "k"), "nothing follows it");
+	cr_expect_str_eq(keys_of(r.l, other + 1), "");
+	life_free(r.l);
+}
+
+Test(life, a_line_that_leaves_takes_no_other_with_it)
+{
+	struct run r = begin(&daily, true, LIFE_ACTIVE);
+	struct life_line_view v;
+	uint32_t line = 0, other;
+
+	cr_assert(life_next_line(r.l, &line, &v));
+	cr_assert_eq(life_line(r.l, &fixed, 8, true, &other), VH_OK);
+	cr_assert_eq(life_add(r.l, other, "o", LIFE_ACTIVE, at(0)), VH_OK);
+	life_leave(r.l, line, at(1));
+	step_all(&r, 1);
+	cr_expect_str_eq(r.text, "retired k@1 ");
+	cr_expect_str_eq(run_until(&r, 1e6), "closed k@3 gone k@3603 ");
+	cr_expect_str_eq(keys_of(r.l, other), "o ");
+	life_free(r.l);
+}
+
 Test(life, a_thousand_keys_are_made_one_at_a_time)
 {
 	struct run r = { .l = life_new(false) };
