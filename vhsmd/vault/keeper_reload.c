@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "vault/check.h"
 #include "vault/keeper_inner.h"
+#include "vault/kids.h"
 #include "vault/registers.h"
 
 #define KEEPS_MAX 1024 /* entries of a spec */
@@ -108,9 +109,9 @@ check_new(const struct keeper *k, struct buf *why)
 		return REFUSE(why, VH_ENOROOM,
 		    "%zu keys and %zu new ones, expected at most %zu in all",
 		    store_count(k->store), store_count(fresh), k->most);
-	TRY(load_check_kids(fresh, fresh, why));
-	TRY(load_check_kids(fresh, k->store, why));
-	TRY(load_check_kids(k->store, fresh, why));
+	TRY(kids_check(fresh, fresh, why));
+	TRY(kids_check(fresh, k->store, why));
+	TRY(kids_check(k->store, fresh, why));
 	while ((key = store_next(fresh, &i)) != NULL)
 		if (!is_here(k, key) && k->load->record != NULL)
 			TRY(record_admit(k->load->record, key, why));

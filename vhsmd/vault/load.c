@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "vault/check.h"
 #include "vault/import.h"
+#include "vault/kids.h"
 #include "vault/many.h"
 #include "vault/registers.h"
 
@@ -189,37 +190,6 @@ load_make(struct slice body, struct crypto *c, size_t workers, struct key **out,
 	return VH_OK;
 }
 
-/* What a caller may select it by, but its thumbprint, is the one of no other
- * key. */
-static bool
-is_called_as(const struct key *key, const struct key *other)
-{
-	return strcmp(key->kid, other->kid) != 0 &&
-	       (strcmp(key->published, other->kid) == 0 ||
-		   (other->published != NULL &&
-		       strcmp(key->published, other->published) == 0));
-}
-
-enum vh_err
-load_check_kids(const struct store *of, const struct store *among,
-    struct buf *why)
-{
-	const struct key *key, *other;
-	size_t i = 0, j;
-
-	while ((key = store_next(of, &i)) != NULL) {
-		j = 0;
-		while (key->published != NULL &&
-		       (other = store_next(among, &j)) != NULL)
-			if (is_called_as(key, other))
-				return REFUSE(why, VH_EDUPLICATE,
-				    "kid \"%s\" of key %s is the one of key %s "
-				    "too, expected a kid of its own",
-				    key->published, key->kid, other->kid);
-	}
-	return VH_OK;
-}
-
 enum vh_err
 load_test(struct load *l, size_t first, struct buf *why)
 {
@@ -309,7 +279,7 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	enum vh_err err = load_test(l, 0, why);
 
 	if (err == VH_OK)
-		err = load_check_kids(l->store, l->store, why);
+		err = kids_check(l->store, l->store, why);
 	forget_passphrase(l);
 	if (err == VH_OK && l->seat != NULL)
 		err = record_new(l->seat, l->store, clock_wall(), l->crypto,

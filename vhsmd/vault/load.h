@@ -60,10 +60,6 @@ enum vh_err load_make(struct slice body, struct crypto *c, size_t workers,
     struct key **out, struct buf *why);
 /* Tests what has come since `first` (of store_at) and is not yet tested. */
 enum vh_err load_test(struct load *l, size_t first, struct buf *why);
-/* VH_EDUPLICATE when what a key of one set is published by is also the kid of,
- * or what publishes, another key of the other set. */
-enum vh_err load_check_kids(const struct store *of, const struct store *among,
-    struct buf *why);
 /* The batches are needed no more. */
 void load_forget(struct load *l);
 
