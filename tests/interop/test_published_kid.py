@@ -154,6 +154,24 @@ def test_a_changed_an_added_and_a_dropped_kid_leave_the_key_what_it_is(reloaded)
         assert reloaded.cli("sign", "--kid", "kid-x", input=b"x").returncode != 0
 
 
+def kept(node):
+    return [(e["entry"], e["name"], e["kid"], e["asked"]) for e in node.events("kid-kept")]
+
+
+def test_a_kid_that_is_not_taken_is_told_once_for_each_reload(reloaded):
+    thumbprints = {name: reloaded.keys[name].thumbprint() for name in ("one", "two")}
+    for one, two, told in (("kid-1", None, []),
+                           ("kid-z", None, [("1", "one", "kid-1", "kid-z")]),
+                           ("kid-z", None, [("1", "one", "kid-1", "kid-z")]),
+                           (None, "kid-y", [("1", "one", "kid-1", thumbprints["one"]),
+                                            ("2", "two", thumbprints["two"], "kid-y")]),
+                           ("kid-1", thumbprints["two"], [])):
+        before = len(kept(reloaded))
+        reloaded.write("keyspec.yaml", entries(("one", one), ("two", two)))
+        operate(reloaded, "reload")
+        assert kept(reloaded)[before:] == told
+
+
 def test_a_new_entry_with_a_kid_is_published_by_it(reloaded):
     path = put(reloaded, "three")
     reloaded.write("keyspec.yaml", entries(("one", "kid-1"), ("two", None), ("three", "kid-3")))

@@ -30,6 +30,7 @@ struct making {
 struct keep {
 	uint32_t from, to, most;
 	struct buf *body;
+	bool told; /* that it names another kid */
 };
 
 /* A reload under way. */

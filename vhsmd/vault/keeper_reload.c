@@ -70,7 +70,7 @@ keep(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
 			    : UINT32_MAX;
 
 	r->keeps[r->keep_count++] = (struct keep){ from,
-		fields_u32(&q->f, VH_F_INDEX), most, TAKE(body) };
+		fields_u32(&q->f, VH_F_INDEX), most, TAKE(body), false };
 	frame_put_u32(out, VH_F_COUNT, have < most ? have : most);
 	return VH_OK;
 }
@@ -118,13 +118,30 @@ check_new(const struct keeper *k, struct buf *why)
 	return VH_OK;
 }
 
-static const struct keep *
-find_keep(const struct reload *r, uint32_t entry)
+static struct keep *
+find_keep(struct reload *r, uint32_t entry)
 {
 	for (size_t i = 0; i < r->keep_count; i++)
 		if (r->keeps[i].from == entry)
 			return &r->keeps[i];
 	return NULL;
+}
+
+/* Tokens name a key by its kid, so it keeps that, whatever the spec has now.
+ * Said once for an entry. */
+static void
+tell_kid_kept(struct keep *keep, const struct key *key, const struct fields *f)
+{
+	const char *kid = key->published == NULL ? key->kid : key->published;
+	struct slice asked = f->at[VH_F_PUBLISHED_KID];
+
+	if (asked.len == 0)
+		asked = slice_text(key->kid);
+	if (keep->told || slice_is(asked, kid))
+		return;
+	keep->told = true;
+	LOG(NOTICE, "kid-kept", KV("entry", keep->to + 1),
+	    KV("name", f->at[VH_F_NAME]), KV("kid", kid), KV("asked", asked));
 }
 
 /* What belongs to the key itself stays with it. */
@@ -149,22 +166,25 @@ change_terms(struct keeper *k, struct key *key, const struct fields *f)
 }
 
 static enum vh_err
-change_keys(struct keeper *k, uint32_t line, const struct fields *f)
+change_keys(struct keeper *k, uint32_t line, struct keep *keep,
+    const struct fields *f)
 {
 	const char *kid = NULL;
 
 	while ((kid = life_next_key(k->life, line, kid)) != NULL) {
 		struct key *key = keeper_key(k, kid);
 
-		if (key != NULL)
-			TRY(change_terms(k, key, f));
+		if (key == NULL)
+			continue;
+		tell_kid_kept(keep, key, f);
+		TRY(change_terms(k, key, f));
 	}
 	return VH_OK;
 }
 
 static enum vh_err
 apply_keep(struct keeper *k, uint32_t line, const struct life_line_view *v,
-    const struct keep *keep)
+    struct keep *keep)
 {
 	struct life_terms terms;
 	struct fields f;
@@ -174,7 +194,7 @@ apply_keep(struct keeper *k, uint32_t line, const struct life_line_view *v,
 	life_change(k->life, line, keep->to, &terms);
 	if (v->makes)
 		TRY(keeper_set_recipe(k, line, buf_slice(keep->body)));
-	return change_keys(k, line, &f);
+	return change_keys(k, line, keep, &f);
 }
 
 /* Every line stays with its entry, or leaves. */
@@ -190,7 +210,7 @@ apply_keeps(struct keeper *k)
 		next = line;
 		more = life_next_line(k->life, &next, &after);
 		/* Each is counted down: its first lines stay. */
-		keep = (struct keep *)(uintptr_t)find_keep(k->reload, v.entry);
+		keep = find_keep(k->reload, v.entry);
 		if (keep == NULL || keep->most == 0) {
 			life_leave(k->life, line, keeper_now());
 		} else {
