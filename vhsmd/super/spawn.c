@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -172,24 +171,6 @@ change_user(const struct birth *b)
 	return sandbox_become(b->user->uid, b->user->gid);
 }
 
-/* A terminal's Ctrl-C is for the supervisor, and a child has no way to type on
- * it.  A session of its own would do that too, but the kernel may schedule each
- * session as one (autogroup, sched(7)), and the vault's costly threads would
- * have the same right to a processor as front. */
-static bool
-leave_terminal(void)
-{
-	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-	if (tty < 0 && errno != ENXIO) /* there may be one */
-		return setsid() >= 0;
-	bool left = tty < 0 || ioctl(tty, TIOCNOTTY) == 0;
-
-	if (tty >= 0)
-		(void)close(tty);
-	return left && setpgid(0, 0) == 0;
-}
-
 static const char *
 prepare(const struct birth *b)
 {
@@ -197,8 +178,8 @@ prepare(const struct birth *b)
 		return "descriptors";
 	if (!reset_signals())
 		return "signals";
-	if (!leave_terminal())
-		return "terminal";
+	if (setsid() < 0) /* a terminal's Ctrl-C is for the supervisor */
+		return "session";
 	(void)umask(077);
 	if (chdir("/") != 0)
 		return "folder";
