@@ -66,6 +66,7 @@ static const struct call {
 	{ "setresuid", SYS_setresuid },
 	{ "ioctl", SYS_ioctl },
 	{ "fdatasync", SYS_fdatasync },
+	{ "timer_settime", SYS_timer_settime },
 	{ "fsync", SYS_fsync },
 	{ "ftruncate", SYS_ftruncate },
 	{ "fallocate", SYS_fallocate },
