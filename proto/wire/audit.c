@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include "wire/b64.h"
+
 #define NUMBER_MAX 20 /* digits */
 #define CHAIN      ",\"chain\":\""
 #define END        "\"}"
@@ -44,28 +46,27 @@ put_digits(struct pen *to, unsigned v, unsigned count)
 	to->p += count;
 }
 
-/* Public bytes: a table will do. */
 static void
 put_base64(struct pen *to, struct slice in)
 {
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr"
-				  "stuvwxyz0123456789-_";
-	uint32_t bits = 0;
-	unsigned have = 0;
-
-	for (size_t i = 0; i < in.len; i++) {
-		bits = bits << 8 | in.p[i];
-		for (have += 8; have >= 6; have -= 6)
-			*to->p++ = (uint8_t)set[bits >> (have - 6) & 63];
-	}
-	if (have > 0)
-		*to->p++ = (uint8_t)set[bits << (6 - have) & 63];
+	b64_write(to->p, in);
+	to->p += b64_size(in.len);
 }
 
+/* What does not stand in a JSON string as it is. */
+static const bool special[256] = { [0 ... 0x1f] = true,
+	['"'] = true,
+	['\\'] = true,
+	[0x7f ... 0xff] = true };
+
 static bool
-is_plain(uint8_t c)
+has_special(struct slice text)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	bool has = false;
+
+	for (size_t i = 0; i < text.len; i++)
+		has |= special[text.p[i]];
+	return has;
 }
 
 static void
@@ -73,10 +74,14 @@ put_escaped(struct pen *to, struct slice text)
 {
 	static const char hex[] = "0123456789abcdef";
 
+	if (!has_special(text)) {
+		put(to, text.p, text.len);
+		return;
+	}
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.p[i];
 
-		if (is_plain(c)) {
+		if (!special[c]) {
 			*to->p++ = c;
 			continue;
 		}

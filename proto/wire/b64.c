@@ -51,14 +51,11 @@ put_six(uint8_t *to, const uint8_t from[static 8])
 }
 
 void
-b64_put(struct buf *b, struct slice bytes)
+b64_write(uint8_t *to, struct slice bytes)
 {
 	size_t whole = bytes.len / 3 * 3, rest = bytes.len - whole, i = 0;
 	uint8_t last[3] = { 0 };
-	uint8_t *to = buf_extend(b, b64_size(bytes.len));
 
-	if (to == NULL || bytes.len == 0)
-		return;
 	for (; bytes.len - i >= 8; i += 6, to += 8)
 		put_six(to, bytes.p + i);
 	for (; i < whole; i += 3, to += 4)
@@ -67,6 +64,15 @@ b64_put(struct buf *b, struct slice bytes)
 		return;
 	memcpy(last, bytes.p + whole, rest);
 	put_group(to, last, rest + 1);
+}
+
+void
+b64_put(struct buf *b, struct slice bytes)
+{
+	uint8_t *to = buf_extend(b, b64_size(bytes.len));
+
+	if (to != NULL)
+		b64_write(to, bytes);
 }
 
 /* Bytes that n characters encode. */

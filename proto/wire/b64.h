@@ -12,7 +12,9 @@ b64_size(size_t n)
 	return n / 3 * 4 + (n % 3 == 0 ? 0 : n % 3 + 1);
 }
 
-/* Appends the encoding of bytes to b; a failure sticks to b. */
+/* Writes the encoding of bytes to to, which has room for it. */
+void b64_write(uint8_t *to, struct slice bytes);
+/* Appends it to b; a failure sticks to b. */
 void b64_put(struct buf *b, struct slice bytes);
 /* Appends what text encodes to b.  VH_EPARSE for anything but the one
  * canonical encoding (padding, white space, stray trailing bits), and b is as

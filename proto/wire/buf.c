@@ -1,5 +1,6 @@
 #include "wire/buf.h"
 
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,15 +108,20 @@ buf_extend(struct buf *b, size_t n)
 	return b->p == NULL ? NULL : b->p + b->len - n;
 }
 
+static inline void
+put(struct buf *b, const void *p, size_t n)
+{
+	uint8_t *to = buf_extend(b, n);
+
+	if (to != NULL)
+		memcpy(to, p, n);
+}
+
 void
 buf_put(struct buf *b, struct slice bytes)
 {
-	if (bytes.len == 0)
-		return;
-	uint8_t *to = buf_extend(b, bytes.len);
-
-	if (to != NULL)
-		memcpy(to, bytes.p, bytes.len);
+	if (bytes.len > 0)
+		put(b, bytes.p, bytes.len);
 }
 
 void
@@ -124,37 +130,31 @@ buf_put_text(struct buf *b, const char *text)
 	buf_put(b, slice_text(text));
 }
 
-static void
-put_number(struct buf *b, uint64_t v, size_t size)
-{
-	uint8_t *to = buf_extend(b, size);
-
-	for (size_t i = 0; to != NULL && i < size; i++)
-		to[i] = (uint8_t)(v >> (8 * (size - 1 - i)));
-}
-
 void
 buf_put_u8(struct buf *b, uint8_t v)
 {
-	put_number(b, v, 1);
+	put(b, &v, sizeof v);
 }
 
 void
 buf_put_u16(struct buf *b, uint16_t v)
 {
-	put_number(b, v, 2);
+	v = htobe16(v);
+	put(b, &v, sizeof v);
 }
 
 void
 buf_put_u32(struct buf *b, uint32_t v)
 {
-	put_number(b, v, 4);
+	v = htobe32(v);
+	put(b, &v, sizeof v);
 }
 
 void
 buf_put_u64(struct buf *b, uint64_t v)
 {
-	put_number(b, v, 8);
+	v = htobe64(v);
+	put(b, &v, sizeof v);
 }
 
 void

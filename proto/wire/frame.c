@@ -1,5 +1,7 @@
 #include "wire/frame.h"
 
+#include <endian.h>
+
 #define MAGIC      0x5648
 #define FIELD_HEAD 6
 
@@ -17,18 +19,51 @@ rd_over(struct slice s)
 	return (struct rd){ s.p, s.len == 0 ? s.p : s.p + s.len, false };
 }
 
-static uint64_t
-rd_number(struct rd *r, size_t size)
+static inline void
+rd_bytes(struct rd *r, void *to, size_t n)
+{
+	if ((size_t)(r->end - r->p) < n) {
+		r->bad = true;
+		return;
+	}
+	memcpy(to, r->p, n);
+	r->p += n;
+}
+
+static inline uint8_t
+rd_u8(struct rd *r)
+{
+	uint8_t v = 0;
+
+	rd_bytes(r, &v, sizeof v);
+	return v;
+}
+
+static inline uint16_t
+rd_u16(struct rd *r)
+{
+	uint16_t v = 0;
+
+	rd_bytes(r, &v, sizeof v);
+	return be16toh(v);
+}
+
+static inline uint32_t
+rd_u32(struct rd *r)
+{
+	uint32_t v = 0;
+
+	rd_bytes(r, &v, sizeof v);
+	return be32toh(v);
+}
+
+static inline uint64_t
+rd_u64(struct rd *r)
 {
 	uint64_t v = 0;
 
-	if ((size_t)(r->end - r->p) < size) {
-		r->bad = true;
-		return 0;
-	}
-	for (size_t i = 0; i < size; i++)
-		v = v << 8 | *r->p++;
-	return v;
+	rd_bytes(r, &v, sizeof v);
+	return be64toh(v);
 }
 
 static struct slice
@@ -45,7 +80,12 @@ rd_slice(struct rd *r, size_t len)
 }
 
 struct head {
-	uint64_t magic, version, flags, op, err, size, id, deadline;
+	uint16_t magic;
+	uint8_t version, flags;
+	uint16_t op, err;
+	uint32_t size;
+	uint64_t id;
+	uint32_t deadline;
 };
 
 static struct head
@@ -53,14 +93,14 @@ rd_head(struct rd *r)
 {
 	struct head h;
 
-	h.magic = rd_number(r, 2);
-	h.version = rd_number(r, 1);
-	h.flags = rd_number(r, 1);
-	h.op = rd_number(r, 2);
-	h.err = rd_number(r, 2);
-	h.size = rd_number(r, 4);
-	h.id = rd_number(r, 8);
-	h.deadline = rd_number(r, 4);
+	h.magic = rd_u16(r);
+	h.version = rd_u8(r);
+	h.flags = rd_u8(r);
+	h.op = rd_u16(r);
+	h.err = rd_u16(r);
+	h.size = rd_u32(r);
+	h.id = rd_u64(r);
+	h.deadline = rd_u32(r);
 	return h;
 }
 
@@ -80,7 +120,7 @@ frame_size(const uint8_t *p, size_t len, size_t max, size_t *size)
 		return VH_EVERSION;
 	if (h.size > FRAME_BODY_MAX || FRAME_HEAD + h.size > max)
 		return VH_ETOOBIG;
-	*size = FRAME_HEAD + (size_t)h.size;
+	*size = FRAME_HEAD + h.size;
 	return VH_OK;
 }
 
@@ -105,8 +145,8 @@ fields_next(struct slice *rest, unsigned *tag, struct slice *value)
 		return false;
 	struct rd r = rd_over(*rest);
 
-	*tag = (unsigned)rd_number(&r, 2);
-	size_t len = (size_t)rd_number(&r, 4);
+	*tag = rd_u16(&r);
+	size_t len = rd_u32(&r);
 
 	*value = rd_slice(&r, len);
 	*rest = slice_of(r.p, (size_t)(r.end - r.p));
@@ -146,18 +186,18 @@ frame_parse(struct slice message, struct frame *out)
 
 	if (r.bad || h.magic != MAGIC)
 		return VH_EPARSE;
-	out->op = (uint16_t)h.op;
+	out->op = h.op;
 	out->id = h.id;
 	if (h.version != FRAME_VERSION)
 		return VH_EVERSION;
-	struct slice body = rd_slice(&r, (size_t)h.size);
+	struct slice body = rd_slice(&r, h.size);
 
 	if (r.bad || r.p != r.end)
 		return VH_EPARSE;
 	TRY(fields_parse(body, &out->f));
 	out->answer = (h.flags & FRAME_ANSWER) != 0;
-	out->err = err_of_wire((uint16_t)h.err);
-	out->deadline_ms = (uint32_t)h.deadline;
+	out->err = err_of_wire(h.err);
+	out->deadline_ms = h.deadline;
 	return VH_OK;
 }
 
@@ -177,12 +217,13 @@ frame_check(const struct frame *f, enum vh_who who)
 	return VH_OK;
 }
 
+/* Of 4 or 8 bytes (field_check); 0 of a field that is not there. */
 static uint64_t
 number_of(struct slice s)
 {
 	struct rd r = rd_over(s);
 
-	return rd_number(&r, s.len);
+	return s.len == 8 ? rd_u64(&r) : rd_u32(&r);
 }
 
 uint32_t
@@ -204,12 +245,12 @@ open_frame(struct buf *b, const struct head *h)
 
 	buf_put_u16(b, MAGIC);
 	buf_put_u8(b, FRAME_VERSION);
-	buf_put_u8(b, (uint8_t)h->flags);
-	buf_put_u16(b, (uint16_t)h->op);
-	buf_put_u16(b, (uint16_t)h->err);
+	buf_put_u8(b, h->flags);
+	buf_put_u16(b, h->op);
+	buf_put_u16(b, h->err);
 	buf_put_u32(b, 0);
 	buf_put_u64(b, h->id);
-	buf_put_u32(b, (uint32_t)h->deadline);
+	buf_put_u32(b, h->deadline);
 	return start;
 }
 

@@ -10,6 +10,7 @@
 
 struct crypto {
 	size_t index;               /* of the worker */
+	OSSL_LIB_CTX *lib;          /* its own, for ECDSA and EdDSA */
 	EVP_MD *md[ALG_IDS];        /* of the row's digest, by alg id */
 	EVP_MD_CTX *hash[ALG_IDS];  /* initialised with it */
 	EVP_CIPHER *wrap[ALG_IDS];  /* AES of rows that wrap a key with one */

@@ -8,6 +8,8 @@
 #include <openssl/kdf.h>
 #include <openssl/rsa.h>
 
+#include "vault/libctx.h"
+
 #define DECRYPT_ROOM 16384u /* in one piece, whatever the key */
 
 #define VH_ALG(sym, id, name, kind, kty, crv, digest, size)                    \
@@ -126,7 +128,8 @@ crypto_new(size_t index)
 	if (c == NULL)
 		return NULL;
 	c->index = index;
-	if (!fetch_all(c)) {
+	c->lib = libctx_of(index);
+	if (c->lib == NULL || !fetch_all(c)) {
 		ERR_clear_error();
 		return NULL;
 	}
@@ -299,6 +302,16 @@ static bool (*const ready[])(EVP_PKEY_CTX *, const struct crypto *,
 	[VH_KIND_RSA15] = ready_rsa15,
 };
 
+/* Elsewhere the locks of a library context do not count, nor are they worth the
+ * room that another copy of the key takes. */
+static OSSL_LIB_CTX *
+lib_of(const struct crypto *c, const struct key *key, const struct alg *alg)
+{
+	bool signs = alg->kind == VH_KIND_ECDSA || alg->kind == VH_KIND_EDDSA;
+
+	return signs && key->lane == LANE_FAST ? c->lib : NULL;
+}
+
 static bool
 slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
     const struct alg *alg)
@@ -306,8 +319,8 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 	if (alg->kind == VH_KIND_EDDSA) {
 		slot->md = EVP_MD_CTX_new();
 		return slot->md != NULL &&
-		       EVP_DigestSignInit_ex(slot->md, NULL, NULL, NULL, NULL,
-			   key->pkey, NULL) == 1;
+		       EVP_DigestSignInit_ex(slot->md, NULL, NULL,
+			   lib_of(c, key, alg), NULL, key->pkey, NULL) == 1;
 	}
 	if (alg->kind == VH_KIND_HMAC) {
 		struct slice oct = secret_ro(key->oct);
@@ -316,7 +329,8 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 		return slot->mac != NULL &&
 		       EVP_MAC_init(slot->mac, oct.p, oct.len, NULL) == 1;
 	}
-	slot->pkey = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	slot->pkey =
+	    EVP_PKEY_CTX_new_from_pkey(lib_of(c, key, alg), key->pkey, NULL);
 	return slot->pkey != NULL && ready[alg->kind](slot->pkey, c, alg);
 }
 

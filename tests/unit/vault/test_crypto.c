@@ -3,6 +3,7 @@
 
 #include "test_crypto_kat.h"
 #include "vault/context.h"
+#include "vault/libctx.h"
 
 TestSuite(crypto, .init = rig_arena, .timeout = 120);
 
@@ -190,6 +191,37 @@ Test(crypto, workers_never_share_a_context)
 	cr_expect_neq(a->pkey, b->pkey);
 	cr_expect_eq(b, a + KEY_SLOTS);
 	cr_expect_eq(crypto_slot(third, key, alg, &b), VH_EINTERNAL);
+}
+
+Test(crypto, workers_that_sign_fast_use_a_library_context_each)
+{
+	AUTO(rig_free) struct rig *r = rig_new();
+	AUTO(crypto_free) struct crypto *second = crypto_new(1);
+	struct key_terms terms = { .use = VH_USE_SIG };
+	const struct alg *alg = alg_by_id(VH_ALG_ES256);
+	struct key *key = NULL;
+	const struct key_slot *a, *b;
+
+	cr_assert_eq(key_new(rig_make("P-256"), &terms, 2, &key, NULL), VH_OK);
+	cr_assert_eq(store_add(r->store, key), VH_OK);
+	cr_assert_eq(crypto_slot(r->crypto, key, alg, &a), VH_OK);
+	cr_assert_eq(crypto_slot(second, key, alg, &b), VH_OK);
+	cr_expect_neq(EVP_PKEY_CTX_get0_libctx(a->pkey),
+	    EVP_PKEY_CTX_get0_libctx(b->pkey));
+	cr_expect_not_null(EVP_PKEY_CTX_get0_libctx(a->pkey));
+	cr_expect_not_null(EVP_PKEY_CTX_get0_libctx(b->pkey));
+}
+
+Test(crypto, a_worker_has_the_same_library_context_again)
+{
+	cr_expect_not_null(libctx_of(0));
+	cr_expect_eq(libctx_of(0), libctx_of(0));
+	cr_expect_neq(libctx_of(0), libctx_of(1));
+}
+
+Test(crypto, more_workers_than_library_contexts_share_them)
+{
+	cr_expect_eq(libctx_of(1), libctx_of(1 + LIBCTX_MAX));
 }
 
 Test(crypto, a_key_has_slots_for_all_that_fits_it)

@@ -1,0 +1,19 @@
+/* A library context of libcrypto (OSSL_LIB_CTX) for each worker.  To sign with
+ * ECDSA or EdDSA libcrypto fetches a digest and asks for random bytes each
+ * time, for which it takes a dozen locks of the context: threads that share one
+ * wait for each other's cache lines.  A key is used in a worker's context as a
+ * copy that libcrypto keeps with the key and frees with it. */
+#ifndef VAULT_LIBCTX_H
+#define VAULT_LIBCTX_H
+
+#include <stddef.h>
+
+#include <openssl/types.h>
+
+#define LIBCTX_MAX 64 /* more workers than that share */
+
+/* The context of worker index, made at the first call and never freed; NULL
+ * when there is no room for it.  Any thread. */
+OSSL_LIB_CTX *libctx_of(size_t index);
+
+#endif
