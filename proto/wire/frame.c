@@ -238,19 +238,44 @@ fields_u64(const struct fields *f, enum vh_tag tag)
 	return number_of(f->at[tag]);
 }
 
+static inline uint8_t *
+wr_u16(uint8_t *to, uint16_t v)
+{
+	v = htobe16(v);
+	return mempcpy(to, &v, sizeof v);
+}
+
+static inline uint8_t *
+wr_u32(uint8_t *to, uint32_t v)
+{
+	v = htobe32(v);
+	return mempcpy(to, &v, sizeof v);
+}
+
+static inline uint8_t *
+wr_u64(uint8_t *to, uint64_t v)
+{
+	v = htobe64(v);
+	return mempcpy(to, &v, sizeof v);
+}
+
 static size_t
 open_frame(struct buf *b, const struct head *h)
 {
 	size_t start = buf_slice(b).len;
 
-	buf_put_u16(b, MAGIC);
-	buf_put_u8(b, FRAME_VERSION);
-	buf_put_u8(b, h->flags);
-	buf_put_u16(b, h->op);
-	buf_put_u16(b, h->err);
-	buf_put_u32(b, 0);
-	buf_put_u64(b, h->id);
-	buf_put_u32(b, h->deadline);
+	uint8_t *to = buf_extend(b, FRAME_HEAD);
+
+	if (to == NULL)
+		return start;
+	to = wr_u16(to, MAGIC);
+	*to++ = FRAME_VERSION;
+	*to++ = h->flags;
+	to = wr_u16(to, h->op);
+	to = wr_u16(to, h->err);
+	to = wr_u32(to, 0);
+	to = wr_u64(to, h->id);
+	(void)wr_u32(to, h->deadline);
 	return start;
 }
 
@@ -276,10 +301,7 @@ patch_length(struct buf *b, size_t at, size_t from)
 {
 	if (buf_end(b) != VH_OK)
 		return;
-	size_t len = b->len - from;
-
-	for (size_t i = 0; i < 4; i++)
-		b->p[at + i] = (uint8_t)(len >> (8 * (3 - i)));
+	(void)wr_u32(b->p + at, (uint32_t)(b->len - from));
 }
 
 void
@@ -288,18 +310,30 @@ frame_close(struct buf *b, size_t start)
 	patch_length(b, start + 8, start + FRAME_HEAD);
 }
 
+/* The head of a field of size bytes, and room for as many of them after it;
+ * where that begins, or NULL. */
+static uint8_t *
+put_field(struct buf *b, enum vh_tag tag, size_t size, size_t room)
+{
+	uint8_t *to = buf_extend(b, FIELD_HEAD + room);
+
+	return to == NULL ? NULL
+			  : wr_u32(wr_u16(to, (uint16_t)tag), (uint32_t)size);
+}
+
 void
 frame_put_head(struct buf *b, enum vh_tag tag, size_t size)
 {
-	buf_put_u16(b, (uint16_t)tag);
-	buf_put_u32(b, (uint32_t)size);
+	(void)put_field(b, tag, size, 0);
 }
 
 void
 frame_put(struct buf *b, enum vh_tag tag, struct slice value)
 {
-	frame_put_head(b, tag, value.len);
-	buf_put(b, value);
+	uint8_t *to = put_field(b, tag, value.len, value.len);
+
+	if (to != NULL && value.len > 0)
+		memcpy(to, value.p, value.len);
 }
 
 void
@@ -311,15 +345,19 @@ frame_put_text(struct buf *b, enum vh_tag tag, const char *text)
 void
 frame_put_u32(struct buf *b, enum vh_tag tag, uint32_t v)
 {
-	frame_put_head(b, tag, 4);
-	buf_put_u32(b, v);
+	uint8_t *to = put_field(b, tag, sizeof v, sizeof v);
+
+	if (to != NULL)
+		(void)wr_u32(to, v);
 }
 
 void
 frame_put_u64(struct buf *b, enum vh_tag tag, uint64_t v)
 {
-	frame_put_head(b, tag, 8);
-	buf_put_u64(b, v);
+	uint8_t *to = put_field(b, tag, sizeof v, sizeof v);
+
+	if (to != NULL)
+		(void)wr_u64(to, v);
 }
 
 size_t

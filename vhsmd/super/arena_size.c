@@ -1,7 +1,7 @@
 /* Measured with OpenSSL 3.0: libcrypto itself takes 0.5 MiB, and 0.2 MiB more
  * for the library context of each worker; an RSA-2048 key 4 KiB and 13 KiB more
  * for each worker that has used it, growing with the modulus; an EC or OKP key
- * 3 KiB and 2.5 KiB; a symmetric one 1 KiB and 3 KiB.
+ * 3 KiB and 2 KiB; a symmetric one 1 KiB and 3 KiB.
  * What was measured is doubled: an arena that runs full fails requests, and
  * memory is cheap. */
 #include "super/arena_size.h"
@@ -31,7 +31,7 @@ arena_size_base(size_t workers)
 uint64_t
 arena_size_key(enum vh_kty kty, uint32_t bits, size_t workers)
 {
-	uint64_t measured = 3 * KIB + workers * 5 * KIB / 2;
+	uint64_t measured = (3 + 2 * workers) * KIB;
 
 	if (kty == VH_KTY_OCT)
 		measured = (1 + 3 * workers) * KIB;

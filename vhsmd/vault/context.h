@@ -38,8 +38,8 @@ enum vh_err crypto_key(const struct store *s, const struct frame *q,
 /* Whether the arena has what a decryption with key may take in one piece. */
 bool crypto_has_room(const struct key *key);
 
-/* This worker's contexts for key and alg, made at their first use: slot->md is
- * set for EdDSA, slot->mac for HMAC, slot->pkey for other signatures, RSA and
+/* This worker's contexts for key and alg, made at their first use: slot->ec is
+ * set for ECDSA, slot->md for EdDSA, slot->mac for HMAC, slot->pkey for RSA and
  * ECDH, ready for the private operation.  What else a symmetric key does needs
  * none.
  * VH_EINTERNAL, VH_ENOMEM. */
@@ -50,7 +50,6 @@ enum vh_err crypto_slot(struct crypto *c, const struct key *key,
  * those of the workers of its lane. */
 enum vh_err crypto_slot_new(const struct crypto *c, const struct key *key,
     const struct alg *alg, struct key_slot *out);
-void crypto_slot_clear(struct key_slot *slot);
 
 /* Sets OAEP with the row's digest, MGF1 the same (RFC 7518, 4.3). */
 bool crypto_set_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c,

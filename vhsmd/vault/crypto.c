@@ -8,6 +8,7 @@
 #include <openssl/kdf.h>
 #include <openssl/rsa.h>
 
+#include "vault/ecdsa.h"
 #include "vault/libctx.h"
 
 #define DECRYPT_ROOM 16384u /* in one piece, whatever the key */
@@ -249,13 +250,6 @@ ready_pss(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
 		   0;
 }
 
-static bool
-ready_ecdsa(EVP_PKEY_CTX *ctx, const struct crypto *c, const struct alg *alg)
-{
-	return EVP_PKEY_sign_init(ctx) > 0 &&
-	       EVP_PKEY_CTX_set_signature_md(ctx, c->md[alg->id]) > 0;
-}
-
 bool
 crypto_set_oaep(EVP_PKEY_CTX *ctx, const struct crypto *c,
     const struct alg *alg)
@@ -296,31 +290,31 @@ static bool (*const ready[])(EVP_PKEY_CTX *, const struct crypto *,
     const struct alg *) = {
 	[VH_KIND_PKCS1] = ready_pkcs1,
 	[VH_KIND_PSS] = ready_pss,
-	[VH_KIND_ECDSA] = ready_ecdsa,
 	[VH_KIND_OAEP] = ready_oaep,
 	[VH_KIND_ECDH] = ready_ecdh,
 	[VH_KIND_RSA15] = ready_rsa15,
 };
 
-/* Elsewhere the locks of a library context do not count, nor are they worth the
- * room that another copy of the key takes. */
+/* Elsewhere the locks of a library context do not count. */
 static OSSL_LIB_CTX *
-lib_of(const struct crypto *c, const struct key *key, const struct alg *alg)
+lib_of(const struct crypto *c, const struct key *key)
 {
-	bool signs = alg->kind == VH_KIND_ECDSA || alg->kind == VH_KIND_EDDSA;
-
-	return signs && key->lane == LANE_FAST ? c->lib : NULL;
+	return key->lane == LANE_FAST ? c->lib : NULL;
 }
 
 static bool
 slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
     const struct alg *alg)
 {
+	if (alg->kind == VH_KIND_ECDSA) {
+		slot->ec = ecdsa_key_new(lib_of(c, key), key->pkey);
+		return slot->ec != NULL;
+	}
 	if (alg->kind == VH_KIND_EDDSA) {
 		slot->md = EVP_MD_CTX_new();
 		return slot->md != NULL &&
 		       EVP_DigestSignInit_ex(slot->md, NULL, NULL,
-			   lib_of(c, key, alg), NULL, key->pkey, NULL) == 1;
+			   lib_of(c, key), NULL, key->pkey, NULL) == 1;
 	}
 	if (alg->kind == VH_KIND_HMAC) {
 		struct slice oct = secret_ro(key->oct);
@@ -329,18 +323,8 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 		return slot->mac != NULL &&
 		       EVP_MAC_init(slot->mac, oct.p, oct.len, NULL) == 1;
 	}
-	slot->pkey =
-	    EVP_PKEY_CTX_new_from_pkey(lib_of(c, key, alg), key->pkey, NULL);
+	slot->pkey = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
 	return slot->pkey != NULL && ready[alg->kind](slot->pkey, c, alg);
-}
-
-void
-crypto_slot_clear(struct key_slot *slot)
-{
-	EVP_MD_CTX_free(slot->md);
-	EVP_PKEY_CTX_free(slot->pkey);
-	EVP_MAC_CTX_free(slot->mac);
-	*slot = (struct key_slot){ 0 };
 }
 
 enum vh_err
@@ -353,7 +337,7 @@ crypto_slot_new(const struct crypto *c, const struct key *key,
 		*out = slot;
 		return VH_OK;
 	}
-	crypto_slot_clear(&slot);
+	key_slot_clear(&slot);
 	ERR_clear_error();
 	return VH_EINTERNAL;
 }

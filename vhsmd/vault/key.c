@@ -6,6 +6,7 @@
 
 #include "base/pkey.h"
 #include "vault/check.h"
+#include "vault/ecdsa.h"
 #include "wire/raw.h"
 
 #define NUMBERS_MAX                                                            \
@@ -13,15 +14,22 @@
 #define NORMAL_BITS 3072 /* RSA above this is heavy */
 
 void
+key_slot_clear(struct key_slot *slot)
+{
+	ecdsa_key_free(slot->ec);
+	EVP_PKEY_CTX_free(slot->pkey);
+	EVP_MD_CTX_free(slot->md);
+	EVP_MAC_CTX_free(slot->mac);
+	*slot = (struct key_slot){ 0 };
+}
+
+void
 key_free(struct key *key)
 {
 	if (key == NULL)
 		return;
-	for (size_t i = 0; i < key->workers * KEY_SLOTS; i++) {
-		EVP_PKEY_CTX_free(key->slots[i].pkey);
-		EVP_MD_CTX_free(key->slots[i].md);
-		EVP_MAC_CTX_free(key->slots[i].mac);
-	}
+	for (size_t i = 0; i < key->workers * KEY_SLOTS; i++)
+		key_slot_clear(&key->slots[i]);
 	free(key->slots);
 	EVP_PKEY_free(key->pkey);
 	secret_free(key->oct);

@@ -17,10 +17,13 @@ enum lane { LANE_FAST, LANE_NORMAL, LANE_HEAVY, LANES };
 #define KEY_SLOTS 8
 struct key_slot {
 	const struct alg *alg;
+	EC_KEY *ec;
 	EVP_PKEY_CTX *pkey;
 	EVP_MD_CTX *md;
 	EVP_MAC_CTX *mac;
 };
+/* Frees what it has; it can be filled again. */
+void key_slot_clear(struct key_slot *slot);
 
 /* What a key spec says of a key; zero, NULL or empty where it is silent. */
 struct key_terms {

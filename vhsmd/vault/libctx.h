@@ -1,8 +1,7 @@
 /* A library context of libcrypto (OSSL_LIB_CTX) for each worker.  To sign with
  * ECDSA or EdDSA libcrypto fetches a digest and asks for random bytes each
  * time, for which it takes a dozen locks of the context: threads that share one
- * wait for each other's cache lines.  A key is used in a worker's context as a
- * copy that libcrypto keeps with the key and frees with it. */
+ * wait for each other's cache lines.  Keys are used there as copies. */
 #ifndef VAULT_LIBCTX_H
 #define VAULT_LIBCTX_H
 

@@ -76,7 +76,7 @@ decrypt_with(struct crypto *c, const struct key *key, const struct alg *alg,
 	if (ready)
 		*good =
 		    rsa_decrypt(&once, &key->pub, f->at[VH_F_DATA], plain, len);
-	crypto_slot_clear(&once);
+	key_slot_clear(&once);
 	return ready ? VH_OK : VH_ENOMEM;
 }
 

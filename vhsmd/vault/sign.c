@@ -3,47 +3,12 @@
 #include <openssl/err.h>
 #include <sodium.h>
 
-#define DER_MAX 160 /* an ECDSA signature on P-521 has at most 139 bytes */
+#include "vault/ecdsa.h"
 
 size_t
 sign_size(const struct key *key, const struct alg *alg)
 {
 	return pub_signature_size(&key->pub, alg);
-}
-
-/* Takes an INTEGER of at most 127 bytes off DER, as size bytes of out, the most
- * significant first. */
-static bool
-take_integer(struct slice *der, uint8_t *out, size_t size)
-{
-	if (der->len < 2 || der->p[0] != 2 || der->p[1] > der->len - 2)
-		return false;
-	struct slice n = slice_of(der->p + 2, der->p[1]);
-
-	*der = slice_of(n.p + n.len, der->len - 2 - n.len);
-	while (n.len > size && n.p[0] == 0)
-		n = slice_of(n.p + 1, n.len - 1);
-	if (n.len > size)
-		return false;
-	memset(out, 0, size - n.len);
-	memcpy(out + size - n.len, n.p, n.len);
-	return true;
-}
-
-/* RFC 7518, 3.4: r and s, each as long as the order of the curve, of what
- * libcrypto wrote: a SEQUENCE whose length takes one byte, or, above 127,
- * two. */
-static bool
-fixed_of_der(struct slice der, uint8_t *out, size_t size)
-{
-	size_t head = der.len > 127 + 2 ? 3 : 2;
-
-	if (der.len < head)
-		return false;
-	struct slice rest = slice_of(der.p + head, der.len - head);
-
-	return der.p[0] == 0x30 && take_integer(&rest, out, size / 2) &&
-	       take_integer(&rest, out + size / 2, size / 2) && rest.len == 0;
 }
 
 /* The context forgets the message, keeps the key; newer libcryptos insist. */
@@ -63,11 +28,7 @@ static bool
 sign_ecdsa(const struct key_slot *slot, struct slice digest, uint8_t *out,
     size_t size)
 {
-	uint8_t der[DER_MAX];
-	size_t len = sizeof der;
-
-	return EVP_PKEY_sign(slot->pkey, der, &len, digest.p, digest.len) > 0 &&
-	       fixed_of_der(slice_of(der, len), out, size);
+	return ecdsa_sign(slot->ec, digest, out, size);
 }
 
 static bool
@@ -174,7 +135,7 @@ sign_bytes_once(struct crypto *c, const struct key *key, const struct alg *alg,
 	bool done =
 	    sign_with(c, &slot, alg, data, signature, sign_size(key, alg));
 
-	crypto_slot_clear(&slot);
+	key_slot_clear(&slot);
 	ERR_clear_error();
 	return done ? VH_OK : VH_EINTERNAL;
 }
