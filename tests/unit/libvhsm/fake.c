@@ -234,3 +234,17 @@ fake_echo(int fd, void *arg)
 	buf_free(in);
 	buf_free(out);
 }
+
+void
+fake_mute(int fd, void *arg)
+{
+	struct buf *in = buf_new(1 << 20);
+	struct frame q;
+	uint32_t id;
+
+	(void)arg;
+	if (fake_hello(fd))
+		while (fake_read(fd, in, &id, &q))
+			;
+	buf_free(in);
+}

@@ -33,5 +33,7 @@ void fake_put(struct buf *b, uint32_t sp_id, const struct frame *q,
 /* A talker that signs by echoing the payload as the token, refuses the payload
  * "no" as ENOKEY with a reason, and answers status with {}. */
 void fake_echo(int fd, void *arg);
+/* A talker that reads requests and answers none. */
+void fake_mute(int fd, void *arg);
 
 #endif

@@ -155,23 +155,9 @@ Test(batch, answers_may_come_in_any_order)
 	fake_stop(f);
 }
 
-static void
-never_answer(int fd, void *arg)
-{
-	struct buf *in = buf_new(1 << 20);
-	struct frame q;
-	uint32_t id;
-
-	(void)arg;
-	if (fake_hello(fd))
-		while (fake_read(fd, in, &id, &q))
-			;
-	buf_free(in);
-}
-
 Test(batch, a_wait_ends_in_time_and_the_request_at_its_deadline)
 {
-	struct fake *f = fake_start(never_answer, NULL);
+	struct fake *f = fake_start(fake_mute, NULL);
 	struct vhsm *h = open_fake(f);
 	struct vhsm_batch *b = open_batch(h);
 	struct vhsm_answer *a;
@@ -286,7 +272,7 @@ Test(batch, megabytes_in_line_do_not_block_each_other)
 
 Test(batch, the_line_is_bounded)
 {
-	struct fake *f = fake_start(never_answer, NULL);
+	struct fake *f = fake_start(fake_mute, NULL);
 	struct vhsm *h = open_fake(f);
 	struct vhsm_batch *b = open_batch(h);
 	size_t len = 15u << 20;

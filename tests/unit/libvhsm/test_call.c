@@ -153,23 +153,9 @@ Test(call, another_protocol_is_no_daemon)
 	fake_stop(f);
 }
 
-static void
-never_answer(int fd, void *arg)
+Test(call, a_daemon_that_fake_mutes_is_given_up_in_time)
 {
-	struct buf *in = buf_new(1 << 20);
-	struct frame q;
-	uint32_t id;
-
-	(void)arg;
-	if (fake_hello(fd))
-		while (fake_read(fd, in, &id, &q))
-			;
-	buf_free(in);
-}
-
-Test(call, a_daemon_that_never_answers_is_given_up_in_time)
-{
-	struct fake *f = fake_start(never_answer, NULL);
+	struct fake *f = fake_start(fake_mute, NULL);
 	struct vhsm *h = open_fake(f);
 
 	vhsm_set_timeout_ms(h, SHORT_MS);
@@ -395,7 +381,7 @@ status_thread(void *arg)
 
 Test(call, the_ninth_caller_waits_no_longer_than_its_time)
 {
-	struct fake *f = fake_start(never_answer, NULL);
+	struct fake *f = fake_start(fake_mute, NULL);
 	struct vhsm *h = open_fake(f);
 	pthread_t thread[8];
 	struct vhsm_answer *a;

@@ -4,41 +4,11 @@
 #include <stdlib.h>
 
 #include "jose/jws.h"
-#include "test_record_node.h"
-
-/* A cluster with one node, "a". */
-struct world {
-	struct cert *ca, *a;
-	struct trust *trust;
-	struct verifier *verifier;
-};
-
-static struct world
-world_new(void)
-{
-	struct world w = { .ca = cert_ca("test CA", NULL),
-		.trust = trust_new(),
-		.verifier = verifier_new() };
-	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
-
-	w.a = cert_issue(w.ca, &(struct cert_want){ .cn = "a" });
-	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
-	    VH_OK);
-	return w;
-}
-
-static void
-world_free(struct world *w)
-{
-	verifier_free(w->verifier);
-	trust_free(w->trust);
-	cert_free(w->a);
-	cert_free(w->ca);
-}
+#include "test_record_world.h"
 
 /* Reads a record at T0; the caller's, or NULL. */
 static struct record *
-read_known(const struct world *w, struct slice token,
+read_known(const struct record_world *w, struct slice token,
     const struct record *known, enum refusal *why)
 {
 	AUTO(record_free) struct record *r = NULL;
@@ -59,7 +29,7 @@ read_known(const struct world *w, struct slice token,
 }
 
 static enum refusal
-judge(const struct world *w, struct buf *token)
+judge(const struct record_world *w, struct buf *token)
 {
 	AUTO(buf_free) struct buf *mine = token;
 	enum refusal why;
@@ -86,7 +56,7 @@ with(const struct test_key *k, const struct test_key *l)
 
 Test(record, says_what_its_node_signed)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *l = test_key("X25519");
 	AUTO(record_free) struct record *r = NULL;
@@ -121,14 +91,14 @@ Test(record, says_what_its_node_signed)
 	cr_expect(key->use == VH_USE_ENC && key->alg == NULL);
 	cr_expect_eq(record_key_end(r, key), 0);
 	cr_expect_null(record_key(r, "other"));
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, keys_of_every_kind_prove_themselves)
 {
 	static const char *const kinds[] = { "EC P-256", "EC P-384", "EC P-521",
 		"RSA 2048", "Ed25519", "EC secp256k1", "Ed448" };
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		AUTO(test_key_free) struct test_key *k = test_key(kinds[i]);
@@ -140,18 +110,18 @@ Test(record, keys_of_every_kind_prove_themselves)
 		cr_expect_eq(judge(&w, test_record(w.a, &r)),
 		    i > 3 ? REFUSAL_KEY_TERMS : REFUSAL_NONE, "%s", kinds[i]);
 	}
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_pss_key_proves_itself_by_pss)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("RSA 2048");
 	struct test_record r = with(k, NULL);
 
 	k->alg = k->proof_alg = "PS256";
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_NONE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* --- the envelope ----------------------------------------------------------
@@ -159,7 +129,7 @@ Test(record, a_pss_key_proves_itself_by_pss)
 
 Test(record, every_prefix_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free) struct buf *token = test_record(w.a, &plain);
 	enum refusal why;
 
@@ -169,12 +139,12 @@ Test(record, every_prefix_is_refused)
 		    "%zu", n);
 	buf_put_u8(token, 'A');
 	cr_expect_null(read_known(&w, buf_slice(token), NULL, &why));
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, every_flipped_bit_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free) struct buf *token = test_record(w.a, &plain);
 	enum refusal why;
 
@@ -184,12 +154,12 @@ Test(record, every_flipped_bit_is_refused)
 		    "bit %zu", i);
 		token->p[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, another_typ_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	static const char *const typs[] = { "vhsm-hello", "vhsm-tombstone",
 		"JWT", "vhsm-record2" };
 
@@ -197,12 +167,12 @@ Test(record, another_typ_is_refused)
 		cr_expect_eq(judge(&w, test_sign(w.a, typs[i],
 					   test_payload(w.a, &plain))),
 		    REFUSAL_TYP, "%s", typs[i]);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, the_header_is_what_it_has_to_be)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	static const struct {
 		const char *header;
 		enum refusal why;
@@ -247,12 +217,12 @@ Test(record, the_header_is_what_it_has_to_be)
 
 		cr_expect_eq(judge(&w, t), rows[i].why, "%s", rows[i].header);
 	}
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_record_signed_by_another_key_is_forged)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	EVP_PKEY *a_key = w.a->key;
@@ -260,46 +230,46 @@ Test(record, a_record_signed_by_another_key_is_forged)
 	w.a->key = b->key; /* a's certificate, b's signature */
 	cr_expect_eq(judge(&w, test_record(w.a, &plain)), REFUSAL_SIGNATURE);
 	w.a->key = a_key;
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_member_cannot_speak_for_another)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 
 	cr_expect_eq(judge(&w, test_sign(b, "vhsm-record",
 				   test_payload(w.a, &plain))),
 	    REFUSAL_NODE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, another_ca_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free) struct cert *other = cert_ca("test CA", NULL);
 	AUTO(cert_free)
 	struct cert *a = cert_issue(other, &(struct cert_want){ 0 });
 
 	cr_expect_eq(judge(&w, test_record(a, &plain)), REFUSAL_UNTRUSTED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_tls_certificate_signs_no_record)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *tls = cert_issue(w.ca,
 	    &(struct cert_want){ .usage = "serverAuth,clientAuth" });
 
 	cr_expect_eq(judge(&w, test_record(tls, &plain)), REFUSAL_USAGE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, the_certificate_is_judged_at_iat)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *a = cert_issue(w.ca,
 	    &(struct cert_want){ .from = T0 - 2 * HOUR, .until = T0 - HOUR });
@@ -310,12 +280,12 @@ Test(record, the_certificate_is_judged_at_iat)
 	cr_expect_eq(judge(&w, test_record(a, &r)), REFUSAL_NONE);
 	r.iat = T0 - 3 * HOUR;
 	cr_expect_eq(judge(&w, test_record(a, &r)), REFUSAL_EXPIRED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_revoked_certificate_loses_whatever_its_iat)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
 	AUTO(buf_free)
 	struct buf *crl =
@@ -326,19 +296,19 @@ Test(record, a_revoked_certificate_loses_whatever_its_iat)
 	cr_assert_eq(trust_load(w.trust, buf_slice(pem), buf_slice(crl), NULL),
 	    VH_OK);
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_REVOKED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, the_future_is_ten_minutes_away)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	struct test_record r = plain;
 
 	r.iat = T0 + 10 * MINUTE;
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_NONE);
 	r.iat++;
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_FUTURE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* --- the payload -----------------------------------------------------------
@@ -347,7 +317,7 @@ Test(record, the_future_is_ten_minutes_away)
 /* Judges the plain record with a member set to what JSON says, or without it.
  */
 static enum refusal
-judge_member(const struct world *w, const char *name, const char *value)
+judge_member(const struct record_world *w, const char *name, const char *value)
 {
 	json_t *payload = test_payload(w->a, &plain);
 
@@ -361,7 +331,7 @@ judge_member(const struct world *w, const char *name, const char *value)
 
 Test(record, each_member_is_there_and_in_bounds)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	static const char *const members[] = { "node", "epoch", "seq", "iat",
 		"address", "keep_after", "keys" };
 	static const struct {
@@ -398,24 +368,24 @@ Test(record, each_member_is_there_and_in_bounds)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		cr_expect_eq(judge_member(&w, rows[i].name, rows[i].value),
 		    rows[i].why, "%s: %s", rows[i].name, rows[i].value);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, members_are_not_given_twice)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	char *header = test_header(w.a, "vhsm-record");
 
 	cr_expect_eq(judge(&w, test_sign_text(w.a->key, header,
 				   "{\"node\":\"a\",\"node\":\"a\"}")),
 	    REFUSAL_PAYLOAD);
 	free(header);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_node_has_4096_keys_at_most)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	json_t *payload = test_payload(w.a, &plain);
 	json_t *keys = json_object_get(payload, "keys");
 
@@ -423,7 +393,7 @@ Test(record, a_node_has_4096_keys_at_most)
 		json_array_append_new(keys, json_object());
 	cr_expect_eq(judge(&w, test_sign(w.a, "vhsm-record", payload)),
 	    REFUSAL_KEYS);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* --- keys ------------------------------------------------------------------
@@ -432,7 +402,7 @@ Test(record, a_node_has_4096_keys_at_most)
 /* Judges a record of one key after a change: member name of the key, or of its
  * JWK, becomes what JSON says; NULL takes it away. */
 static enum refusal
-judge_key(const struct world *w, const struct test_key *k, bool in_jwk,
+judge_key(const struct record_world *w, const struct test_key *k, bool in_jwk,
     const char *name, const char *value)
 {
 	struct test_record r = with(k, NULL);
@@ -453,18 +423,18 @@ Test(record, private_members_are_refused_and_named)
 {
 	static const char *const names[] = { "d", "p", "q", "dp", "dq", "qi",
 		"oth", "k" };
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		cr_expect_eq(judge_key(&w, k, true, names[i], "\"AQAB\""),
 		    REFUSAL_KEY_PRIVATE, "%s", names[i]);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_kid_is_the_thumbprint)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *l = test_key("EC P-256");
 	char other[VH_KID_SIZE + 3];
@@ -473,12 +443,12 @@ Test(record, a_kid_is_the_thumbprint)
 	cr_expect_eq(judge_key(&w, k, true, "kid", other), REFUSAL_KEY_KID);
 	cr_expect_eq(judge_key(&w, k, true, "kid", "\"x\""), REFUSAL_KEY_KID);
 	cr_expect_eq(judge_key(&w, k, true, "kid", NULL), REFUSAL_KEY_KID);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, weak_and_unsound_keys_are_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *weak = test_key("RSA 1024");
 	AUTO(test_key_free) struct test_key *rsa = test_key("RSA 2048");
 	AUTO(test_key_free) struct test_key *ec = test_enc_key("EC P-256");
@@ -490,13 +460,13 @@ Test(record, weak_and_unsound_keys_are_refused)
 	cr_expect_eq(judge_key(&w, ec, true, "y", NULL), REFUSAL_KEY_MALFORMED);
 	cr_expect_eq(judge_key(&w, ec, true, "x", "\"AAAA\""),
 	    REFUSAL_KEY_MALFORMED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* An encryption key has no proof, so its point is looked at by itself. */
 Test(record, a_point_off_its_curve_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_enc_key("EC P-256");
 	struct test_record r = with(k, NULL);
 	json_t *payload = test_payload(w.a, &r);
@@ -517,12 +487,12 @@ Test(record, a_point_off_its_curve_is_refused)
 	json_object_set_new(jwk, "kid", json_string(kid));
 	cr_expect_eq(judge(&w, test_sign(w.a, "vhsm-record", payload)),
 	    REFUSAL_KEY_MALFORMED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, use_and_alg_fit_the_key)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *ec = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *x = test_key("X25519");
 
@@ -535,12 +505,12 @@ Test(record, use_and_alg_fit_the_key)
 	cr_expect_eq(judge_key(&w, ec, true, "alg", "\"ES256\""), REFUSAL_NONE);
 	cr_expect_eq(judge_key(&w, x, true, "use", "\"sig\""),
 	    REFUSAL_KEY_TERMS);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, name_allow_and_state_are_in_bounds)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	char *big = calloc(1, RECORD_ALLOW_MAX + 8);
 
@@ -557,12 +527,12 @@ Test(record, name_allow_and_state_are_in_bounds)
 	cr_expect_eq(judge_key(&w, k, false, "allow", "[]"), REFUSAL_KEY_TERMS);
 	cr_expect_eq(judge_key(&w, k, false, "state", NULL), REFUSAL_KEY_TERMS);
 	free(big);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* What the record of a key with these key_ops makes of them. */
 static uint32_t
-ops_of(const struct world *w, struct test_key *k, const char *ops)
+ops_of(const struct record_world *w, struct test_key *k, const char *ops)
 {
 	AUTO(record_free) struct record *r = NULL;
 	enum refusal why;
@@ -582,7 +552,7 @@ ops_of(const struct world *w, struct test_key *k, const char *ops)
 
 Test(record, key_ops_say_what_callers_may_do)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *e = test_enc_key("EC P-256");
 
@@ -599,12 +569,12 @@ Test(record, key_ops_say_what_callers_may_do)
 	cr_expect_neq(ops_of(&w, k, "[]"), 0, "0 would be everything");
 	cr_expect_eq(ops_of(&w, e, "[]") & (VH_KEY_ENCRYPT | VH_KEY_DECRYPT),
 	    0);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, key_ops_and_rules_are_texts_in_bounds)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(buf_free) struct buf *big = buf_new(8192);
 
@@ -625,12 +595,12 @@ Test(record, key_ops_and_rules_are_texts_in_bounds)
 	    REFUSAL_KEY_TERMS);
 	cr_expect_eq(judge_key(&w, k, false, "claims", "\"iss=x\""),
 	    REFUSAL_NONE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_retired_key_says_when_it_was_last_active)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	struct test_record r = with(k, NULL);
 	AUTO(record_free) struct record *read = NULL;
@@ -648,22 +618,22 @@ Test(record, a_retired_key_says_when_it_was_last_active)
 	k->active_until = T0 + 1;
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_KEY_TERMS,
 	    "after iat");
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_key_stands_there_once)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	struct test_record r = with(k, k);
 
 	cr_expect_eq(judge(&w, test_record(w.a, &r)), REFUSAL_KEY_TWICE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, what_only_a_newer_node_knows_is_passed_over)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	static const struct {
 		bool in_jwk;
@@ -680,7 +650,7 @@ Test(record, what_only_a_newer_node_knows_is_passed_over)
 		cr_expect_eq(judge_key(&w, k, rows[i].in_jwk, rows[i].name,
 				 rows[i].value),
 		    REFUSAL_NONE, "%s", rows[i].name);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* --- proof of possession ---------------------------------------------------
@@ -689,7 +659,7 @@ Test(record, what_only_a_newer_node_knows_is_passed_over)
 /* Judges a record of k, epoch 7, that proves itself with a signature by `by`
  * over text. */
 static enum refusal
-judge_proof(const struct world *w, const struct test_key *k,
+judge_proof(const struct record_world *w, const struct test_key *k,
     const struct test_key *by, const char *text)
 {
 	AUTO(buf_free) struct buf *json = buf_new(4096);
@@ -703,7 +673,7 @@ judge_proof(const struct world *w, const struct test_key *k,
 
 Test(record, a_key_that_the_sender_cannot_prove_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	AUTO(test_key_free) struct test_key *other = test_key("EC P-256");
 	char good[256], bad[256];
@@ -725,13 +695,13 @@ Test(record, a_key_that_the_sender_cannot_prove_is_refused)
 	cr_expect_eq(judge_key(&w, k, false, "proof_alg", "\"none\""),
 	    REFUSAL_PROOF);
 	cr_expect_eq(judge_key(&w, k, false, "proof_alg", NULL), REFUSAL_PROOF);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* Taken from a node that cannot sign: a relay of a's key by b fails. */
 Test(record, the_proof_of_another_node_proves_nothing)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
@@ -741,12 +711,12 @@ Test(record, the_proof_of_another_node_proves_nothing)
 	json_object_set_new(payload, "node", json_string("b"));
 	cr_expect_eq(judge(&w, test_sign(b, "vhsm-record", payload)),
 	    REFUSAL_PROOF);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(record, a_proof_that_is_known_is_not_checked_again)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(test_key_free) struct test_key *k = test_key("EC P-256");
 	struct test_record r = with(k, NULL);
 	AUTO(buf_free) struct buf *first = test_record(w.a, &r);
@@ -783,5 +753,5 @@ Test(record, a_proof_that_is_known_is_not_checked_again)
 	cr_expect_eq(why, REFUSAL_NONE);
 	record_free(read_known(&w, buf_slice(second), NULL, &why));
 	cr_expect_eq(why, REFUSAL_PROOF);
-	world_free(&w);
+	record_world_free(&w);
 }

@@ -2,44 +2,15 @@
 
 #include <criterion/criterion.h>
 
-#include "test_record_node.h"
+#include "test_record_world.h"
 
 #define NONCE_B64 "AAECAwQFBgcICQoLDA0ODw"
 
 static const uint8_t nonce[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 	14, 15 };
 
-struct world {
-	struct cert *ca, *a;
-	struct trust *trust;
-	struct verifier *verifier;
-};
-
-static struct world
-world_new(void)
-{
-	struct world w = { .ca = cert_ca("test CA", NULL),
-		.trust = trust_new(),
-		.verifier = verifier_new() };
-	AUTO(buf_free) struct buf *pem = cert_pem(w.ca);
-
-	w.a = cert_issue(w.ca, &(struct cert_want){ .cn = "a" });
-	cr_assert_eq(trust_load(w.trust, buf_slice(pem), slice_text(""), NULL),
-	    VH_OK);
-	return w;
-}
-
 static void
-world_free(struct world *w)
-{
-	verifier_free(w->verifier);
-	trust_free(w->trust);
-	cert_free(w->a);
-	cert_free(w->ca);
-}
-
-static void
-revoke_a(struct world *w, uint64_t since)
+revoke_a(struct record_world *w, uint64_t since)
 {
 	AUTO(buf_free) struct buf *pem = cert_pem(w->ca);
 	AUTO(buf_free)
@@ -54,7 +25,7 @@ revoke_a(struct world *w, uint64_t since)
  */
 
 static enum refusal
-meet(const struct world *w, struct buf *token, struct hello *out)
+meet(const struct record_world *w, struct buf *token, struct hello *out)
 {
 	AUTO(buf_free) struct buf *mine = token;
 	const struct hello_want want = { slice_text("me"),
@@ -69,7 +40,7 @@ meet(const struct world *w, struct buf *token, struct hello *out)
 
 Test(hello, says_who_speaks_and_is_remembered)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	struct hello h;
 
 	cr_expect_not(trust_allows_node(w.trust, "a", (struct wall_ms){ T0 }));
@@ -78,12 +49,12 @@ Test(hello, says_who_speaks_and_is_remembered)
 	cr_expect_str_eq(h.node, "a");
 	cr_expect_not(h.skewed);
 	cr_expect(trust_allows_node(w.trust, "a", (struct wall_ms){ T0 }));
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, is_for_one_audience_and_one_nonce)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	struct hello h;
 
 	cr_expect_eq(meet(&w, test_hello(w.a, "you", NONCE_B64, T0), &h),
@@ -98,12 +69,12 @@ Test(hello, is_for_one_audience_and_one_nonce)
 	    REFUSAL_PAYLOAD);
 	cr_expect_eq(meet(&w, test_hello(w.a, "", NONCE_B64, T0), &h),
 	    REFUSAL_PAYLOAD);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, no_nonce_is_no_wildcard)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free)
 	struct buf *token = test_hello(w.a, "me", NONCE_B64, T0);
 	const struct hello_want want = { slice_text("me"), { 0 }, { T0 } };
@@ -114,12 +85,12 @@ Test(hello, no_nonce_is_no_wildcard)
 			  &h, &why),
 	    VH_OK);
 	cr_expect_eq(why, REFUSAL_NONCE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, a_clock_far_off_is_reported_and_no_more)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	struct hello h;
 
 	cr_expect_eq(meet(&w,
@@ -133,13 +104,13 @@ Test(hello, a_clock_far_off_is_reported_and_no_more)
 	cr_expect_eq(meet(&w, test_hello(w.a, "me", NONCE_B64, T0 - DAY), &h),
 	    REFUSAL_NONE);
 	cr_expect(h.skewed);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* Unlike records: an old hello is of no use, so iat is not what counts. */
 Test(hello, the_certificate_is_valid_now)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *old =
 	    cert_issue(w.ca, &(struct cert_want){ .until = T0 - HOUR });
@@ -153,12 +124,12 @@ Test(hello, the_certificate_is_valid_now)
 	revoke_a(&w, T0);
 	cr_expect_eq(meet(&w, test_hello(w.a, "me", NONCE_B64, T0), &h),
 	    REFUSAL_REVOKED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, nobody_speaks_in_anothers_name)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *b = cert_issue(w.ca, &(struct cert_want){ .cn = "b" });
 	json_t *payload = json_pack("{s:s,s:s,s:s,s:I}", "node", "a", "aud",
@@ -168,12 +139,12 @@ Test(hello, nobody_speaks_in_anothers_name)
 	cr_expect_eq(meet(&w, test_sign(b, "vhsm-hello", payload), &h),
 	    REFUSAL_NODE);
 	cr_expect_eq(meet(&w, test_tombstone(w.a, "kid", T0), &h), REFUSAL_TYP);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, every_prefix_and_every_flipped_bit_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free)
 	struct buf *token = test_hello(w.a, "me", NONCE_B64, T0);
 	const struct hello_want want = { slice_text("me"),
@@ -192,26 +163,26 @@ Test(hello, every_prefix_and_every_flipped_bit_is_refused)
 		    VH_OK, "bit %zu", i);
 		token->p[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(hello, is_short)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free) struct buf *long_token = buf_new(SIGNED_SHORT_MAX + 1);
 	struct hello h;
 
 	memset(buf_extend(long_token, SIGNED_SHORT_MAX + 1), 'A',
 	    SIGNED_SHORT_MAX + 1);
 	cr_expect_eq(meet(&w, TAKE(long_token), &h), REFUSAL_SIZE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 /* --- tombstones ------------------------------------------------------------
  */
 
 static enum refusal
-bury(const struct world *w, struct buf *token, struct tombstone **out)
+bury(const struct record_world *w, struct buf *token, struct tombstone **out)
 {
 	AUTO(buf_free) struct buf *mine = token;
 	enum refusal why = REFUSAL_NONE;
@@ -224,7 +195,7 @@ bury(const struct world *w, struct buf *token, struct tombstone **out)
 }
 
 static enum refusal
-judge(const struct world *w, struct buf *token)
+judge(const struct record_world *w, struct buf *token)
 {
 	AUTO(tombstone_free) struct tombstone *s = NULL;
 
@@ -233,7 +204,7 @@ judge(const struct world *w, struct buf *token)
 
 Test(tombstone, says_which_kid_and_by_whom)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(tombstone_free) struct tombstone *s = NULL;
 
 	cr_assert_eq(bury(&w, test_tombstone(w.a, "the kid", T0), &s),
@@ -241,12 +212,12 @@ Test(tombstone, says_which_kid_and_by_whom)
 	cr_expect_str_eq(s->kid, "the kid");
 	cr_expect_str_eq(s->node, "a");
 	cr_expect_eq(s->iat_ms, T0);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(tombstone, its_kid_is_plain_and_not_long)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	char kid[JOSE_KID_MAX + 2] = "";
 
 	memset(kid, 'k', JOSE_KID_MAX);
@@ -258,12 +229,12 @@ Test(tombstone, its_kid_is_plain_and_not_long)
 	    REFUSAL_PAYLOAD);
 	cr_expect_eq(judge(&w, test_tombstone(w.a, "k", T0 + HOUR)),
 	    REFUSAL_FUTURE);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(tombstone, outlives_its_certificate)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(cert_free)
 	struct cert *old =
 	    cert_issue(w.ca, &(struct cert_want){ .until = T0 - HOUR });
@@ -271,24 +242,24 @@ Test(tombstone, outlives_its_certificate)
 	cr_expect_eq(judge(&w, test_tombstone(old, "k", T0 - 2 * HOUR)),
 	    REFUSAL_NONE);
 	cr_expect_eq(judge(&w, test_tombstone(old, "k", T0)), REFUSAL_EXPIRED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(tombstone, stands_when_its_certificate_is_revoked_later)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 
 	revoke_a(&w, T0 - HOUR);
 	cr_expect_eq(judge(&w, test_tombstone(w.a, "k", T0 - 2 * HOUR)),
 	    REFUSAL_NONE);
 	cr_expect_eq(judge(&w, test_tombstone(w.a, "k", T0 - HOUR)),
 	    REFUSAL_REVOKED);
-	world_free(&w);
+	record_world_free(&w);
 }
 
 Test(tombstone, every_flipped_bit_is_refused)
 {
-	struct world w = world_new();
+	struct record_world w = record_world_new();
 	AUTO(buf_free) struct buf *token = test_tombstone(w.a, "k", T0);
 	AUTO(tombstone_free) struct tombstone *s = NULL;
 	enum refusal why;
@@ -300,5 +271,5 @@ Test(tombstone, every_flipped_bit_is_refused)
 		    VH_OK, "bit %zu", i);
 		token->p[i / 8] ^= (uint8_t)(1u << i % 8);
 	}
-	world_free(&w);
+	record_world_free(&w);
 }
