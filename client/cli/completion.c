@@ -22,7 +22,7 @@ static const struct {
 	{ "[FILE|-]", "files" },
 	{ "FILE.csr...", "files" },
 	{ "[NAME|FILE.crt]...", "files" },
-	{ "KTY", "EC RSA OKP" },
+	{ "KTY", "EC RSA OKP oct" },
 	{ "USE", "sig enc" },
 	{ "[VERB]", "verbs" },
 	{ "bash|zsh", "bash zsh" },

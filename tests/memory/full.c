@@ -2,6 +2,8 @@
  *
  *   full boxes    a JWE that is right is opened, or refused for want of memory
  *   full keys     a key for which there is no room is not called malformed
+ *   full signers  what is not signed for want of memory is signed when there is
+ *                 some again
  *
  * Tries it for each number of pages that are left.  Exit status 1, and a line,
  * when something else was said. */
@@ -13,6 +15,7 @@
 #include "vault/check.h"
 #include "vault/content.h"
 #include "vault/import.h"
+#include "vault/sign.h"
 
 #define ARENA (5u << 20)
 #define PAGE  4096u
@@ -239,14 +242,87 @@ try_keys(void)
 	must(check_failed(why, "malformed") == VH_EKEY, "no room afterwards");
 }
 
+/* --- signers ---------------------------------------------------------------
+ */
+
+static const struct {
+	enum vh_kty kty;
+	enum vh_crv crv;
+	enum vh_alg alg;
+} signers[] = {
+	{ VH_KTY_EC, VH_CRV_P256, VH_ALG_ES256 },
+	{ VH_KTY_EC, VH_CRV_P521, VH_ALG_ES512 },
+	{ VH_KTY_OKP, VH_CRV_ED25519, VH_ALG_EDDSA },
+};
+
+static struct key *
+new_signer(size_t i)
+{
+	const struct key_terms terms = { .use = VH_USE_SIG };
+	AUTO(generator_free) struct generator *g = NULL;
+	struct key *key = NULL;
+
+	must(generator_new(signers[i].kty, signers[i].crv, 0, &g, NULL) ==
+		     VH_OK &&
+		 generator_make(g, &terms, 64, &key, NULL) == VH_OK,
+	    "no key");
+	return key;
+}
+
+/* Blocks are left over in pages that are in use: all of each size goes. */
+static void
+take_all_blocks(void)
+{
+	for (size_t size = 2048; size >= 16; size /= 2)
+		while (arena_alloc(size) != NULL)
+			;
+}
+
+static void
+try_signer(struct crypto *c, size_t i, size_t pages)
+{
+	AUTO(key_free) struct key *key = new_signer(i);
+	uint8_t signature[160];
+
+	take_all_but(0);
+	take_all_blocks();
+	give(pages);
+	enum vh_err err = sign_bytes(c, key, alg_by_id(signers[i].alg),
+	    slice_text("x"), signature);
+
+	must(err == VH_ENOMEM || (pages > 0 && err == VH_OK), err_name(err));
+	give(PAGES);
+	must(sign_bytes(c, key, alg_by_id(signers[i].alg), slice_text("x"),
+		 signature) == VH_OK,
+	    "does not sign any more");
+}
+
+/* Each by a worker that has signed nothing yet. */
+static void
+try_signers(void)
+{
+	size_t index = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(signers); i++)
+		for (size_t pages = 0; pages < 16; pages += 3) {
+			AUTO(crypto_free)
+			struct crypto *c = crypto_new(index++);
+
+			must(c != NULL, "no memory");
+			try_signer(c, i, pages);
+		}
+}
+
 int
 main(int argc, char **argv)
 {
-	must(argc == 2, "usage: full boxes | keys");
+	must(argc == 2, "usage: full boxes | keys | signers");
 	must(arena_open(ARENA) == VH_OK, "arena");
 	must(arena_adopt_libraries() == VH_OK, "libraries");
 	if (strcmp(argv[1], "keys") == 0)
 		try_keys();
+	else if (strcmp(argv[1], "signers") == 0)
+		try_signers();
 	else
 		try_boxes();
 	return 0;

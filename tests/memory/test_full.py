@@ -7,7 +7,7 @@ import pytest
 from support.node import BUILD
 
 
-@pytest.mark.parametrize("what", ["boxes", "keys"])
+@pytest.mark.parametrize("what", ["boxes", "keys", "signers"])
 def test_a_full_arena_is_called_full(what):
     done = subprocess.run([os.path.join(BUILD, "test", "full"), what], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=200)

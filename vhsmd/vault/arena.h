@@ -40,6 +40,8 @@ void *arena_stack(size_t size);
 struct secret;
 /* len bytes of zeros; NULL when the arena is full. */
 struct secret *secret_new(size_t len);
+/* One more who frees it, and does not write to it. */
+struct secret *secret_ref(struct secret *s);
 void secret_free(struct secret *s);
 AUTO_FREE(struct secret, secret_free)
 struct slice secret_ro(const struct secret *s);

@@ -5,8 +5,7 @@
 #include <openssl/ec.h>
 #include <openssl/objects.h>
 
-#define CURVE_MAX 64  /* of a curve */
-#define POINT_MAX 133 /* uncompressed, on P-521 */
+#define CURVE_MAX 64 /* characters of its name */
 
 static void
 free_secret(BIGNUM *n)
@@ -26,13 +25,9 @@ EC_KEY *
 ecdsa_key_new(OSSL_LIB_CTX *lib, const EVP_PKEY *pkey)
 {
 	char curve[CURVE_MAX];
-	uint8_t point[POINT_MAX];
-	size_t len;
 	BIGNUM *d = NULL;
 
 	if (EVP_PKEY_get_group_name(pkey, curve, sizeof curve, NULL) != 1 ||
-	    EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY,
-		point, sizeof point, &len) != 1 ||
 	    EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &d) != 1)
 		return NULL;
 	AUTO(free_secret) BIGNUM *secret = d;
@@ -40,8 +35,7 @@ ecdsa_key_new(OSSL_LIB_CTX *lib, const EVP_PKEY *pkey)
 	EC_KEY *key =
 	    EC_KEY_new_by_curve_name_ex(lib, NULL, OBJ_txt2nid(curve));
 
-	if (key == NULL || EC_KEY_oct2key(key, point, len, NULL) != 1 ||
-	    EC_KEY_set_private_key(key, secret) != 1)
+	if (key == NULL || EC_KEY_set_private_key(key, secret) != 1)
 		return NULL;
 	return TAKE(key);
 }

@@ -10,8 +10,9 @@
 
 #include "wire/base.h"
 
-/* A copy of an EC private key for signing in a library context (NULL: the
- * default one); ecdsa_key_free wipes it.  NULL on failure. */
+/* A copy of an EC private key, without its public point, for signing in a
+ * library context (NULL: the default one); ecdsa_key_free wipes it.  NULL on
+ * failure. */
 EC_KEY *ecdsa_key_new(OSSL_LIB_CTX *lib, const EVP_PKEY *pkey);
 void ecdsa_key_free(EC_KEY *key);
 

@@ -282,13 +282,8 @@ share_secret(const struct key *old, struct key *key)
 			return VH_EINTERNAL;
 		key->pkey = old->pkey;
 	}
-	if (old->oct == NULL)
-		return VH_OK;
-	key->oct = secret_new(secret_len(old->oct));
-	if (key->oct == NULL)
-		return VH_ENOMEM;
-	memcpy(secret_rw(key->oct), secret_ro(old->oct).p,
-	    secret_len(old->oct));
+	if (old->oct != NULL)
+		key->oct = secret_ref(old->oct);
 	return VH_OK;
 }
 

@@ -1,7 +1,34 @@
 #include "vault/libctx.h"
 
-#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What ECDSA's nonce, and EdDSA, fetch.  What was fetched once stays. */
+static bool
+fetch(OSSL_LIB_CTX *ctx)
+{
+	EVP_MD *md = EVP_MD_fetch(ctx, "SHA512", NULL);
+	EVP_KEYMGMT *keymgmt = EVP_KEYMGMT_fetch(ctx, "ED25519", NULL);
+	EVP_SIGNATURE *signature = EVP_SIGNATURE_fetch(ctx, "ED25519", NULL);
+	bool all = md != NULL && keymgmt != NULL && signature != NULL;
+
+	EVP_MD_free(md);
+	EVP_KEYMGMT_free(keymgmt);
+	EVP_SIGNATURE_free(signature);
+	return all;
+}
+
+/* The generator of the calling thread. */
+static bool
+seed(OSSL_LIB_CTX *ctx)
+{
+	uint8_t byte;
+
+	return RAND_priv_bytes_ex(ctx, &byte, sizeof byte, 0) == 1;
+}
 
 OSSL_LIB_CTX *
 libctx_of(size_t index)
@@ -13,7 +40,8 @@ libctx_of(size_t index)
 	pthread_mutex_lock(&lock);
 	if (*own == NULL)
 		*own = OSSL_LIB_CTX_new();
-	OSSL_LIB_CTX *ctx = *own;
+	bool ready = *own != NULL && fetch(*own) && seed(*own);
+	OSSL_LIB_CTX *ctx = ready ? *own : NULL;
 
 	pthread_mutex_unlock(&lock);
 	return ctx;

@@ -104,9 +104,10 @@ take_proof(struct record *r, const struct key *key, const struct alg *alg)
 	memcpy(p->kid, key->kid, sizeof p->kid);
 	p->alg = alg;
 	p->text = buf_new(b64_size(SIGNATURE_MAX));
-	HASH_ADD(hh, r->proofs, kid, VH_KID_SIZE, p);
+	if (p->text != NULL)
+		HASH_ADD(hh, r->proofs, kid, VH_KID_SIZE, p);
 	/* So uthash says that it found no memory. */
-	if (p->text != NULL && p->hh.tbl != NULL)
+	if (p->hh.tbl != NULL)
 		return p;
 	buf_free(p->text);
 	free(p);

@@ -1,9 +1,11 @@
 /* Private bytes with their length, in one block of the arena. */
 #include <sodium.h>
+#include <stdatomic.h>
 
 #include "vault/arena.h"
 
 struct secret {
+	_Atomic unsigned refs;
 	size_t len;
 	uint8_t bytes[];
 };
@@ -17,15 +19,24 @@ secret_new(size_t len)
 
 	if (s == NULL)
 		return NULL;
+	s->refs = 1;
 	s->len = len;
 	memset(s->bytes, 0, len);
+	return s;
+}
+
+struct secret *
+secret_ref(struct secret *s)
+{
+	s->refs++;
 	return s;
 }
 
 void
 secret_free(struct secret *s)
 {
-	arena_free(s);
+	if (s != NULL && --s->refs == 0)
+		arena_free(s);
 }
 
 struct slice

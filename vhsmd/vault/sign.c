@@ -90,6 +90,23 @@ sign_with(struct crypto *c, const struct key_slot *slot, const struct alg *alg,
 	return signers[alg->kind].sign(slot, slice_of(digest, len), out, size);
 }
 
+/* Between attempt, which forgets what the arena refused before, and done lies
+ * all that may ask it for memory. */
+static void
+attempt(void)
+{
+	(void)arena_refused();
+}
+
+static enum vh_err
+done(bool good)
+{
+	if (good)
+		return VH_OK;
+	ERR_clear_error();
+	return arena_refused() ? VH_ENOMEM : VH_EINTERNAL;
+}
+
 enum vh_err
 sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
     struct slice data, uint8_t *signature)
@@ -98,11 +115,10 @@ sign_bytes(struct crypto *c, const struct key *key, const struct alg *alg,
 
 	if (alg->use != VH_USE_SIG)
 		return VH_EINTERNAL;
-	TRY(crypto_slot(c, key, alg, &slot));
-	if (sign_with(c, slot, alg, data, signature, sign_size(key, alg)))
-		return VH_OK;
-	ERR_clear_error();
-	return VH_EINTERNAL;
+	attempt();
+	return done(
+	    crypto_slot(c, key, alg, &slot) == VH_OK &&
+	    sign_with(c, slot, alg, data, signature, sign_size(key, alg)));
 }
 
 enum vh_err
@@ -115,12 +131,10 @@ sign_digest(struct crypto *c, const struct key *key, const struct alg *alg,
 		return VH_EALG;
 	if (digest.len != (size_t)EVP_MD_get_size(c->md[alg->id]))
 		return VH_EFIELD;
-	TRY(crypto_slot(c, key, alg, &slot));
-	if (signers[alg->kind].sign(slot, digest, signature,
-		sign_size(key, alg)))
-		return VH_OK;
-	ERR_clear_error();
-	return VH_EINTERNAL;
+	attempt();
+	return done(crypto_slot(c, key, alg, &slot) == VH_OK &&
+		    signers[alg->kind].sign(slot, digest, signature,
+			sign_size(key, alg)));
 }
 
 enum vh_err
@@ -131,13 +145,14 @@ sign_bytes_once(struct crypto *c, const struct key *key, const struct alg *alg,
 
 	if (alg->use != VH_USE_SIG)
 		return VH_EINTERNAL;
-	TRY(crypto_slot_new(c, key, alg, &slot));
-	bool done =
+	attempt();
+	if (crypto_slot_new(c, key, alg, &slot) != VH_OK)
+		return done(false);
+	bool good =
 	    sign_with(c, &slot, alg, data, signature, sign_size(key, alg));
 
 	key_slot_clear(&slot);
-	ERR_clear_error();
-	return done ? VH_OK : VH_EINTERNAL;
+	return done(good);
 }
 
 static bool

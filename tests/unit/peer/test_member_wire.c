@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "peer/member_wire.h"
+#include "wire/ops.h"
 
 static const struct update self = {
 	.state = MEMBER_ALIVE,
@@ -178,6 +179,7 @@ Test(member_wire, the_largest_table_fits_a_message)
 
 	cr_expect_leq(entry, UPDATE_BYTES);
 	cr_expect_lt((MEMBER_MAX + 4) * entry + 128, MEMBER_MESSAGE_MAX);
+	cr_expect_leq(MEMBER_MESSAGE_MAX, field_row(VH_F_GOSSIP)->max);
 }
 
 Test(member_wire, only_names_and_addresses_that_are_safe_in_a_url_pass)

@@ -18,6 +18,7 @@ Test(arena_size,
 {
 	cr_expect_geq(arena_size_base(2), 2048 * KIB + 9 * 256 * KIB);
 	cr_expect_eq(arena_size_base(5) - arena_size_base(4), 4 * 256 * KIB);
+	cr_expect_eq(arena_size_base(65) - arena_size_base(64), 3 * 256 * KIB);
 }
 
 Test(arena_size, a_key_takes_twice_what_was_measured)
