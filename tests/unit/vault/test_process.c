@@ -130,6 +130,7 @@ Test(vault_process, ends_a_front_that_asks_what_it_may_not)
 	serve_p256();
 	cr_expect_eq(vault_simple(vault.front, VH_OP_VCOMMIT, &a), VH_ELOST);
 	cr_expect_eq(vault_simple(vault.super, VH_OP_VSTATS, &a), VH_OK);
+	link_free(vault.front);
 	cr_expect_eq(vault_give(VH_ROLE_FRONT, 2), VH_OK);
 	cr_expect_eq(vault_sign(VH_ALG_ES256, 1, &a), VH_OK);
 }
