@@ -152,14 +152,18 @@ Test(arena, freed_memory_is_wiped)
 }
 #endif
 
-Test(arena, a_block_that_is_not_ours_aborts, .signal = SIGABRT)
+/* Not of the suite above: Criterion loses memory where a suite and a test both
+ * have options. */
+Test(arena_guards, a_block_that_is_not_ours_aborts, .init = open_arena,
+    .signal = SIGABRT)
 {
 	int foreign;
 
 	arena_free(&foreign);
 }
 
-Test(arena, the_page_before_the_arena_is_guarded, .signal = SIGSEGV)
+Test(arena_guards, the_page_before_the_arena_is_guarded, .init = open_arena,
+    .signal = SIGSEGV)
 {
 	uint8_t *first = arena_alloc(4096);
 	volatile uint8_t *before = first - 1;
@@ -168,7 +172,8 @@ Test(arena, the_page_before_the_arena_is_guarded, .signal = SIGSEGV)
 	(void)*before;
 }
 
-Test(arena, a_stack_overflow_hits_the_guard, .signal = SIGSEGV)
+Test(arena_guards, a_stack_overflow_hits_the_guard, .init = open_arena,
+    .signal = SIGSEGV)
 {
 	volatile uint8_t *stack = arena_stack(64 << 10);
 
@@ -207,6 +212,22 @@ Test(arena, threads_share_it)
 		    0);
 	for (size_t i = 0; i < ARRAY_LEN(thread); i++)
 		pthread_join(thread[i], NULL);
+}
+
+Test(arena, a_secret_lives_as_long_as_one_has_it)
+{
+	struct secret *s = secret_new(40);
+
+	cr_assert_not_null(s);
+	memset(secret_rw(s), 0xa5, 40);
+	size_t used = arena_unused();
+
+	cr_expect_eq(secret_ref(s), s);
+	cr_expect_eq(arena_unused(), used);
+	secret_free(s);
+	cr_expect_eq(secret_len(s), 40);
+	cr_expect_eq(secret_ro(s).p[39], 0xa5);
+	secret_free(s);
 }
 
 Test(arena, a_secret_is_zero_at_first_and_trims)
