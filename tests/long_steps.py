@@ -56,6 +56,13 @@ def make(tally, name, targets):
     return build if status == 0 else None
 
 
+def is_criterions_own(report):
+    """A leak of the test runner's library, with nothing of ours on its way there."""
+    frames = re.findall(r"^ +#([0-9]+) (.*)", report, re.M)
+    return ("LeakSanitizer" in report
+            and all("libcriterion" in where for number, where in frames if number != "0"))
+
+
 class Reports:
     """Sanitizers write to files, since a test may well survive a report."""
 
@@ -69,18 +76,24 @@ class Reports:
 
     def env(self, **more):
         common = f"log_path={self.path}"
+        # It is the reports that count: a program whose runner lost memory has not failed.
+        leaks = "detect_leaks=1:exitcode=0" if more.get("leaks") else "detect_leaks=0"
         return {"ASAN_OPTIONS": f"{common}:handle_segv=0:handle_abort=0:allocator_may_return_null=1"
-                                f":detect_leaks={more.get('leaks', 0)}",
+                                f":{leaks}",
                 "UBSAN_OPTIONS": f"{common}:print_stacktrace=1",
                 "TSAN_OPTIONS": f"{common}:halt_on_error=1:second_deadlock_stack=1"
                                 f":handle_segv=0:handle_abort=0"
                                 f":suppressions={ROOT}/tests/support/tsan.supp"}
 
     def count(self, tally):
-        found = glob.glob(self.path + ".*")
-        for report in found:
-            with open(report, errors="replace") as f:
-                print(f"FAIL sanitizer report {os.path.basename(report)}\n{f.read()[:5000]}")
+        found = {}
+        for path in glob.glob(self.path + ".*"):
+            with open(path, errors="replace") as f:
+                report = f.read()
+            if not is_criterions_own(report):
+                found[path] = report
+        for path, report in found.items():
+            print(f"FAIL sanitizer report {os.path.basename(path)}\n{report[:5000]}")
         tally.add(0 if found else 1, len(found))
 
 
