@@ -48,7 +48,7 @@ static const struct enc encs[] = {
 	}                                                                      \
 	const struct type *type##_by_name(struct slice name)                   \
 	{                                                                      \
-		for (size_t i = 0; i < ARRAY_LEN(table); i++)                  \
+		for (size_t i = 0; name.len > 0 && i < ARRAY_LEN(table); i++)  \
 			if (slice_is(name, table[i].name))                     \
 				return &table[i];                              \
 		return NULL;                                                   \
@@ -61,7 +61,7 @@ LOOKUPS(enc, encs)
 static size_t
 index_of(const char *const *names, size_t count, struct slice name)
 {
-	for (size_t i = 1; i < count; i++)
+	for (size_t i = 1; name.len > 0 && i < count; i++)
 		if (slice_is(name, names[i]))
 			return i;
 	return 0;

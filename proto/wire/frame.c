@@ -178,8 +178,8 @@ fields_parse(struct slice body, struct fields *out)
 	return VH_OK;
 }
 
-enum vh_err
-frame_parse(struct slice message, struct frame *out)
+static enum vh_err
+read_head(struct slice message, struct frame *out, struct slice *body)
 {
 	struct rd r = rd_over(message);
 	struct head h = rd_head(&r);
@@ -190,15 +190,28 @@ frame_parse(struct slice message, struct frame *out)
 	out->id = h.id;
 	if (h.version != FRAME_VERSION)
 		return VH_EVERSION;
-	struct slice body = rd_slice(&r, h.size);
-
-	if (r.bad || r.p != r.end)
-		return VH_EPARSE;
-	TRY(fields_parse(body, &out->f));
+	*body = rd_slice(&r, h.size);
 	out->answer = (h.flags & FRAME_ANSWER) != 0;
 	out->err = err_of_wire(h.err);
 	out->deadline_ms = h.deadline;
-	return VH_OK;
+	return r.bad || r.p != r.end ? VH_EPARSE : VH_OK;
+}
+
+enum vh_err
+frame_head(struct slice message, struct frame *out)
+{
+	struct slice body;
+
+	return read_head(message, out, &body);
+}
+
+enum vh_err
+frame_parse(struct slice message, struct frame *out)
+{
+	struct slice body;
+
+	TRY(read_head(message, out, &body));
+	return fields_parse(body, &out->f);
 }
 
 enum vh_err

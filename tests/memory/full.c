@@ -15,6 +15,7 @@
 #include "vault/check.h"
 #include "vault/content.h"
 #include "vault/import.h"
+#include "vault/random.h"
 #include "vault/sign.h"
 
 #define ARENA (5u << 20)
@@ -319,6 +320,7 @@ main(int argc, char **argv)
 	must(argc == 2, "usage: full boxes | keys | signers");
 	must(arena_open(ARENA) == VH_OK, "arena");
 	must(arena_adopt_libraries() == VH_OK, "libraries");
+	must(random_adopt() == VH_OK, "random");
 	if (strcmp(argv[1], "keys") == 0)
 		try_keys();
 	else if (strcmp(argv[1], "signers") == 0)

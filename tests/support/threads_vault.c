@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vault/arena.h"
+#include "vault/random.h"
 #include "vault/serve.h"
 
 #define ARENA   (16u << 20)
@@ -224,6 +225,7 @@ main(void)
 {
 	must(arena_open(ARENA) == VH_OK, "arena");
 	must(arena_adopt_libraries() == VH_OK, "libraries");
+	must(random_adopt() == VH_OK, "random");
 	json_object_seed(0);
 	hammer_arena();
 	run_vault();

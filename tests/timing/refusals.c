@@ -28,6 +28,7 @@
 #include "vault/content.h"
 #include "vault/context.h"
 #include "vault/import.h"
+#include "vault/random.h"
 
 #define ARENA     (8u << 20)
 #define PLAIN     64 /* bytes of a plaintext, unless SIZE says */
@@ -515,6 +516,7 @@ set_up(struct bench *b, char **argv)
 	stay_on_one_core();
 	must(arena_open(ARENA) == VH_OK, "arena");
 	must(arena_adopt_libraries() == VH_OK, "libraries");
+	must(random_adopt() == VH_OK, "random");
 	b->alg = alg_by_name(slice_text(argv[1]));
 	b->enc = enc_by_name(slice_text(argv[2]));
 	b->samples = strtoul(argv[3], NULL, 10);

@@ -124,7 +124,7 @@ expiry_look(struct front *f, const struct dkey *key, struct slice payload)
 
 	if (key->keep_ms == 0 || !expiry_of(payload, &exp))
 		return;
-	now = clock_wall().ms / 1000;
+	now = f->wall.ms / 1000;
 	if (exp <= now + key->keep_ms / 1000)
 		return;
 	shared_count(f->shared, COUNT_OUTLIVED);

@@ -166,7 +166,7 @@ forward_ask_next(struct front *f, struct forward *w)
 	if (f->cluster == NULL || w->count == FORWARD_TRIES)
 		return VH_ENOKEY;
 	AUTO(draft_end)
-	struct draft draft = draft_of(&want.fields, clock_wall());
+	struct draft draft = draft_of(&want.fields, f->wall);
 	const struct asked asked = { w->asked, w->refused, w->count,
 		slice_text(w->kid) };
 

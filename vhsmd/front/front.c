@@ -39,6 +39,7 @@ front_new(struct settings *settings, struct shared *shared)
 	f->status = 1;
 	f->costly_max = FRONT_COSTLY_NS;
 	f->now = clock_mono();
+	f->wall = clock_wall();
 	randombytes_buf(&f->random, sizeof f->random);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	f->directory = directory_new();

@@ -90,8 +90,9 @@ struct front {
 	struct refusals refusals;
 	struct spin spin;   /* while the vault does its one request */
 	struct mono_ns now; /* stamped once a round */
-	uint64_t random;    /* state of front_random */
-	struct buf *why;    /* line for the error of the request at hand */
+	struct wall_ms wall;
+	uint64_t random; /* state of front_random */
+	struct buf *why; /* line for the error of the request at hand */
 	struct vault_stats *stats; /* as they come */
 	size_t work;               /* SIGN, DECRYPT, ENCRYPT in flight */
 	size_t drains;             /* DRAIN requests that wait */

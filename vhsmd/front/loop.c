@@ -222,6 +222,7 @@ loop_round(struct front *f, int max_ms)
 	int n = wait_for_events(f, events, max_ms);
 
 	f->now = clock_mono();
+	f->wall = clock_wall();
 	f->costly_ns = 0;
 	for (int i = 0; i < n; i++) {
 		struct source *s = events[i].data.ptr;

@@ -8,7 +8,8 @@
 #include "front/ops.h"
 #include "front/vaultlink.h"
 
-#define EARLY 16 /* requests after which the vault begins with them */
+#define EARLY       16   /* requests that an idle vault begins with */
+#define ANSWER_ROOM 1024 /* for each, usually */
 
 struct batch {
 	struct origin to;    /* of the message that holds the requests */
@@ -44,6 +45,8 @@ batch_new(const struct origin *to, size_t count)
 		.refs = 1,
 		.left = count,
 		.answers = buf_new(CONN_OUT_MAX) };
+	/* A failure is met again by who puts an answer. */
+	(void)buf_reserve(b->answers, count * ANSWER_ROOM);
 	if (b->answers != NULL)
 		return b;
 	free(b);
@@ -84,10 +87,9 @@ count_items(struct front *f, const struct fields *in, size_t *count)
 	while (fields_next(&rest, &tag, &value)) {
 		if (tag != VH_F_ITEM)
 			continue;
-		enum vh_err err = frame_parse(value, &item);
-
-		if (err == VH_EPARSE || err == VH_EVERSION || item.answer)
-			return err == VH_OK ? VH_EPARSE : err;
+		TRY(frame_head(value, &item));
+		if (item.answer)
+			return VH_EPARSE;
 		++*count;
 	}
 	if (*count <= VH_ITEMS_MAX)
@@ -100,9 +102,11 @@ static void
 run_item(struct front *f, const struct request *all, struct batch *b,
     struct slice item)
 {
-	struct request q = { .asker = all->asker };
+	struct request q;
 	enum vh_err err = frame_parse(item, &q.frame);
 
+	q.asker = all->asker;
+	q.several = false;
 	q.to = (struct origin){ .conn = all->to.conn,
 		.batch = b,
 		.op = q.frame.op,
@@ -117,6 +121,7 @@ batch_begin(struct front *f, struct request *q)
 {
 	AUTO(batch_end) struct batch *b = NULL;
 	struct slice rest = q->frame.f.body, value;
+	bool idle = f->work == 0;
 	size_t count;
 	unsigned tag;
 
@@ -130,7 +135,7 @@ batch_begin(struct front *f, struct request *q)
 		if (tag != VH_F_ITEM)
 			continue;
 		run_item(f, q, b, value);
-		if (++count % EARLY == 0)
+		if (++count % EARLY == 0 && idle)
 			vault_flush(f);
 	}
 	return VH_OK;

@@ -57,10 +57,12 @@ static struct slice
 shown_of(const struct pending *p)
 {
 	struct slice input = input_of(p);
+
+	if (!p->detached)
+		return input;
 	const uint8_t *dot = memchr(input.p, '.', input.len);
 
-	return p->detached ? slice_of(input.p, (size_t)(dot - input.p) + 1)
-			   : input;
+	return slice_of(input.p, (size_t)(dot - input.p) + 1);
 }
 
 static void
@@ -106,7 +108,7 @@ sign_begin(struct front *f, struct request *q)
 
 	if (sign_json_wants(in))
 		return sign_json_begin(f, q);
-	AUTO(draft_end) struct draft draft = draft_of(in, clock_wall());
+	AUTO(draft_end) struct draft draft = draft_of(in, f->wall);
 	const struct search own = { .d = f->directory,
 		.s = &s,
 		.asker = &q->asker,

@@ -66,7 +66,7 @@ static struct {
 
 static __thread struct {
 	struct block *free[CLASSES];
-	uint16_t count[CLASSES];
+	uint16_t bytes[CLASSES]; /* of the blocks in free */
 	bool refused;
 } cache;
 
@@ -227,20 +227,12 @@ cut_page(size_t i)
 	}
 }
 
-static size_t
-cache_blocks(size_t i)
-{
-	return CACHE_BYTES / class_size[i];
-}
-
 /* Fills half of this thread's cache of class i. */
 static void
 refill(size_t i)
 {
-	size_t want = cache_blocks(i) / 2;
-
 	pthread_mutex_lock(&arena.lock);
-	while (cache.count[i] < want) {
+	while (cache.bytes[i] < CACHE_BYTES / 2) {
 		if (arena.free[i] == NULL)
 			cut_page(i);
 		struct block *b = arena.free[i];
@@ -250,7 +242,7 @@ refill(size_t i)
 		arena.free[i] = next_of(b);
 		set_next(b, cache.free[i]);
 		cache.free[i] = b;
-		cache.count[i]++;
+		cache.bytes[i] += class_size[i];
 	}
 	pthread_mutex_unlock(&arena.lock);
 }
@@ -260,13 +252,13 @@ static void
 spill(size_t i)
 {
 	pthread_mutex_lock(&arena.lock);
-	while (cache.count[i] > cache_blocks(i) / 2) {
+	while (cache.bytes[i] > CACHE_BYTES / 2) {
 		struct block *b = cache.free[i];
 
 		cache.free[i] = next_of(b);
 		set_next(b, arena.free[i]);
 		arena.free[i] = b;
-		cache.count[i]--;
+		cache.bytes[i] -= class_size[i];
 	}
 	pthread_mutex_unlock(&arena.lock);
 }
@@ -283,7 +275,7 @@ block_alloc(size_t size)
 	if (b == NULL)
 		return NULL;
 	cache.free[i] = next_of(b);
-	cache.count[i]--;
+	cache.bytes[i] -= class_size[i];
 	set_next(b, NULL);
 	ASAN_UNPOISON_MEMORY_REGION(b, size);
 	return b;
@@ -339,7 +331,8 @@ arena_free(void *p)
 	ASAN_POISON_MEMORY_REGION(p, class_size[i]);
 	set_next(b, cache.free[i]);
 	cache.free[i] = b;
-	if (++cache.count[i] > cache_blocks(i))
+	cache.bytes[i] += class_size[i];
+	if (cache.bytes[i] > CACHE_BYTES)
 		spill(i);
 }
 

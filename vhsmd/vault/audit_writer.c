@@ -345,10 +345,11 @@ static void
 put_uses(struct writer *w)
 {
 	struct slice rest = buf_slice(w->taken);
+	struct trail_now taken = now();
 	struct use u;
 
 	while (use_next(&rest, &u)) {
-		count(w, trail_use(w->t, &u, now()));
+		count(w, trail_use(w->t, &u, taken));
 		if (unsent(w) >= WRITE_AT)
 			write_all(w);
 	}

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "vault/arena.h"
+#include "vault/random.h"
 #include "vault/serve.h"
 
 #define SUPER_FD    3
@@ -28,6 +29,7 @@ start(struct link *super, const struct frame *q)
 	TRY(arena_open(fields_u64(f, VH_F_ARENA)));
 	TRY(sandbox_drop_capabilities()); /* that was what they were for */
 	TRY(arena_adopt_libraries());
+	TRY(random_adopt());
 	json_object_seed(0); /* now: it opens /dev/urandom */
 	struct serve *s = serve_new(super, fields_u32(f, VH_F_PAYLOAD));
 
