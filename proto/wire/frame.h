@@ -46,7 +46,8 @@ enum vh_err frame_size(const uint8_t *p, size_t len, size_t max, size_t *size);
  * out->op and out->id mean anything: they are set whenever the head is sound
  * (so that an error can be answered).  Unknown tags are skipped. */
 enum vh_err frame_parse(struct slice message, struct frame *out);
-/* Its head alone: out->f is left as it was.  VH_EPARSE, VH_EVERSION. */
+/* The same of its head alone, whatever its fields are: out->f is left as it
+ * was. VH_EPARSE, VH_EVERSION. */
 enum vh_err frame_head(struct slice message, struct frame *out);
 
 /* Decodes the fields of a nested field. */

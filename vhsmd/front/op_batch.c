@@ -8,8 +8,7 @@
 #include "front/ops.h"
 #include "front/vaultlink.h"
 
-#define EARLY       16   /* requests that an idle vault begins with */
-#define ANSWER_ROOM 1024 /* for each, usually */
+#define EARLY 16 /* requests that an idle vault begins with */
 
 struct batch {
 	struct origin to;    /* of the message that holds the requests */
@@ -45,8 +44,6 @@ batch_new(const struct origin *to, size_t count)
 		.refs = 1,
 		.left = count,
 		.answers = buf_new(CONN_OUT_MAX) };
-	/* A failure is met again by who puts an answer. */
-	(void)buf_reserve(b->answers, count * ANSWER_ROOM);
 	if (b->answers != NULL)
 		return b;
 	free(b);
@@ -121,7 +118,7 @@ batch_begin(struct front *f, struct request *q)
 {
 	AUTO(batch_end) struct batch *b = NULL;
 	struct slice rest = q->frame.f.body, value;
-	bool idle = f->work == 0;
+	bool idle = f->work == 0; /* as far as front knows */
 	size_t count;
 	unsigned tag;
 

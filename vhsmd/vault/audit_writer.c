@@ -350,8 +350,10 @@ put_uses(struct writer *w)
 
 	while (use_next(&rest, &u)) {
 		count(w, trail_use(w->t, &u, taken));
-		if (unsent(w) >= WRITE_AT)
-			write_all(w);
+		if (unsent(w) >= WRITE_AT) {
+			write_all(w); /* may take its time */
+			taken = now();
+		}
 	}
 	buf_clear(w->taken);
 }

@@ -21,13 +21,13 @@ fetch(OSSL_LIB_CTX *ctx)
 	return all;
 }
 
-/* The generator of the calling thread. */
+/* The generator of the calling thread, which random.h shares among contexts. */
 static bool
-seed(OSSL_LIB_CTX *ctx)
+seed(void)
 {
 	uint8_t byte;
 
-	return RAND_priv_bytes_ex(ctx, &byte, sizeof byte, 0) == 1;
+	return RAND_priv_bytes(&byte, sizeof byte) == 1;
 }
 
 OSSL_LIB_CTX *
@@ -40,7 +40,7 @@ libctx_of(size_t index)
 	pthread_mutex_lock(&lock);
 	if (*own == NULL)
 		*own = OSSL_LIB_CTX_new();
-	bool ready = *own != NULL && fetch(*own) && seed(*own);
+	bool ready = *own != NULL && fetch(*own) && seed();
 	OSSL_LIB_CTX *ctx = ready ? *own : NULL;
 
 	pthread_mutex_unlock(&lock);

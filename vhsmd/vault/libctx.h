@@ -1,7 +1,7 @@
 /* A library context of libcrypto (OSSL_LIB_CTX) for each worker.  To sign with
- * ECDSA or EdDSA libcrypto fetches a digest and asks for random bytes each
- * time, for which it takes a dozen locks of the context: threads that share one
- * wait for each other's cache lines.  Keys are used there as copies. */
+ * ECDSA or EdDSA libcrypto fetches a digest each time, for which it takes some
+ * locks of the context: threads that share one wait for each other's cache
+ * lines.  Keys are used there as copies. */
 #ifndef VAULT_LIBCTX_H
 #define VAULT_LIBCTX_H
 

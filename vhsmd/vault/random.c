@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <time.h>
 
 #define DRAW 1024u
 #define MOST 256u /* of what is drawn; more is asked for by itself */
@@ -11,6 +12,7 @@
 /* The last left bytes have not been used. */
 static __thread struct {
 	size_t left;
+	time_t second; /* when they were drawn */
 	uint8_t bytes[DRAW];
 } drawn;
 
@@ -27,6 +29,7 @@ static bool
 refill(void)
 {
 	drawn.left = 0;
+	drawn.second = time(NULL);
 	if (!draw(drawn.bytes, DRAW))
 		return false;
 	drawn.left = DRAW;
@@ -43,7 +46,7 @@ random_bytes(unsigned char *to, int size)
 		return 0;
 	if (len > MOST)
 		return draw(to, len);
-	if (len > drawn.left && !refill())
+	if ((len > drawn.left || drawn.second != time(NULL)) && !refill())
 		return 0;
 	uint8_t *from = drawn.bytes + DRAW - drawn.left;
 

@@ -153,6 +153,27 @@ Test(batch, one_that_cannot_be_read_stops_all)
 	stage_end(&s);
 }
 
+Test(batch, one_whose_fields_cannot_be_read_fails_alone)
+{
+	struct stage s = stage_new(key_directory(), NULL);
+	struct buf *b = client_ask(VH_OP_BATCH, 7, 0);
+	size_t item = frame_nest(b, VH_F_ITEM);
+	size_t frame = frame_request(b, VH_OP_SIGN, 1, 0);
+
+	frame_put_head(b, VH_F_DATA, 100); /* and nothing behind it */
+	frame_close(b, frame);
+	frame_nest_close(b, item);
+	put_sign(b, 2, "EdDSA");
+	client_send(s.c, 1, b);
+	world_turn(s.w);
+	cr_assert(vault_turn(&s, VH_OK));
+	world_turn(s.w);
+	cr_assert(client_read(s.c));
+	cr_expect_eq(item_error(&s, 1), VH_EPARSE);
+	cr_expect_eq(item_error(&s, 2), VH_OK);
+	stage_end(&s);
+}
+
 Test(batch, each_counts_against_the_callers_share)
 {
 	struct stage s = stage_new(key_directory(), stage_few_each);

@@ -127,6 +127,35 @@ Test(frame, an_unsound_head_is_refused_by_its_size)
 	cr_expect_eq(frame_size(copy, FRAME_HEAD, 100, &size), VH_EPARSE);
 }
 
+Test(frame, a_head_says_what_its_frame_says_but_for_the_fields)
+{
+	uint8_t copy[sizeof golden + 1] = { 0 };
+	struct frame f = { .f.present = 7 }, whole;
+
+	memcpy(copy, golden, sizeof golden);
+	cr_assert_eq(frame_parse(slice_of(golden, sizeof golden), &whole),
+	    VH_OK);
+	memset(copy + FRAME_HEAD, 0xff, sizeof golden - FRAME_HEAD);
+	cr_assert_eq(frame_head(slice_of(copy, sizeof golden), &f), VH_OK);
+	cr_expect_eq(f.f.present, 7);
+	cr_expect_eq(f.op, whole.op);
+	cr_expect_eq(f.id, whole.id);
+	cr_expect_eq(f.deadline_ms, whole.deadline_ms);
+	cr_expect_eq(f.err, VH_OK);
+	cr_expect_not(f.answer);
+	cr_expect_eq(frame_head(slice_of(copy, sizeof copy), &f), VH_EPARSE);
+	for (size_t n = 0; n < sizeof golden; n++)
+		cr_expect_eq(frame_head(slice_of(copy, n), &f), VH_EPARSE);
+	copy[3] = FRAME_ANSWER;
+	cr_assert_eq(frame_head(slice_of(copy, sizeof golden), &f), VH_OK);
+	cr_expect(f.answer);
+	copy[2] = 9;
+	cr_expect_eq(frame_head(slice_of(copy, sizeof golden), &f),
+	    VH_EVERSION);
+	copy[0] = 'v';
+	cr_expect_eq(frame_head(slice_of(copy, sizeof golden), &f), VH_EPARSE);
+}
+
 Test(frame, a_newer_version_is_refused_but_can_be_answered)
 {
 	uint8_t copy[sizeof golden];
