@@ -11,6 +11,8 @@
 #define VH_RECORD_MAX    (8u << 20)  /* a node's record, signed */
 #define VH_TAGS          128
 #define VH_ITEMS_MAX     64   /* requests of a BATCH */
+#define VH_WORKERS_MAX   256  /* of each lane of the vault */
+#define VH_LIBCTX_MAX    64   /* library contexts they have; more share */
 #define VH_PUBLISHED_MAX 256  /* bytes of a kid that is no thumbprint */
 #define VH_NODE_MAX      64   /* bytes of a node name */
 #define VH_WHO_MAX       1024 /* bytes of who asks */

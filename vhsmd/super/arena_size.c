@@ -1,18 +1,18 @@
 /* Measured with OpenSSL 3.0: libcrypto itself takes 0.5 MiB, and 0.2 MiB more
- * for the library context of each worker, of which no more than 64 have one of
- * their own (vault/libctx.h); an RSA-2048 key 4 KiB and 13 KiB more
- * for each worker that has used it, growing with the modulus; an EC or OKP key
- * 3 KiB and 2 KiB; a symmetric one 1 KiB and 3 KiB.
+ * for the library context of each worker that has one of its own; an RSA-2048
+ * key 4 KiB and 13 KiB more for each worker that has used it, growing with the
+ * modulus; an EC or OKP key 3 KiB and 2 KiB; a symmetric one 1 KiB and 3 KiB.
  * What was measured of keys is doubled: an arena that runs full fails requests,
  * and memory is cheap. */
 #include "super/arena_size.h"
+
+#include "wire/ops.h"
 
 #define KIB           UINT64_C(1024)
 #define MIB           (1024 * KIB)
 #define BASE          (2 * MIB)
 #define RESERVE       MIB
 #define LIBCTX        (256 * KIB)
-#define LIBCTX_MAX    64
 #define STACK         (256 * KIB)
 #define LANES         3
 #define SINGLES       2 /* stacks: of the audit trail, and one to spare */
@@ -26,7 +26,7 @@
 uint64_t
 arena_size_base(size_t workers)
 {
-	size_t contexts = workers < LIBCTX_MAX ? workers : LIBCTX_MAX;
+	size_t contexts = workers < VH_LIBCTX_MAX ? workers : VH_LIBCTX_MAX;
 
 	return BASE + RESERVE + LIBCTX * contexts +
 	       STACK * (workers * LANES + SINGLES);

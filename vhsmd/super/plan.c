@@ -14,8 +14,7 @@
 #include "super/procs.h"
 #include "super/text.h"
 
-#define WORKERS_MAX 256
-#define READ_SIZE   65536
+#define READ_SIZE 65536
 
 /* Paths of the configuration, and where they go once they are resolved. */
 #define PATH(from, to)                                                         \
@@ -258,8 +257,8 @@ choose_workers(struct plan *p)
 	    p->workers_auto ? (size_t)count : p->config->limits.workers;
 	if (p->workers < WORKERS_MIN)
 		p->workers = WORKERS_MIN;
-	if (p->workers > WORKERS_MAX)
-		p->workers = WORKERS_MAX;
+	if (p->workers > VH_WORKERS_MAX)
+		p->workers = VH_WORKERS_MAX;
 }
 
 static enum vh_err

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "wire/ops.h"
+
 /* What ECDSA's nonce, and EdDSA, fetch.  What was fetched once stays. */
 static bool
 fetch(OSSL_LIB_CTX *ctx)
@@ -34,8 +36,8 @@ OSSL_LIB_CTX *
 libctx_of(size_t index)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static OSSL_LIB_CTX *made[LIBCTX_MAX];
-	OSSL_LIB_CTX **own = &made[index % LIBCTX_MAX];
+	static OSSL_LIB_CTX *made[VH_LIBCTX_MAX];
+	OSSL_LIB_CTX **own = &made[index % VH_LIBCTX_MAX];
 
 	pthread_mutex_lock(&lock);
 	if (*own == NULL)

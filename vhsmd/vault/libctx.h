@@ -9,11 +9,10 @@
 
 #include <openssl/types.h>
 
-#define LIBCTX_MAX 64 /* more workers than that share */
-
-/* The context of worker index, made at the first call and never freed, with all
- * in it that signing by the calling thread takes of it: libcrypto does not get
- * over a want of memory in the middle of that.  NULL when there is no room. */
+/* The context of worker index, which those from VH_LIBCTX_MAX on share: made at
+ * the first call and never freed, with all in it that signing by the calling
+ * thread takes of it: libcrypto does not get over a want of memory in the
+ * middle of that.  NULL when there is no room. */
 OSSL_LIB_CTX *libctx_of(size_t index);
 
 #endif

@@ -11,10 +11,9 @@
 #include "vault/random.h"
 #include "vault/serve.h"
 
-#define SUPER_FD    3
-#define FRAME_MAX   (1u << 20) /* of the supervisor */
-#define START_MS    10000
-#define WORKERS_MAX 256
+#define SUPER_FD  3
+#define FRAME_MAX (1u << 20) /* of the supervisor */
+#define START_MS  10000
 
 /* The main thread never sees a key: it sets up, then sleeps. */
 static enum vh_err
@@ -24,7 +23,7 @@ start(struct link *super, const struct frame *q)
 	size_t workers = fields_u32(f, VH_F_WORKERS);
 	struct pool *pool = NULL;
 
-	if (workers < 2 || workers > WORKERS_MAX)
+	if (workers < 2 || workers > VH_WORKERS_MAX)
 		return VH_EFIELD;
 	TRY(arena_open(fields_u64(f, VH_F_ARENA)));
 	TRY(sandbox_drop_capabilities()); /* that was what they were for */

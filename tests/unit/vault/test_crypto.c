@@ -222,7 +222,7 @@ Test(crypto, a_worker_has_the_same_library_context_again)
 
 Test(crypto, more_workers_than_library_contexts_share_them)
 {
-	cr_expect_eq(libctx_of(1), libctx_of(1 + LIBCTX_MAX));
+	cr_expect_eq(libctx_of(1), libctx_of(1 + VH_LIBCTX_MAX));
 }
 
 Test(crypto, a_key_has_slots_for_all_that_fits_it)
