@@ -116,7 +116,8 @@ fetch_all(struct crypto *c)
 	c->cipher_ctx = EVP_CIPHER_CTX_new();
 	c->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	c->digest = EVP_MD_CTX_new();
-	if (c->cipher_ctx == NULL || c->sha256 == NULL || c->digest == NULL)
+	if (c->cipher_ctx == NULL || c->sha256 == NULL || c->digest == NULL ||
+	    EVP_DigestInit_ex2(c->digest, c->sha256, NULL) != 1)
 		return false;
 	return fetch_concat(c);
 }
@@ -165,7 +166,7 @@ crypto_digest(struct crypto *c, const struct slice *parts, size_t count,
     uint8_t out[static 32])
 {
 	unsigned len = 0;
-	bool good = EVP_DigestInit_ex2(c->digest, c->sha256, NULL) == 1;
+	bool good = EVP_DigestInit_ex2(c->digest, NULL, NULL) == 1;
 
 	for (size_t i = 0; good && i < count; i++)
 		good =
