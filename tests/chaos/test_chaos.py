@@ -20,7 +20,6 @@ from cluster.fleet import HTTP, PORT, Fleet
 from cluster.load import Caller, Heartbeat, RelyingParty
 from cluster.test_three import wait
 from interop.test_npm_jose import install
-from support.built import sanitizers
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 SPEC = """version: 1
@@ -33,8 +32,7 @@ FAR = """  - {name: far, generate: {kty: EC, crv: P-384}, use: sig}
   - {name: shared-far, load: {file: far.pem}, use: enc}
 """
 KEYS = 5 + 4 + 2  # P-256, P-384, and those that are loaded
-# Under a sanitizer a process takes several times as long to start and to answer.
-LONGEST = 2.0 if sanitizers() else 1.0
+LONGEST = 1.0
 STALL = 0.5
 SILENT = 2000  # connections that say nothing
 
