@@ -25,6 +25,7 @@ struct queue {
 	pthread_cond_t more;
 	struct job *head, **tail;
 	size_t depth, limit, sleepers;
+	_Atomic unsigned jobs; /* so far; read without the lock, too */
 };
 
 struct worker {
@@ -56,7 +57,7 @@ static const struct {
 	long turn_us; /* after which a computing worker gives way; 0: never */
 } lanes[LANES] = {
 	[LANE_FAST] = { "fast", 0, BATCH, 2, 0 },
-	[LANE_NORMAL] = { "normal", 5, 4, 8, 500 },
+	[LANE_NORMAL] = { "normal", 5, 8, 8, 500 },
 	[LANE_HEAVY] = { "heavy", 19, 1, 1, 200 },
 };
 
@@ -88,6 +89,18 @@ send_answers(struct worker *w, struct outlet *to)
 	buf_clear(w->answers);
 }
 
+/* How many jobs the cheaper lanes have had. */
+static unsigned
+cheaper_jobs(const struct worker *w)
+{
+	unsigned n = 0;
+
+	for (enum lane l = 0; l < w->lane; l++)
+		n += atomic_load_explicit(&w->pool->lane[l].jobs,
+		    memory_order_relaxed);
+	return n;
+}
+
 /* Reads the store: what it sees there stays until it is done. */
 static void
 run_job(struct worker *w, struct job *job)
@@ -96,7 +109,7 @@ run_job(struct worker *w, struct job *job)
 	size_t me = (size_t)(w - w->pool->worker);
 
 	store_enter(desk->store, me);
-	turns_begin(&w->turns);
+	turns_begin(&w->turns, cheaper_jobs(w));
 	if (job->errand != NULL)
 		job->errand(job, w->crypto, w->answers);
 	else
@@ -130,6 +143,17 @@ fair(const struct queue *q, enum lane lane)
 	size_t share = q->depth / lanes[lane].share + 1;
 
 	return share < lanes[lane].batch ? share : lanes[lane].batch;
+}
+
+/* Whoever is woken finds the lock free. */
+static void
+unlock_and_wake(struct queue *q, bool more)
+{
+	bool wake = more && q->sleepers > 0;
+
+	pthread_mutex_unlock(&q->lock);
+	if (wake)
+		pthread_cond_signal(&q->more);
 }
 
 static struct job *
@@ -247,13 +271,12 @@ pool_submit(struct pool *p, struct job *job)
 	*q->tail = job;
 	q->tail = &job->next;
 	q->depth++;
+	q->jobs++;
 	p->bytes += job->len;
 	/* A small job that stands alone in the fast lane is the intake's. */
 	bool own = job->lane == LANE_FAST && q->depth == 1 && job->len <= SMALL;
 
-	if (q->sleepers > 0 && !own)
-		pthread_cond_signal(&q->more);
-	pthread_mutex_unlock(&q->lock);
+	unlock_and_wake(q, !own);
 	return VH_OK;
 }
 
@@ -265,9 +288,7 @@ pool_help(struct pool *p)
 	pthread_mutex_lock(&q->lock);
 	struct job *jobs = take(q, fair(q, LANE_FAST), SMALL);
 
-	if (q->head != NULL && q->sleepers > 0)
-		pthread_cond_signal(&q->more);
-	pthread_mutex_unlock(&q->lock);
+	unlock_and_wake(q, q->head != NULL);
 	run_jobs(p->worker, jobs);
 	return jobs != NULL;
 }

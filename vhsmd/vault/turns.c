@@ -43,18 +43,32 @@ every(const struct turns *t, long us)
 	const struct timespec turn = { .tv_nsec = us * 1000 };
 	const struct itimerspec spec = { turn, turn };
 
-	if (t->us != 0)
-		(void)timer_settime(t->timer, 0, &spec, NULL);
+	(void)timer_settime(t->timer, 0, &spec, NULL);
+}
+
+static bool
+is_expected(struct turns *t, unsigned others)
+{
+	struct mono_ns now = clock_mono();
+
+	if (others != t->others)
+		t->until = mono_after_ms(now, TURNS_QUIET_MS);
+	t->others = others;
+	return !mono_passed(t->until, now);
 }
 
 void
-turns_begin(struct turns *t)
+turns_begin(struct turns *t, unsigned others)
 {
-	every(t, t->us);
+	t->running = t->us != 0 && is_expected(t, others);
+	if (t->running)
+		every(t, t->us);
 }
 
 void
 turns_end(struct turns *t)
 {
-	every(t, 0);
+	if (t->running)
+		every(t, 0);
+	t->running = false;
 }

@@ -10,11 +10,16 @@
 
 #include <time.h>
 
-#include "wire/base.h"
+#include "base/clock.h"
+
+#define TURNS_QUIET_MS 100 /* after which nobody is expected any more */
 
 struct turns {
 	long us; /* 0: none, and begin and end do nothing */
 	timer_t timer;
+	bool running;
+	unsigned others;      /* as turns_begin was told last */
+	struct mono_ns until; /* when these others are past */
 };
 
 /* The calling thread's turns of us microseconds (less than a second), before
@@ -22,8 +27,10 @@ struct turns {
 void turns_init(struct turns *t, long us);
 
 /* Between the two the thread that called turns_init offers the processor after
- * each turn.  The signal's frame lies on its stack, which is in the arena. */
-void turns_begin(struct turns *t);
+ * each turn, if others, a count of those to whom it gives way, has changed in
+ * the last TURNS_QUIET_MS.  The signal's frame lies on its stack, which is in
+ * the arena. */
+void turns_begin(struct turns *t, unsigned others);
 void turns_end(struct turns *t);
 
 #endif

@@ -34,7 +34,7 @@ Test(turns, whoever_computes_offers_the_processor_again_and_again)
 
 	turns_init(&t, 200);
 	cr_assert_neq(t.us, 0);
-	turns_begin(&t);
+	turns_begin(&t, 1);
 	compute(3, 10000000000);
 	turns_end(&t);
 	cr_expect_geq(offers, 3);
@@ -47,7 +47,7 @@ Test(turns, before_and_after_it_does_not)
 	turns_init(&t, 200);
 	compute(1, 5000000);
 	cr_expect_eq(offers, 0);
-	turns_begin(&t);
+	turns_begin(&t, 1);
 	compute(1, 10000000000);
 	turns_end(&t);
 	unsigned made = offers;
@@ -62,8 +62,27 @@ Test(turns, without_turns_it_never_does)
 	struct turns t;
 
 	turns_init(&t, 0);
-	turns_begin(&t);
+	turns_begin(&t, 1);
 	compute(1, 1000000);
 	turns_end(&t);
 	cr_expect_eq(offers, 0);
+}
+
+Test(turns, nor_when_nobody_has_come_for_a_while)
+{
+	struct turns t;
+
+	turns_init(&t, 200);
+	turns_begin(&t, 7);
+	turns_end(&t);
+	offers = 0;
+	compute(1, (TURNS_QUIET_MS + 1) * 1000000);
+	turns_begin(&t, 7);
+	compute(1, 5000000);
+	turns_end(&t);
+	cr_expect_eq(offers, 0);
+	turns_begin(&t, 8);
+	compute(1, 10000000000);
+	turns_end(&t);
+	cr_expect_geq(offers, 1);
 }
