@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 from support.node import BUILD, Node
-from trail import lines, verify, wait_for, wait_for_op
+from support.waiting import wait
+from trail import lines, verify, wait_for_op
 
 SPEC = """version: 1
 keys:
@@ -35,7 +36,7 @@ def kid_of(node, name):
 
 def wait_for_keys(node):
     """Their kids, once the cluster has them all active."""
-    wait_for(lambda: len(json.loads(node.ask("--json", "keys", "--state", "active"))["keys"]) == 3)
+    wait(lambda: len(json.loads(node.ask("--json", "keys", "--state", "active"))["keys"]) == 3)
     return {name: kid_of(node, name) for name in ("ec", "old", "enc")}
 
 
@@ -61,7 +62,7 @@ def acted(request, tmp_path_factory):
             assert done.returncode == 0, (done.args, done.stderr)
         assert operate(node, "retire", "no-such-key").returncode != 0
         node.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: len(node.events("reloaded")) == 2)
+        wait(lambda: len(node.events("reloaded")) == 2)
         wait_for_op(node, "reload", 2)
         with open(os.path.join(node.dir, "keyspec.yaml"), "a", encoding="utf-8") as f:
             f.write("  - {name: bad}\n")
@@ -102,7 +103,7 @@ def test_a_reload_by_signal_says_whose(acted):
 def test_with_a_full_disk_nothing_is_done_but_a_drain(tmp_path):
     config = "audit: {file: /dev/full}\n" + issue(str(tmp_path), "a")
     with Node(SPEC, config) as node:
-        wait_for(lambda: node.events("audit-blocked"))
+        wait(lambda: node.events("audit-blocked"))
         kids = {name: kid_of(node, name) for name in ("ec", "old", "enc")}
         before = node.ask("keys", "--state", "any")
         drain, *others = do_all(node, kids)
@@ -112,14 +113,14 @@ def test_with_a_full_disk_nothing_is_done_but_a_drain(tmp_path):
         assert node.ask("keys", "--state", "any") == before
         assert json.loads(node.ask("--json", "status"))["draining"] is True
         node.process.send_signal(signal.SIGHUP)
-        refused = wait_for(lambda: node.events("reload-refused")[1:])
+        refused = wait(lambda: node.events("reload-refused")[1:])
         assert refused[0]["error"] == "EAUDIT" and not node.events("reloaded")
 
 
 def test_with_a_full_disk_that_is_not_to_matter_all_is_done(tmp_path):
     config = "audit: {file: /dev/full, when_blocked: continue}\n" + issue(str(tmp_path), "a")
     with Node(SPEC, config) as node:
-        wait_for(lambda: node.events("audit-blocked"))
+        wait(lambda: node.events("audit-blocked"))
         kids = wait_for_keys(node)
         for done in do_all(node, kids):
             assert done.returncode == 0, (done.args, done.stderr)

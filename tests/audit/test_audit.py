@@ -10,7 +10,8 @@ import urllib.request
 
 import pytest
 from support.node import BUILD, Node
-from trail import lines, trail, verify, wait_for, wait_for_op
+from support.waiting import wait
+from trail import lines, trail, verify, wait_for_op
 
 SPEC = """version: 1
 keys:
@@ -148,7 +149,7 @@ def test_full_files_are_moved_on_and_the_chain_runs_through_them():
         for round_ in range(3):
             for _ in range(20):
                 node.ask("sign", "--name", "ec", input=b"x")
-            wait_for(lambda: len(node.events("audit-rotated")) > round_)
+            wait(lambda: len(node.events("audit-rotated")) > round_)
             wait_for_op(node, "open")
         node.ask("sign", "--name", "ec", input=b"x")
         assert node.stop() == 0
@@ -166,8 +167,8 @@ def full(when):
 
 def test_a_full_disk_stops_keys_from_being_used():
     with Node(SPEC, full("refuse")) as node:
-        wait_for(lambda: node.events("audit-blocked"))
-        done = wait_for(lambda: (d := node.cli("sign", "--name", "ec", input=b"x")).returncode and d)
+        wait(lambda: node.events("audit-blocked"))
+        done = wait(lambda: (d := node.cli("sign", "--name", "ec", input=b"x")).returncode and d)
         assert b"audit trail cannot be written" in done.stderr
         assert json.loads(node.ask("--json", "status"))["audit"]["blocked"] is True
         jwe = node.cli("decrypt", input=b"e30.e30.e30.e30.e30")
@@ -178,7 +179,7 @@ def test_a_full_disk_stops_keys_from_being_used():
 
 def test_a_full_disk_may_be_told_not_to_matter():
     with Node(SPEC, full("continue")) as node:
-        wait_for(lambda: node.events("audit-blocked"))
+        wait(lambda: node.events("audit-blocked"))
         for _ in range(5):
             node.ask("sign", "--name", "ec", input=b"x")
 
@@ -199,11 +200,11 @@ def test_a_disk_with_space_again_goes_on(tmp_path):
                         f.write(bytes(4096))
                 except OSError:
                     pass
-            wait_for(lambda: node.cli("sign", "--name", "ec", input=b"x" * 100).returncode)
+            wait(lambda: node.cli("sign", "--name", "ec", input=b"x" * 100).returncode)
             assert node.events("audit-blocked")
             filler.unlink()
-            wait_for(lambda: node.events("audit-goes-on"))
-            wait_for(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
+            wait(lambda: node.events("audit-goes-on"))
+            wait(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
             assert node.stop() == 0
             done = node.cli("audit", "verify", str(folder / "audit.log"))
             assert done.returncode == 0, done.stderr
@@ -228,7 +229,7 @@ def test_status_tells_where_the_trail_is():
         def told():
             audit = json.loads(node.ask("--json", "status"))["audit"]
             return audit if audit["seq"] == last["seq"] else None
-        audit = wait_for(told)
+        audit = wait(told)
         assert audit["chain"] == last["chain"]
         assert not audit["blocked"] and audit["lost"] == 0 and not audit["signed"]
         text = subprocess.run(["curl", "-s", f"http://{node.http}/metrics"],

@@ -8,7 +8,8 @@ import time
 
 import pytest
 from support.node import BUILD, Node
-from trail import files, folder, lines, verify, wait_for, whole_lines
+from support.waiting import wait
+from trail import files, folder, lines, verify, whole_lines
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="traces other processes: needs root"),
@@ -45,7 +46,7 @@ def fail_disk(node, count):
     for _ in range(3):
         sign(node)
     failing.done()
-    wait_for(lambda: len(node.events("audit-goes-on")) > before)
+    wait(lambda: len(node.events("audit-goes-on")) > before)
     assert sign(node).returncode == 0
 
 
@@ -133,18 +134,18 @@ def test_keys_are_not_used_between_the_failure_and_the_next_file():
     """The next file cannot be had until the folder is back."""
     with Node(SPEC, "audit: {file: audit.log}\n") as node:
         assert sign(node).returncode == 0
-        wait_for(lambda: any(x["op"] == "sign" for x in whole_lines(node)))
+        wait(lambda: any(x["op"] == "sign" for x in whole_lines(node)))
         os.mkdir(os.path.join(folder(node), "audit.log.new"))
         failing = Failing(node, 1)
         sign(node)
         failing.done()
-        wait_for(lambda: node.events("audit-not-rotated"))
+        wait(lambda: node.events("audit-not-rotated"))
         for _ in range(5):
             done = sign(node)
             assert done.returncode != 0 and b"audit trail cannot be written" in done.stderr
         assert json.loads(node.ask("--json", "status"))["audit"]["blocked"] is True
         os.rmdir(os.path.join(folder(node), "audit.log.new"))
-        wait_for(lambda: node.events("audit-goes-on"))
+        wait(lambda: node.events("audit-goes-on"))
         assert sign(node).returncode == 0
         assert node.stop() == 0
         assert verify(node, "audit.log.1", "audit.log").returncode == 0
@@ -154,7 +155,7 @@ def test_a_node_killed_after_a_failure_goes_on_with_its_chain():
     with Node(SPEC, "audit: {file: audit.log}\n") as node:
         assert sign(node).returncode == 0
         fail_disk(node, 1)
-        wait_for(lambda: whole_lines(node)[-1]["op"] == "sign")
+        wait(lambda: whole_lines(node)[-1]["op"] == "sign")
         node.kill()
         node.launch().wait_for("ready", 2)
         assert sign(node).returncode == 0
@@ -170,7 +171,7 @@ def test_a_death_while_lines_come_again_leaves_the_file_before_to_go_on_with(wri
     line that says so, of the first copy, of a later one."""
     with Node(SPEC, "audit: {file: audit.log}\n") as node:
         assert sign(node).returncode == 0
-        wait_for(lambda: any(x["op"] == "sign" for x in whole_lines(node)))
+        wait(lambda: any(x["op"] == "sign" for x in whole_lines(node)))
         failing = Failing(node, 1, written)
         for _ in range(4):
             sign(node)

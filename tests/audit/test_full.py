@@ -9,8 +9,8 @@ import time
 
 import pytest
 from support.node import Node
+from support.waiting import wait
 from support.wire import Wire
-from trail import wait_for
 
 SECONDS = float(os.environ.get("DISK_SECONDS", "5"))
 ROUNDS = 3
@@ -70,10 +70,10 @@ def test_no_signature_is_without_its_line_on_a_disk_that_fills(disk):
         while rounds < ROUNDS or time.monotonic() < until:
             fill(disk / "filler")
             refused = count("EAUDIT")
-            wait_for(lambda: count("EAUDIT") > refused + 20)
+            wait(lambda: count("EAUDIT") > refused + 20)
             os.unlink(disk / "filler")
             done = count("OK")
-            wait_for(lambda: count("OK") > done + 100)
+            wait(lambda: count("OK") > done + 100)
             rounds += 1
         for caller in callers:
             caller.halt.set()

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 from support.node import Node
-from trail import files, folder, trail, verify, wait_for, wait_for_op, whole_lines
+from support.waiting import wait
+from trail import files, folder, trail, verify, wait_for_op, whole_lines
 
 SPEC = "version: 1\nkeys:\n  - {name: ec, generate: {kty: EC, crv: P-256}, use: sig}\n"
 CONFIG = "audit: {file: audit.log, max_size: 4KiB, keep: 1000}\n"
@@ -35,7 +36,7 @@ def test_a_node_killed_just_after_each_rotation_goes_on():
             for caller in callers:
                 caller.start()
             # Each time a little later after the supervisor has renamed the files.
-            wait_for(lambda: len(node.events("audit-rotated")) > before + round_ % 2)
+            wait(lambda: len(node.events("audit-rotated")) > before + round_ % 2)
             node.kill()
             halt.set()
             for caller in callers:

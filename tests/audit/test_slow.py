@@ -9,8 +9,8 @@ import tty
 
 import pytest
 from support.node import Node
+from support.waiting import wait
 from support.wire import Wire, frame
-from trail import wait_for
 
 SPEC = "version: 1\nkeys:\n  - {name: ed, generate: {kty: OKP, crv: Ed25519}, use: sig}\n"
 BATCH = 64
@@ -44,7 +44,7 @@ class SlowFile:
         mark = b"that is all"
         self.read()
         os.write(self.theirs, mark)
-        wait_for(lambda: self.text.endswith(mark))
+        wait(lambda: self.text.endswith(mark))
         return bytes(self.text[:-len(mark)])
 
     def lines(self):
@@ -97,9 +97,9 @@ def audit_of(node):
 
 def sum_up(node, file):
     """All that was written, once the node has stopped: its check, its lines."""
-    wait_for(lambda: audit_of(node)["seq"] == file.text.count(b"\n"), 60)
+    wait(lambda: audit_of(node)["seq"] == file.text.count(b"\n"), 60)
     assert node.stop() == 0
-    wait_for(lambda: b'"op":"stop"' in file.text[-1000:] and file.text.endswith(b"\n"))
+    wait(lambda: b'"op":"stop"' in file.text[-1000:] and file.text.endswith(b"\n"))
     path = node.write("trail", file.text)
     done = node.cli("audit", "verify", path)
     assert done.returncode == 0, done.stderr
@@ -118,8 +118,8 @@ def test_a_full_queue_refuses_at_once_and_no_use_is_without_its_line(slow):
         assert node.cli("reload", url=node.operator).returncode != 0
         assert node.cli("drain", url=node.operator).returncode == 0
         slow.read()
-        wait_for(lambda: node.cli("drain", "--off", url=node.operator).returncode == 0, 60)
-        wait_for(lambda: node.cli("sign", "--name", "ed", input=b"x").returncode == 0, 60)
+        wait(lambda: node.cli("drain", "--off", url=node.operator).returncode == 0, 60)
+        wait(lambda: node.cli("sign", "--name", "ed", input=b"x").returncode == 0, 60)
         found = sum_up(node, slow)
         assert sum(x["op"] == "sign" for x in found) == first["OK"] + 1
         assert [x["op"] for x in found if x["op"] in ("drain", "undrain", "lost")] == ["drain", "undrain"]
@@ -150,7 +150,7 @@ def test_uses_that_a_full_queue_lost_are_counted_in_the_trail(slow):
         first = load(node, lambda outcomes: outcomes["OK"] >= 20000)
         assert set(first) == {"OK"}
         slow.read()
-        wait_for(lambda: audit_of(node)["lost"] > 0, 60)
+        wait(lambda: audit_of(node)["lost"] > 0, 60)
         last = node.ask("sign", "--name", "ed", input=b"x")
         assert last
         found = sum_up(node, slow)

@@ -1,7 +1,8 @@
 """What the tests of the audit trail share: its lines, its check, waiting."""
 import json
 import os
-import time
+
+from support.waiting import wait
 
 
 def folder(node):
@@ -37,13 +38,5 @@ def verify(node, *names, args=()):
     return node.cli("audit", "verify", *args, *paths)
 
 
-def wait_for(what, seconds=20):
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-    return found
-
-
 def wait_for_op(node, op, count=1, name="audit.log"):
-    return wait_for(lambda: [x for x in whole_lines(node, name) if x["op"] == op][count - 1:])[0]
+    return wait(lambda: [x for x in whole_lines(node, name) if x["op"] == op][count - 1:])[0]

@@ -17,9 +17,10 @@ import pytest
 from jwcrypto import jwe, jwk
 
 from cluster.fleet import HTTP, PORT, Fleet
-from cluster.load import Caller, Heartbeat, RelyingParty
-from cluster.test_three import wait
+from cluster.load import Caller, RelyingParty
 from interop.test_npm_jose import install
+from support.heartbeat import Heartbeat
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 SPEC = """version: 1

@@ -62,35 +62,6 @@ def kid_of(head):
     return json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
 
 
-class Heartbeat(threading.Thread):
-    """Knows when this process got no processor: what a caller waited for then
-    was not the node."""
-
-    TICK = 0.01
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.gaps = []  # (start, end)
-        self.halt = threading.Event()
-
-    def run(self):
-        last = time.monotonic()
-        while not self.halt.is_set():
-            time.sleep(self.TICK)
-            now = time.monotonic()
-            if now - last > 3 * self.TICK:
-                self.gaps.append((last + self.TICK, now))
-            last = now
-
-    def lost(self, start, end):
-        """Seconds between these two."""
-        return sum(max(0, min(end, b) - max(start, a)) for a, b in self.gaps)
-
-    def stop(self):
-        self.halt.set()
-        self.join()
-
-
 class RelyingParty:
     """npm jose with createRemoteJWKSet against one node, on that node's host.
 

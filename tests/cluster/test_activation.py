@@ -8,7 +8,7 @@ import pytest
 
 from cluster.fleet import Fleet
 from cluster.test_continuity import SPEC, relaunch, settled, verifies
-from cluster.test_three import wait
+from support.waiting import wait
 from support.wire import Wire
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")

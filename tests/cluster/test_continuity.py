@@ -8,7 +8,8 @@ import time
 import pytest
 
 from cluster.fleet import PORT, Fleet, cli, run
-from cluster.test_three import verified, wait
+from cluster.test_three import verified
+from support.waiting import wait
 from support.wire import Wire
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")

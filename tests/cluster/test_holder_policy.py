@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cluster.fleet import Fleet
-from cluster.test_three import wait
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

@@ -1,12 +1,12 @@
 """Two nodes that give different keys one kid: the first keeps it, on every node."""
 import json
 import os
-import time
 
 import pytest
 from jwcrypto import jwk, jws
 
 from cluster.fleet import Fleet
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 SPEC = """version: 1
@@ -16,13 +16,6 @@ keys:
   - {name: own-%(name)s, load: {file: own.pem}, use: sig, kid: own-%(name)s}
   - {name: sig-%(name)s, generate: {kty: EC, crv: P-256}, use: sig}
 """
-
-
-def wait(what, seconds=40):
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def keys_of(node):

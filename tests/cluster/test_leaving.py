@@ -10,6 +10,7 @@ import pytest
 from jwcrypto import jwk
 
 from cluster.fleet import Fleet
+from support.waiting import wait
 from support.wire import Wire, frame, parse
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -27,13 +28,6 @@ keys:
     if name in "bc":
         text += "  - {name: shared, load: {file: keys/shared.jwk}, use: sig}\n"
     return text
-
-
-def wait(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 def signs(node, name):

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cluster.fleet import Fleet
-from cluster.test_three import wait
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 MANY = 400

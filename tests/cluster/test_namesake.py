@@ -7,8 +7,8 @@ import pytest
 
 from cluster.fleet import Fleet, Member
 from cluster.test_continuity import SPEC, settled, verifies
-from cluster.test_three import wait
 from interop.test_openapi import API
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 OTHER = SPEC.replace("sig-", "other-")

@@ -7,6 +7,7 @@ import pytest
 from jwcrypto import jwe, jwk, jws
 
 from cluster.fleet import Fleet
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 SPEC = """version: 1
@@ -27,13 +28,6 @@ def fleet():
         wait(lambda: all(signs(n, f"sig-{name}") for n in running.nodes for name in "abc"), 20,
              "all keys are active")
         yield running
-
-
-def wait(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 def signs(node, name):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwcrypto import jwk
 
 from cluster.fleet import Fleet
-from cluster.test_three import wait
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 PLAIN = """version: 1

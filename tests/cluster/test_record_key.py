@@ -8,7 +8,8 @@ import pytest
 from cluster.fleet import Fleet, cli
 from cluster.load import Caller
 from cluster.test_continuity import SPEC, settled
-from cluster.test_three import verified, wait
+from cluster.test_three import verified
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

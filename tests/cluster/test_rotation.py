@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import threading
-import time
 
 import pytest
 
 from cluster.fleet import Fleet
-from cluster.test_three import wait
 from keylife.life import kid_of, states, verify
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

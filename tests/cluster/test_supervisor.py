@@ -9,6 +9,7 @@ import time
 import pytest
 
 from support.node import BUILD, Node, process_name
+from support.waiting import wait
 
 SPEC = """version: 1
 defaults: {publish_before: 1s}
@@ -47,13 +48,6 @@ def signs(node):
     return node.cli("sign", "--name", "ec", input=b"x").returncode == 0
 
 
-def wait(condition, what, seconds=10):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, what
-        time.sleep(0.02)
-
-
 def answers(address):
     host, _, port = address.rpartition(":")
     try:
@@ -67,7 +61,7 @@ def test_a_peer_that_dies_is_started_again_at_the_same_port(pki):
     with Node(SPEC, config=cluster(pki), http=False) as node:
         ready = node.events("ready")[0]
         assert answers(ready["cluster"])
-        wait(lambda: signs(node), "the first node signs at once")
+        wait(lambda: signs(node), what="the first node signs at once")
         before = node.pids()
         for times in (1, 2):
             os.kill(node.pids()["vhsmd-peer"], signal.SIGKILL)
@@ -85,16 +79,16 @@ def test_a_peer_that_dies_is_started_again_at_the_same_port(pki):
 def test_a_front_that_dies_is_joined_to_the_peer_that_lives(pki):
     with Node(SPEC, config=cluster(pki), http=False) as node:
         peer = node.pids()["vhsmd-peer"]
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
         os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
         node.wait_for("front-restarted")
         assert node.pids()["vhsmd-peer"] == peer
-        wait(lambda: signs(node), "it signs again")
+        wait(lambda: signs(node), what="it signs again")
 
 
 def test_a_stopped_peer_does_not_keep_front_from_coming_back(pki):
     with Node(SPEC, config=cluster(pki), http=False) as node:
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
         peer = node.pids()["vhsmd-peer"]
         os.kill(peer, signal.SIGSTOP)
         try:
@@ -104,12 +98,12 @@ def test_a_stopped_peer_does_not_keep_front_from_coming_back(pki):
             assert time.monotonic() - start < 3
         finally:
             os.kill(peer, signal.SIGCONT)
-        wait(lambda: signs(node), "it signs again")
+        wait(lambda: signs(node), what="it signs again")
 
 
 def test_an_orderly_stop_saves_the_state_and_comes_back_with_it(pki, tmp_path):
     with Node(SPEC, config=cluster(pki), folder=tmp_path, http=False) as node:
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
         assert node.stop() == 0
     state = tmp_path / "state" / "cluster.state"
     assert state.stat().st_mode & 0o777 == 0o600
@@ -122,13 +116,13 @@ def test_an_orderly_stop_saves_the_state_and_comes_back_with_it(pki, tmp_path):
 
 def test_a_peer_goes_on_until_front_has_finished(pki):
     with Node(SPEC, config=cluster(pki), http=False) as node:
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
         pids = node.pids()
         os.kill(pids["vhsmd-front"], signal.SIGSTOP)  # it has work in flight, as it were
         try:
             node.process.terminate()
             wait(lambda: any(line["process"] == "peer" for line in node.events("stopping")),
-                 "peer says goodbye")
+                 what="peer says goodbye")
             time.sleep(1)  # it has nobody to tell, and has long answered
             assert process_name(pids["vhsmd-peer"]) == "vhsmd-peer"
         finally:
@@ -145,7 +139,7 @@ def test_a_damaged_state_is_set_aside_and_the_node_starts(pki, tmp_path):
     with Node(SPEC, config=cluster(pki), folder=tmp_path, http=False) as node:
         (damaged,) = node.events("state-damaged")
         assert damaged["kept"] == "cluster.state.damaged-1"
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
     state.unlink(missing_ok=True)
     state.symlink_to("/etc/passwd")
     with Node(SPEC, config=cluster(pki), folder=tmp_path, http=False) as node:
@@ -163,7 +157,7 @@ def test_certificates_are_read_again(own_pki):
         node.process.send_signal(signal.SIGHUP)
         node.wait_for("reloaded")
         assert not node.events("reload-refused")
-        wait(lambda: signs(node), "it signs")
+        wait(lambda: signs(node), what="it signs")
 
 
 @pytest.mark.parametrize("spoil", ["mode", "missing", "garbage"])
@@ -183,7 +177,7 @@ def test_a_reload_that_is_refused_changes_nothing(own_pki, spoil):
         assert not node.events("reloaded")
         os.kill(node.pids()["vhsmd-peer"], signal.SIGKILL)
         node.wait_for("peer-restarted")
-        wait(lambda: signs(node), "it signs with what it had")
+        wait(lambda: signs(node), what="it signs with what it had")
 
 
 def test_a_taken_port_is_known_before_anything_is_deleted(pki, tmp_path):
@@ -232,7 +226,7 @@ def test_names_of_seeds_are_looked_up_and_a_bad_one_does_no_harm(pki):
     with Node(SPEC, config=cluster(pki, seeds=seeds), http=False) as node:
         hosts = {line["host"] for line in node.events("name-resolved")}
         assert hosts == {"localhost"}
-        wait(lambda: signs(node), "it gives up waiting for seeds that are not there")
+        wait(lambda: signs(node), what="it gives up waiting for seeds that are not there")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to drop to other users")
@@ -263,7 +257,7 @@ def test_a_full_disk_is_logged_and_tried_again(pki, tmp_path):
             filler.unlink()
             node.wait_for("state-saved", seconds=30)
             # Not before: a node alone, whose record no disk holds, would take what it signs with it.
-            wait(lambda: signs(node), "it signs")
+            wait(lambda: signs(node), what="it signs")
             assert (state / "cluster.state").stat().st_size > 0
     finally:
         subprocess.run(["umount", str(state)], check=True)

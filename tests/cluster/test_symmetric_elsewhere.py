@@ -7,8 +7,8 @@ import os
 import pytest
 
 from cluster.fleet import Fleet
-from cluster.test_three import wait
 from keylife.life import kid_of
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 PLAIN = """version: 1

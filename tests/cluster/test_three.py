@@ -8,6 +8,7 @@ import pytest
 from jwcrypto import jwe, jwk, jws
 
 from cluster.fleet import Fleet
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -20,13 +21,6 @@ def fleet():
              "every node's JWK Set lists all keys")
         wait(lambda: all(active(n) == 3 for n in running.nodes), 20, "all keys are active")
         yield running
-
-
-def wait(condition, seconds, what):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 def active(node):

@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 from support.node import BUILD, Node
+from support.waiting import wait
 from support.wire import Wire, frame, parse
 
 SPEC = """version: 1
@@ -34,11 +35,7 @@ def finished(process):
 
 
 def wait_until_busy(node):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if json.loads(node.ask("--json", "status"))["in_flight"] > 4:
-            return
-    raise AssertionError("no load arrived")
+    wait(lambda: json.loads(node.ask("--json", "status"))["in_flight"] > 4, what="load")
 
 
 def operations(node):

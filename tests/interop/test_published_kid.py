@@ -6,8 +6,9 @@ import os
 import pytest
 from jwcrypto import jwe, jwk, jws
 
-from keylife.life import kid_of, operate, wait_until
+from keylife.life import kid_of, operate
 from support.node import Node
+from support.waiting import wait
 
 KID, BOX = "https://old.example/keys,1", "old+enc=="
 SPEC = f"""version: 1
@@ -103,7 +104,7 @@ def test_an_operator_names_the_key_by_either(node):
 def test_an_operator_destroys_a_key_by_its_thumbprint(node, old):
     done = node.cli("destroy", "--yes", "--", old["enc"].thumbprint(), url=node.operator)
     assert done.returncode == 0, done.stderr
-    wait_until(lambda: BOX not in {k["kid"] for k in json.loads(node.ask("keys"))["keys"]})
+    wait(lambda: BOX not in {k["kid"] for k in json.loads(node.ask("keys"))["keys"]})
     assert b"key not found" in node.cli("encrypt", "--kid", BOX, "--alg", "ECDH-ES", "--enc", "A128GCM",
                                         input=b"x").stderr
 
@@ -176,7 +177,7 @@ def test_a_new_entry_with_a_kid_is_published_by_it(reloaded):
     path = put(reloaded, "three")
     reloaded.write("keyspec.yaml", entries(("one", "kid-1"), ("two", None), ("three", "kid-3")))
     assert operate(reloaded, "reload")["entries_new"] == 1
-    wait_until(lambda: reloaded.cli("sign", "--name", "three", input=b"x").returncode == 0)
+    wait(lambda: reloaded.cli("sign", "--name", "three", input=b"x").returncode == 0)
     assert signs_as(reloaded, "three") == "kid-3" and not os.path.exists(path)
 
 

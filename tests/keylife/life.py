@@ -1,7 +1,6 @@
 """What the tests of the life of keys share."""
 import base64
 import json
-import time
 import urllib.request
 
 import jwcrypto.jwk
@@ -63,10 +62,3 @@ def states(node):
 
 def operate(node, *args):
     return json.loads(node.ask(args[0], "--json", *args[1:], url=node.operator))
-
-
-def wait_until(true, seconds=20, step=0.05):
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "not within time"
-        time.sleep(step)

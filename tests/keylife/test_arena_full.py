@@ -3,8 +3,9 @@ said, and it comes to pass when there is room again."""
 import json
 import urllib.request
 
-from keylife.life import kid_of, operate, sign, states, wait_until
+from keylife.life import kid_of, operate, sign, states
 from support.node import Node
+from support.waiting import wait
 
 # Keys for encryption stay when they are rotated: boxes need them.
 SPEC = """
@@ -32,7 +33,7 @@ def fill(node):
     while not node.events("rotation-failed"):
         operate(node, "rotate", "--now", "--name", "boxes")
         made += 100
-        wait_until(lambda: status(node)["keys"] >= made or node.events("rotation-failed"))
+        wait(lambda: status(node)["keys"] >= made or node.events("rotation-failed"))
     assert made < 10000, "it is bounded"
 
 
@@ -49,7 +50,7 @@ def test_a_rotation_without_room_fails_aloud_and_is_made_up_for():
         old = kid_of(sign(node))
         fill(node)
         operate(node, "rotate", "--name", "id")
-        wait_until(lambda: [x for x in node.events("rotation-failed") if x["name"] == "id"])
+        wait(lambda: [x for x in node.events("rotation-failed") if x["name"] == "id"])
         failed = node.events("rotation-failed")[-1]
         assert failed["key"] == "stays active" and "room" in failed["why"]
         # Whoever uses it does not notice, on any worker.
@@ -60,6 +61,6 @@ def test_a_rotation_without_room_fails_aloud_and_is_made_up_for():
         assert life["rotations_failed"] > 0
         assert metric(node, "vhsmd_rotations_failing") >= 1
         before = life["rotations"]
-        wait_until(lambda: with_more_room(node) != old)
+        wait(lambda: with_more_room(node) != old)
         assert states(node)[old]["state"] == "retired"
         assert status(node)["life"]["rotations"] > before

@@ -7,8 +7,9 @@ import time
 import urllib.request
 
 from keylife.life import (STAYS, STAYS_ENC, TWO_SECONDS, fetch, kid_of, kids, operate, sign,
-                          states, verify, wait_until)
+                          states, verify)
 from support.node import Node
+from support.waiting import wait
 
 
 def test_tokens_verify_with_every_jwks_fetched_until_keep_after():
@@ -60,14 +61,14 @@ def test_a_successor_is_published_before_it_signs():
         old = kid_of(sign(node))
         answer = operate(node, "rotate", "--name", "id")
         assert [key["kid"] for key in answer["keys"]] == [old]
-        wait_until(lambda: len(kids(node)) == 2)
+        wait(lambda: len(kids(node)) == 2)
         new = (kids(node) - {old}).pop()
         assert states(node)[new]["state"] == "published"
         assert kid_of(sign(node)) == old
-        wait_until(lambda: states(node)[old]["state"] == "retired")
+        wait(lambda: states(node)[old]["state"] == "retired")
         assert kid_of(sign(node)) == new
         assert kids(node) == {old, new}
-        wait_until(lambda: old not in kids(node))
+        wait(lambda: old not in kids(node))
         assert kid_of(sign(node)) == new
 
 
@@ -75,7 +76,7 @@ def test_now_does_not_wait():
     with Node(STAYS.replace("publish_before: 1s", "publish_before: 1h")) as node:
         old = kid_of(sign(node))
         operate(node, "rotate", "--now", "--", old)
-        wait_until(lambda: kid_of(sign(node)) != old)
+        wait(lambda: kid_of(sign(node)) != old)
         done = node.cli("rotate", "--", old, url=node.operator)
         assert done.returncode == 1 and b"state" in done.stderr
 
@@ -85,11 +86,11 @@ def test_a_retired_key_signs_no_more_and_stays_verifiable():
         token = sign(node)
         old = kid_of(token)
         operate(node, "retire", "--", old)
-        wait_until(lambda: states(node)[old]["state"] == "retired")
+        wait(lambda: states(node)[old]["state"] == "retired")
         assert node.cli("sign", "--name", "id", input=b"{}").returncode != 0
         verify(token, fetch(node))
         assert node.ask("verify", input=token.encode()) == b"{}"
-        wait_until(lambda: old not in kids(node))
+        wait(lambda: old not in kids(node))
 
 
 def test_a_destroyed_signing_key_stays_verifiable():
@@ -101,7 +102,7 @@ def test_a_destroyed_signing_key_stays_verifiable():
         node.wait_for("secret-wiped")
         verify(token, fetch(node))
         assert node.cli("sign", f"--kid={old}", input=b"{}").returncode != 0
-        wait_until(lambda: old not in kids(node))
+        wait(lambda: old not in kids(node))
 
 
 def test_a_retired_encryption_key_still_decrypts():
@@ -109,12 +110,12 @@ def test_a_retired_encryption_key_still_decrypts():
         jwe = node.ask("encrypt", "--name", "box", "--alg", "RSA-OAEP-256", "--enc", "A128GCM", input=b"secret")
         old = kid_of(jwe.decode())
         operate(node, "rotate", "--name", "box")
-        wait_until(lambda: states(node)[old]["state"] == "retired", seconds=60)
+        wait(lambda: states(node)[old]["state"] == "retired", seconds=60)
         assert old not in kids(node), "nobody shall take it up"
         assert node.ask("decrypt", input=jwe) == b"secret"
         other = node.ask("encrypt", "--name", "box", "--alg", "RSA-OAEP-256", "--enc", "A128GCM", input=b"new")
         assert kid_of(other.decode()) != old
-        wait_until(lambda: old not in states(node))
+        wait(lambda: old not in states(node))
         assert node.cli("decrypt", input=jwe).returncode != 0
         assert node.ask("decrypt", input=other) == b"new"
 
@@ -123,7 +124,7 @@ def test_a_destroyed_encryption_key_is_gone():
     with Node(STAYS_ENC) as node:
         jwe = node.ask("encrypt", "--name", "box", "--alg", "RSA-OAEP-256", "--enc", "A128GCM", input=b"x")
         operate(node, "destroy", "--yes", "--", kid_of(jwe.decode()))
-        wait_until(lambda: kid_of(jwe.decode()) not in states(node))
+        wait(lambda: kid_of(jwe.decode()) not in states(node))
         assert node.cli("decrypt", input=jwe).returncode != 0
 
 
@@ -141,8 +142,8 @@ def test_a_front_that_dies_between_finds_the_keys_as_they_are():
         tokens = [sign(node)]
         os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
         node.wait_for("front-restarted")
-        wait_until(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
-        wait_until(lambda: kid_of(sign(node)) != kid_of(tokens[0]))
+        wait(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
+        wait(lambda: kid_of(sign(node)) != kid_of(tokens[0]))
         tokens.append(sign(node))
         keys = fetch(node)
         for token in tokens:
@@ -151,7 +152,7 @@ def test_a_front_that_dies_between_finds_the_keys_as_they_are():
 
 def test_metrics_tell_of_lives():
     with Node(TWO_SECONDS) as node:
-        wait_until(lambda: json.loads(node.ask("status", "--json"))["life"]["rotations"] > 0)
+        wait(lambda: json.loads(node.ask("status", "--json"))["life"]["rotations"] > 0)
         with urllib.request.urlopen(f"http://{node.http}/metrics", timeout=10) as r:
             text = r.read().decode()
         assert 'vhsmd_own_keys{state="active"} 1\n' in text

@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 
-from keylife.life import STAYS, fetch, kid_of, kids, operate, sign, states, verify, wait_until
+from keylife.life import STAYS, fetch, kid_of, kids, operate, sign, states, verify
 from support.node import Node, children, process_name
+from support.waiting import wait
 
 MORE = STAYS + """
   - name: more
@@ -32,9 +33,9 @@ def test_a_new_entry_is_published_then_active():
         node.write("keyspec.yaml", MORE)
         report = operate(node, "reload")
         assert (report["entries_kept"], report["entries_new"], report["entries_gone"]) == (1, 1, 0)
-        wait_until(lambda: named(node, "more"))
+        wait(lambda: named(node, "more"))
         assert [key["state"] for key in named(node, "more").values()] == ["published"]
-        wait_until(lambda: [key["state"] for key in named(node, "more").values()] == ["active"])
+        wait(lambda: [key["state"] for key in named(node, "more").values()] == ["active"])
         node.ask("sign", "--name", "more", input=b"x")
         assert kid_of(sign(node)) == old, "unchanged keys stay as they are"
 
@@ -44,11 +45,11 @@ def test_an_entry_taken_out_retires():
         token = sign(node)
         node.write("keyspec.yaml", OTHER)
         assert operate(node, "reload")["entries_gone"] == 1
-        wait_until(lambda: states(node)[kid_of(token)]["state"] == "retired")
+        wait(lambda: states(node)[kid_of(token)]["state"] == "retired")
         verify(token, fetch(node))
         assert node.cli("sign", "--name", "id", input=b"x").returncode != 0
         node.ask("sign", "--name", "more", input=b"x")
-        wait_until(lambda: kid_of(token) not in kids(node))
+        wait(lambda: kid_of(token) not in kids(node))
 
 
 def test_changed_attributes_apply():
@@ -56,21 +57,21 @@ def test_changed_attributes_apply():
         old = kid_of(sign(node))
         node.write("keyspec.yaml", STAYS.rstrip() + "\n    allow: [nobody-here]\n")
         operate(node, "reload")
-        wait_until(lambda: node.cli("sign", "--name", "id", input=b"x").returncode != 0)
+        wait(lambda: node.cli("sign", "--name", "id", input=b"x").returncode != 0)
         node.write("keyspec.yaml", STAYS.rstrip() + "\n    rotate: {every: 3s}\n")
         operate(node, "reload")
-        wait_until(lambda: node.cli("sign", "--name", "id", input=b"x").returncode == 0)
-        wait_until(lambda: kid_of(sign(node)) != old)
+        wait(lambda: node.cli("sign", "--name", "id", input=b"x").returncode == 0)
+        wait(lambda: kid_of(sign(node)) != old)
 
 
 def test_count_grows_and_shrinks():
     with Node(STAYS) as node:
         node.write("keyspec.yaml", STAYS.rstrip() + "\n    count: 3\n")
         operate(node, "reload")
-        wait_until(lambda: sum(key["state"] == "active" for key in states(node).values()) == 3)
+        wait(lambda: sum(key["state"] == "active" for key in states(node).values()) == 3)
         node.write("keyspec.yaml", STAYS)
         operate(node, "reload")
-        wait_until(lambda: sum(key["state"] == "active" for key in states(node).values()) == 1)
+        wait(lambda: sum(key["state"] == "active" for key in states(node).values()) == 1)
 
 
 def vault_seconds(node):
@@ -92,7 +93,7 @@ def test_thousands_of_keys_that_stay_or_leave_cost_next_to_nothing():
         assert operate(node, "reload")["entries_gone"] == 24
         # Their number once, not its square: that were seconds.
         assert vault_seconds(node) - before < 0.5
-        wait_until(lambda: sum(key["state"] == "retired" for key in states(node).values()) == 24 * 128)
+        wait(lambda: sum(key["state"] == "retired" for key in states(node).values()) == 24 * 128)
         assert kid_of(sign(node)) == old
 
 
@@ -130,7 +131,7 @@ def test_a_loaded_file_is_deleted_once_its_key_is_there():
         node.write("keyspec.yaml", STAYS + "  - name: file\n    load: {file: new.pem}\n    use: sig\n")
         operate(node, "reload")
         assert not os.path.exists(path)
-        wait_until(lambda: [k["state"] for k in named(node, "file").values()] == ["active"])
+        wait(lambda: [k["state"] for k in named(node, "file").values()] == ["active"])
         kid = kid_of(node.ask("sign", "--name", "file", input=b"x").decode())
         done = node.cli("rotate", "--", kid, url=node.operator)
         assert done.returncode == 1 and b"loaded" in done.stderr
@@ -152,7 +153,7 @@ def test_sighup_does_the_same():
         node.write("keyspec.yaml", MORE)
         os.kill(node.process.pid, signal.SIGHUP)
         assert node.wait_for("reloaded")["new"] == "1"
-        wait_until(lambda: named(node, "more"))
+        wait(lambda: named(node, "more"))
         node.write("keyspec.yaml", "version: 2\n")
         os.kill(node.process.pid, signal.SIGHUP)
         assert "keyspec.yaml:1" in node.wait_for("reload-refused")["why"]
@@ -181,7 +182,7 @@ def becomes(node, works, *args, payload=b"{}", why=DENIED):
     def tried():
         done = node.cli("sign", "--name", "id", *args, input=payload)
         return done.returncode == 0 if works else why in done.stderr
-    wait_until(tried)
+    wait(tried)
 
 
 def test_each_rule_of_an_entry_changes_while_its_key_stays():
@@ -195,7 +196,7 @@ def test_each_rule_of_an_entry_changes_while_its_key_stays():
             becomes(node, True, *refused)
             assert kid_of(sign(node)) == kid
         reload_rule(node, "ops: [sign]")
-        wait_until(lambda: DENIED in node.cli("verify", input=sign(node).encode()).stderr)
+        wait(lambda: DENIED in node.cli("verify", input=sign(node).encode()).stderr)
         reload_rule(node, "allow: [nobody-here]")
         becomes(node, False, why=b"key not found")
         reload_rule(node, "ops: [sign, verify]")
@@ -241,7 +242,7 @@ def test_new_principals_outlive_front():
         sign(node)
         os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
         node.wait_for("front-restarted")
-        wait_until(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
+        wait(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
 
 
 def test_what_needs_a_restart_is_named_and_does_not_apply():

@@ -1,6 +1,7 @@
 """Symmetric keys have the same life; their public side is the node itself."""
-from keylife.life import kid_of, kids, operate, states, wait_until
+from keylife.life import kid_of, kids, operate, states
 from support.node import Node
+from support.waiting import wait
 
 SPEC = """
 version: 1
@@ -13,7 +14,7 @@ keys:
 
 def successor(node, name, old):
     operate(node, "rotate", "--name", name)
-    wait_until(lambda: states(node).get(old, {}).get("state") == "retired")
+    wait(lambda: states(node).get(old, {}).get("state") == "retired")
     return [kid for kid, key in states(node).items()
             if key["name"] == name and key["state"] == "active"]
 
@@ -26,7 +27,7 @@ def test_a_rotated_mac_key_verifies_until_it_is_gone():
         assert kid_of(node.ask("sign", "--name", "mac", input=b"{}").decode().strip()) == new
         assert node.ask("verify", input=token) == b"{}"
         assert not kids(node) & {old, new}, "never published"
-        wait_until(lambda: old not in states(node))
+        wait(lambda: old not in states(node))
         assert b"key not found" in node.cli("verify", input=token).stderr
 
 
@@ -40,6 +41,6 @@ def test_a_rotated_wrapping_key_decrypts_until_it_is_gone():
         again = node.ask("encrypt", "--name", "wrap", "--alg", "A256KW", "--enc", "A256GCM",
                          input=b"secret")
         assert kid_of(again.decode().strip()) == new
-        wait_until(lambda: old not in states(node))
+        wait(lambda: old not in states(node))
         assert node.cli("decrypt", input=token).returncode != 0
         assert node.ask("decrypt", input=again) == b"secret"

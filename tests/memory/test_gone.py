@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import serialization as ser
 from jwcrypto import jwk
 from jwcrypto.common import base64url_decode
 
-from keylife.life import operate, states, wait_until
+from keylife.life import operate, states
 from memory.search import plain_node, scan, secrets_of
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes: needs root")
 KEYS = {
@@ -79,7 +80,7 @@ def test_of_a_key_that_is_taken_out_nothing_is_left(tmp_path, verb):
         for name in KEYS:
             assert scan(folder, secrets_of({name: jwks[name]}), "pid", [vault])[0], name
             operate(node, verb, *(["--yes"] if verb == "destroy" else []), kids[name])
-        wait_until(lambda: not set(kids.values()) & set(states(node)))
+        wait(lambda: not set(kids.values()) & set(states(node)))
         for name in KEYS:
             secrets = secrets_of({name: jwks[name]})
             found, report = scan(folder, secrets, "pid", [vault])
@@ -113,6 +114,6 @@ def test_of_a_key_that_rotation_has_replaced_nothing_is_left_after_its_time(tmp_
         modulus = int.from_bytes(base64url_decode(key["n"]), "big")
         assert factors(vault, modulus)
         operate(node, "rotate", "--now", key["kid"])
-        wait_until(lambda: key["kid"] not in states(node))
+        wait(lambda: key["kid"] not in states(node))
         assert factors(vault, modulus) == []
         use(node, "id", "RS256")

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 from jwcrypto import jwk
 
-from keylife.life import wait_until
 from memory.search import members, plain_node, protection, scan
 from support.node import BUILD, Node
+from support.waiting import wait
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads other processes: needs root")
 SPEC = """version: 1
@@ -38,10 +38,10 @@ def config(folder):
 
 def sign_records(node, count=30):
     """Each rotation is told to the cluster in a record."""
-    wait_until(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
+    wait(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
     for _ in range(count):
         node.ask("rotate", "--name", "ec", "--now", url=node.operator)
-        wait_until(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
+        wait(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0)
 
 
 def test_no_process_of_a_cluster_node_shows_its_record_key(tmp_path):

@@ -8,8 +8,9 @@
  * another.
  *
  * A node that goes on answering other questions is slow and not lost: it is
- * waited for until the deadline.  Otherwise, after FORWARD_LOST_MS, the caller
- * has waited long enough. */
+ * waited for until the deadline, though from FORWARD_LAST_MS on others are
+ * asked, too.  Otherwise, after FORWARD_LOST_MS, the caller has waited long
+ * enough. */
 #include "front/forward.h"
 
 #include <utlist.h>
@@ -137,19 +138,47 @@ is_worth_waiting(const struct front *f, const struct forward *w)
 	return false;
 }
 
-/* Not past the end of the wait, unless it is past that already. */
+/* What it says about the node that it has said nothing. */
 static void
-wake_soon(struct front *f, struct forward *w)
+judge_silent(struct front *f, struct forward *w)
 {
-	struct mono_ns at = mono_after_ms(f->now, FORWARD_NEXT_MS / 2);
-	struct mono_ns over = mono_after_ms(w->since, FORWARD_LOST_MS);
+	for (size_t i = 0; i < w->count; i++) {
+		struct try *y = w->tries[i];
 
-	if (!is_over(f, w) && over.ns < at.ns)
-		at = over;
+		if (y != NULL && is_silent(f, y, FORWARD_NEXT_MS))
+			blame(f, y->node, w);
+	}
+}
+
+/* After ms, or since_ms after the request came if that is before it. */
+static void
+wake_in(struct front *f, struct forward *w, uint64_t ms, uint64_t since_ms)
+{
+	struct mono_ns at = mono_after_ms(f->now, ms);
+	struct mono_ns by = mono_after_ms(w->since, since_ms);
+
+	if (!mono_passed(by, f->now) && by.ns < at.ns)
+		at = by;
 	forward_wake_at(f, w, at);
 }
 
-/* Asks somebody else; when there is nobody, waits for those who were asked. */
+/* There is nobody else to ask: waits for those who were asked, or no more. */
+static void
+wait_or_give_up(struct front *f, struct forward *w)
+{
+	bool wait = w->live > 0 ? !is_over(f, w) || is_worth_waiting(f, w)
+				: !is_over(f, w) && forward_is_early(f);
+
+	if (!wait) {
+		give_up(f, w);
+		return;
+	}
+	if (w->live == 0)
+		forward_forget(f, w);
+	wake_in(f, w, FORWARD_NEXT_MS / 2, FORWARD_LOST_MS);
+}
+
+/* Asks somebody else, if there is anybody. */
 static void
 go_on(struct front *f, struct forward *w)
 {
@@ -162,31 +191,26 @@ go_on(struct front *f, struct forward *w)
 	err = f->peer.link == NULL ? VH_ELOST : forward_ask_next(f, w);
 	if (err == VH_OK)
 		return;
-	bool wait = w->live > 0 ? !is_over(f, w) || is_worth_waiting(f, w)
-				: !is_over(f, w) && forward_is_early(f);
-
 	/* That nobody is left is no news. */
 	if (err == VH_EBUSY)
 		note_said(w, err);
-	if (!wait) {
-		give_up(f, w);
-		return;
-	}
-	if (w->live == 0)
-		forward_forget(f, w);
-	wake_soon(f, w);
+	wait_or_give_up(f, w);
 }
 
-/* What it says about the node that it has said nothing. */
+/* Those who were asked have been silent, or slow, for some time. */
 static void
-judge_silent(struct front *f, struct forward *w)
+tick(struct front *f, struct forward *w)
 {
-	for (size_t i = 0; i < w->count; i++) {
-		struct try *y = w->tries[i];
+	bool last =
+	    mono_passed(mono_after_ms(w->since, FORWARD_LAST_MS), f->now);
 
-		if (y != NULL && is_silent(f, y, FORWARD_NEXT_MS))
-			blame(f, y->node, w);
-	}
+	judge_silent(f, w);
+	if (is_over(f, w))
+		wait_or_give_up(f, w);
+	else if (!last && w->live > 0 && is_worth_waiting(f, w))
+		wake_in(f, w, FORWARD_NEXT_MS, FORWARD_LAST_MS);
+	else
+		go_on(f, w);
 }
 
 void
@@ -210,12 +234,7 @@ forwards_tick(struct front *f)
 	{
 		if (!mono_passed(w->next_at, f->now))
 			continue;
-		judge_silent(f, w);
-		if (w->live > 0 && !is_over(f, w) && is_worth_waiting(f, w))
-			forward_wake_at(f, w,
-			    mono_after_ms(f->now, FORWARD_NEXT_MS));
-		else
-			go_on(f, w);
+		tick(f, w);
 	}
 	DL_FOREACH(t->all, w)
 	if (w->next_at.ns < soonest.ns)

@@ -9,6 +9,7 @@
 #define FORWARDS_MAX     1024 /* questions to other nodes under way */
 #define FORWARDS_OF_NODE 128  /* of them, to one node */
 #define FORWARD_NEXT_MS  150  /* a node that says nothing: ask another, too */
+#define FORWARD_LAST_MS  700  /* then others are asked at any rate */
 #define FORWARD_LOST_MS  850  /* none of them says anything: give up */
 #define FORWARD_TRY_MS   3000 /* that a question lives at most */
 /* Until when requests wait for a peer that is gone, each for FORWARD_LOST_MS at

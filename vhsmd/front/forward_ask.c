@@ -110,6 +110,20 @@ send(struct front *f, struct forward *w, const struct want *want,
 	    KV("kid", to->key->kid));
 }
 
+/* At the end of the wait at the latest, but not before an answer can be there.
+ */
+static struct mono_ns
+next_look(const struct front *f, const struct forward *w)
+{
+	struct mono_ns at = mono_after_ms(f->now, FORWARD_NEXT_MS);
+	struct mono_ns soon = mono_after_ms(f->now, FORWARD_NEXT_MS / 2);
+	struct mono_ns over = mono_after_ms(w->since, FORWARD_LOST_MS);
+
+	if (over.ns < at.ns)
+		at = over.ns > soon.ns ? over : soon;
+	return at;
+}
+
 enum vh_err
 forward_ask(struct front *f, struct forward *w, const struct want *want,
     const struct target *to)
@@ -130,7 +144,7 @@ forward_ask(struct front *f, struct forward *w, const struct want *want,
 	w->live++;
 	memcpy(w->kid, to->key->kid, sizeof w->kid);
 	send(f, w, want, to, y);
-	forward_wake_at(f, w, mono_after_ms(f->now, FORWARD_NEXT_MS));
+	forward_wake_at(f, w, next_look(f, w));
 	return VH_OK;
 }
 

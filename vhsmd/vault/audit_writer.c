@@ -270,7 +270,7 @@ check_if_due(struct writer *w, bool at_once)
 	AUTO(identity_free) struct identity *id = seat_hold(seat);
 	enum vh_err err = check(w, id);
 
-	registers_clear();
+	traces_clear();
 	if (err != VH_OK) {
 		LOG(ERROR, "audit-not-signed", KV_ERR(err));
 		w->t->check_seq = w->t->chain.seq; /* not again at once */
@@ -475,7 +475,7 @@ audit_run(void *audit)
 
 	bool good = prepare(&w);
 
-	registers_clear();
+	traces_clear();
 	wait_for_file(&w, good);
 	put_start(&w);
 	while (!turn(&w))

@@ -151,7 +151,7 @@ make(struct job *job, struct crypto *c, struct buf *out)
 	(void)out; /* nobody waits */
 	m->err = load_make(buf_slice(m->body), c, m->keeper->load->workers,
 	    &m->key, m->why);
-	registers_clear();
+	traces_clear();
 	atomic_store(&m->keeper->made, m);
 	m->keeper->ears.wake(m->keeper->ears.of);
 }

@@ -25,7 +25,7 @@ drop_reload(struct keeper *k)
 	store_free(r->staged.store);
 	free(r);
 	k->reload = NULL;
-	registers_clear();
+	traces_clear();
 }
 
 static enum vh_err
@@ -342,7 +342,7 @@ stage(struct job *job, struct crypto *c, struct buf *out)
 		buf_trim(out, start);
 		frame_put_error(out, q.op, q.id, err, NULL);
 	}
-	registers_clear();
+	traces_clear();
 	atomic_store(&r->busy, false);
 }
 

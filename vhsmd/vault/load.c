@@ -38,7 +38,7 @@ static void
 answer(const struct load *l, const struct frame *q, size_t first,
     enum vh_err err, struct buf *why, struct buf *out)
 {
-	registers_clear();
+	traces_clear();
 	if (err != VH_OK) {
 		buf_put_u8(why, 0);
 		frame_put_error(out, q->op, q->id, err,

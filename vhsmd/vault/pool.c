@@ -133,6 +133,7 @@ run_jobs(struct worker *w, struct job *job)
 		job_free(job);
 		job = next;
 	}
+	traces_clear();
 }
 
 /* How many jobs to take: several at once save wake-ups where many wait anyway;
@@ -185,7 +186,7 @@ work(void *arg)
 	turns_init(&w->turns, lanes[w->lane].turn_us);
 	if (thread_use_libcrypto())
 		w->crypto = crypto_new(w->index);
-	registers_clear();
+	traces_clear();
 	pthread_barrier_wait(&w->pool->ready);
 	pthread_barrier_wait(&w->pool->open);
 	if (w == w->pool->worker)
@@ -289,7 +290,8 @@ pool_help(struct pool *p)
 	struct job *jobs = take(q, fair(q, LANE_FAST), SMALL);
 
 	unlock_and_wake(q, q->head != NULL);
-	run_jobs(p->worker, jobs);
+	if (jobs != NULL)
+		run_jobs(p->worker, jobs);
 	return jobs != NULL;
 }
 

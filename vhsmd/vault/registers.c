@@ -2,6 +2,9 @@
  * everything else is cleared here. */
 #include "vault/registers.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #ifndef __x86_64__
 #error "write registers_clear for this processor"
 #endif
@@ -55,4 +58,19 @@ registers_clear(void)
 			 "xor %%r11d, %%r11d" ::
 			     : "memory", "cc", "rax", "rcx", "rdx", "rsi",
 			 "rdi", "r8", "r9", "r10", "r11");
+}
+
+static __attribute__((noinline)) void
+clear_stack(void)
+{
+	uint8_t below[STACK_TRACES];
+
+	explicit_bzero(below, sizeof below);
+}
+
+void
+traces_clear(void)
+{
+	clear_stack();
+	registers_clear();
 }

@@ -116,6 +116,33 @@ Test(forward_waits, a_node_that_stops_after_an_answer_costs_less_than_a_second)
 	far_end(&s);
 }
 
+Test(forward_waits, holders_that_stop_one_after_another_cost_less_than_a_second)
+{
+	struct far s = far_new("b,c,d");
+	AUTO(question_free) struct question *q = far_sign(&s);
+	struct front *f = s.c->w->front;
+	struct node *first = node_find(f->nodes, q->f.f.at[VH_F_NODE]);
+	bool asked_another = false;
+	uint64_t ms = 0;
+
+	cr_assert_not_null(first);
+	for (; ms < 600; ms += 100) {
+		cluster_age(s.c, 100);
+		node_answered(first, clock_mono()); /* another question */
+		cr_assert_null(cluster_next(s.c));
+	}
+	for (; !client_read(s.k) && ms < 2000; ms += 25) {
+		cluster_age(s.c, 25);
+		AUTO(question_free) struct question *r = cluster_next(s.c);
+
+		asked_another |= r != NULL;
+	}
+	cr_expect_eq(s.k->f.err, VH_ELOST);
+	cr_expect_lt(ms, 1000, "after %lu ms", ms);
+	cr_expect(asked_another, "while there was time");
+	far_end(&s);
+}
+
 Test(forward_waits, the_callers_own_deadline_holds)
 {
 	struct far s = far_new("b");

@@ -14,6 +14,43 @@
 
 /* Without AVX-512 there is nothing above xmm15 and ymm15, which vzeroall and
  * pxor clear by definition. */
+static volatile uintptr_t deep;
+
+/* Of the functions that clear, which overwrite their own. */
+#define FRAMES 256
+
+/* Leaves something from below those to near the end of what is cleared. */
+static __attribute__((noinline)) void
+leave_traces(void)
+{
+	volatile uint8_t local[STACK_TRACES - 1024];
+
+	for (size_t i = 0; i < sizeof local - FRAMES; i++)
+		local[i] = 0xa5;
+	deep = (uintptr_t)local;
+}
+
+static __attribute__((noinline)) size_t
+traces_left(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < STACK_TRACES - 1024 - FRAMES; i++)
+		n += ((volatile const uint8_t *)deep)[i] == 0xa5;
+	return n;
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* its stacks lie elsewhere */
+Test(registers, nothing_is_left_on_the_stack)
+{
+	leave_traces();
+	cr_expect_gt(traces_left(), STACK_TRACES / 2, "they can be seen");
+	leave_traces();
+	traces_clear();
+	cr_expect_eq(traces_left(), 0);
+}
+#endif
+
 Test(registers, no_bit_of_a_wide_register_is_left)
 {
 	uint8_t pattern[64], found[32][64];
