@@ -93,6 +93,9 @@ struct keyspec_times {
 };
 struct keyspec_times keyspec_times(const struct keyspec *spec,
     const struct keyspec_key *key);
+/* The shortest publish_before of all entries, of the defaults without any: how
+ * long a verifier may keep the key set, milliseconds. */
+uint64_t keyspec_shortest_publish(const struct keyspec *spec);
 /* How many keys an entry has at most at once, those that are retired and not
  * yet gone included; and how many of them with a secret. */
 uint64_t keyspec_most_keys(const struct keyspec *spec,

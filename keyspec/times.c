@@ -45,6 +45,20 @@ keyspec_times(const struct keyspec *spec, const struct keyspec_key *key)
 		span_or(&key->keep_after, d->keep_after) };
 }
 
+uint64_t
+keyspec_shortest_publish(const struct keyspec *spec)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	for (size_t i = 0; i < spec->keys.count; i++) {
+		struct keyspec_times t = keyspec_times(spec, &spec->keys.at[i]);
+
+		if (t.publish_before < shortest)
+			shortest = t.publish_before;
+	}
+	return spec->keys.count == 0 ? spec->defaults.publish_before : shortest;
+}
+
 /* The active one, its successor, and those that retired within ms. */
 static uint64_t
 most_within(const struct keyspec_key *key, uint64_t every, uint64_t ms)

@@ -23,6 +23,35 @@ static const struct {
 	{ "p2c", false, true },
 };
 
+/* What some members are, whoever sets them (RFC 7515, 4.1). */
+static const struct {
+	const char *name;
+	json_type type;
+	const char *must_be;
+} kinds[] = {
+	{ "typ", JSON_STRING, " must be a string" },
+	{ "cty", JSON_STRING, " must be a string" },
+	{ "jku", JSON_STRING, " must be a string" },
+	{ "x5u", JSON_STRING, " must be a string" },
+	{ "x5t", JSON_STRING, " must be a string" },
+	{ "x5t#S256", JSON_STRING, " must be a string" },
+	{ "x5c", JSON_ARRAY, " must be an array" },
+	{ "jwk", JSON_OBJECT, " must be an object" },
+};
+
+static enum vh_err
+refuse_misshapen(const json_t *json, struct buf *why)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		const json_t *value = json_object_get(json, kinds[i].name);
+
+		if (value != NULL && json_typeof(value) != kinds[i].type)
+			return why_name(why, VH_EHEADER, "header member ",
+			    slice_text(kinds[i].name), kinds[i].must_be);
+	}
+	return VH_OK;
+}
+
 static enum vh_err
 refuse_reserved(bool jwe, struct slice typ, const json_t *json, struct buf *why)
 {
@@ -38,7 +67,7 @@ refuse_reserved(bool jwe, struct slice typ, const json_t *json, struct buf *why)
 	if (typ.len > 0 && json_object_get(json, "typ") != NULL)
 		return why_say(why, VH_EHEADER,
 		    "header member \"typ\" given twice");
-	return VH_OK;
+	return refuse_misshapen(json, why);
 }
 
 enum vh_err

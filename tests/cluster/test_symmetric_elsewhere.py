@@ -55,6 +55,20 @@ def oct_kids(node):
     return {key["kid"] for key in report if key["name"] in ("mac", "wrap")}
 
 
+def test_a_symmetric_key_is_not_revoked_but_destroyed(nodes):
+    a, _ = nodes
+    (key,) = json.loads(a.ask("keys", "--name", "mac"))["keys"]
+    done = a.cli("revoke", key["kid"], url=a.operator)
+    assert done.returncode == 1 and b"it is symmetric and in no JWK Set" in done.stderr
+    a.ask("sign", "--name", "mac", input=b"x")
+
+
+def test_whoever_revokes_an_unknown_kid_hears_so(nodes):
+    a, _ = nodes
+    report = json.loads(a.ask("revoke", "--json", "no such kid", url=a.operator))
+    assert report == {"revoked": "no such kid", "known": False}
+
+
 def told(text):
     """All that JWS in a text say."""
     said = []

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import urllib.request
 
 from keylife.life import STAYS, fetch, kid_of, kids, operate, sign, states, verify
 from support.node import Node, children, process_name
@@ -231,6 +232,32 @@ def test_principals_and_their_limits_change():
         operate(node, "reload")
         assert node.cli("sign", "--lines", "--name", "id", input=b"e30\n" * 9).returncode == 0
         assert json.loads(node.ask("status", "--json"))["principals"] == []
+
+
+SHORT = STAYS + """
+  - name: soon
+    generate: {kty: OKP, crv: Ed25519}
+    use: sig
+    publish_before: %s
+"""
+
+
+def max_age(node):
+    with urllib.request.urlopen(f"http://{node.http}/.well-known/jwks.json", timeout=10) as r:
+        return r.headers["Cache-Control"]
+
+
+def test_caches_keep_the_set_no_longer_than_the_shortest_publish_before():
+    spec = SHORT.replace("publish_before: 1s", "publish_before: 10m")
+    with Node(spec % "7s") as node:
+        assert max_age(node) == "public, max-age=7"
+        node.write("keyspec.yaml", spec % "3s")
+        assert operate(node, "reload")["applied"] == ["publish_before"]
+        assert max_age(node) == "public, max-age=3"
+        os.kill(node.pids()["vhsmd-front"], signal.SIGKILL)
+        node.wait_for("front-restarted")
+        wait(lambda: node.cli("sign", "--name", "id", input=b"{}").returncode == 0)
+        assert max_age(node) == "public, max-age=3"
 
 
 def test_new_principals_outlive_front():

@@ -67,6 +67,7 @@ adopt_settings(struct front *f, struct slice config)
 	}
 	now->per_principal = s->per_principal;
 	now->deadline = s->deadline;
+	f->shared->max_age = s->max_age;
 	quotas_set_most(f->quotas, s->per_principal);
 	LOG(NOTICE, "settings-taken", KV("per_principal", s->per_principal),
 	    KV("deadline_ms", s->deadline));

@@ -10,6 +10,7 @@ draft_of(const struct fields *in, struct wall_ms now)
 	return (struct draft){ .typ = in->at[VH_F_TYP],
 		.extra = in->at[VH_F_HEADER],
 		.payload = in->at[VH_F_DATA],
+		.unencoded = fields_u32(in, VH_F_UNENCODED) != 0,
 		.now = now };
 }
 

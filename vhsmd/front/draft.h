@@ -20,6 +20,7 @@ struct draft_part {
 /* Borrows the fields of the request. */
 struct draft {
 	struct slice typ, extra, payload; /* TYP, HEADER, DATA */
+	bool unencoded;                   /* b64: false */
 	struct wall_ms now;
 	struct draft_part header, claims;
 };

@@ -420,6 +420,7 @@ http_start_tls(int fd, const struct settings *settings, struct shared *shared,
 		return VH_ENOMEM;
 	}
 	h->settings = settings;
+	shared->max_age = settings->max_age;
 	h->shared = shared;
 	h->wake = eventfd(0, EFD_CLOEXEC);
 	tzset(); /* gmtime_r opens /etc/localtime on its first use */

@@ -58,7 +58,7 @@ answer_jwks(const struct http_site *site, const struct http_request *q,
 	out->code =
 	    q->names_tag(q->arg, slice_text(set->etag)) ? HTTP_304 : HTTP_200;
 	(void)snprintf(out->cache_control, sizeof out->cache_control,
-	    "public, max-age=%u", site->settings->max_age);
+	    "public, max-age=%u", (unsigned)site->shared->max_age);
 }
 
 static void

@@ -82,7 +82,8 @@ matches(const json_t *key, const struct jwks_filter *f)
 	if (f->alg == NULL)
 		return true;
 	return alg_fits(f->alg, kty, crv == NULL ? 0 : crv->id, use) &&
-	       (pin.len == 0 || slice_is(pin, f->alg->name));
+	       (pin.len == 0 ? !alg_needs_pin(f->alg)
+			     : slice_is(pin, f->alg->name));
 }
 
 /* The keys of the set that match, in their order; members in theirs. */

@@ -140,25 +140,41 @@ cluster_answer(struct front *f, struct pending *p, const struct frame *answer,
 
 /* --- REVOKE --------------------------------------------------------------- */
 
+static enum vh_err
+check_revocable(struct front *f, struct slice kid)
+{
+	const struct dkey *own = directory_get(f->directory, kid);
+
+	if (kid.len == 0 || !json_is_plain(kid)) {
+		buf_put_text(f->why, "KID is empty or no plain text");
+		return VH_EFIELD;
+	}
+	if (own != NULL && own->pub.kty == VH_KTY_OCT) {
+		buf_put_text(f->why, "it is symmetric and in no JWK Set: "
+				     "destroy it at each node that has it");
+		return VH_EFIELD;
+	}
+	return need_peer(f);
+}
+
+/* A kid that nobody knows here may be one of nodes that are out of reach. */
 enum vh_err
 revoke_begin(struct front *f, struct request *q)
 {
 	struct slice kid = q->frame.f.at[VH_F_KID];
 	size_t start;
 
-	if (kid.len == 0 || !json_is_plain(kid)) {
-		buf_put_text(f->why, "KID is empty or no plain text");
-		return VH_EFIELD;
-	}
-	TRY(need_peer(f));
+	TRY(check_revocable(f, kid));
 	struct pending *p = request_pend(f, q);
 
 	if (p == NULL)
 		return VH_EBUSY;
-	buf_put(p->kept, kid);
 	/* A tombstone names the thumbprint, where it is known. */
 	const struct dkey *key =
 	    directory_get(f->cluster == NULL ? f->directory : f->cluster, kid);
+
+	buf_put_u8(p->kept, key != NULL);
+	buf_put(p->kept, kid);
 	struct buf *b = vault_ask(f, p, VH_OP_VREVOKE, &start);
 
 	frame_put(b, VH_F_KID, key == NULL ? kid : slice_text(key->kid));
@@ -184,7 +200,8 @@ revoke_answer(struct front *f, struct pending *p, const struct frame *answer,
     bool *again)
 {
 	AUTO(json_decref) json_t *json = NULL;
-	struct slice kid = buf_slice(p->kept);
+	struct slice kept = buf_slice(p->kept);
+	struct slice kid = slice_of(kept.p + 1, kept.len - 1);
 
 	TRY(answer->err);
 	if (answer->op == VH_OP_VREVOKE) {
@@ -194,6 +211,7 @@ revoke_answer(struct front *f, struct pending *p, const struct frame *answer,
 		*again = true;
 		return VH_OK;
 	}
-	json = json_pack("{s:s%}", "revoked", kid.p, kid.len);
+	json = json_pack("{s:s%, s:b}", "revoked", kid.p, kid.len, "known",
+	    kept.p[0]);
 	return reply_json(f, &p->to, json);
 }

@@ -174,6 +174,11 @@ static enum vh_err
 check_claims(const struct rules *r, struct draft *d, struct buf *why)
 {
 	const json_t *claims = NULL;
+
+	/* RFC 7797, 7 */
+	if (d->unencoded)
+		return why_say(why, VH_EPOLICY,
+		    "the key signs JWTs alone, which are never b64: false");
 	enum vh_err err = draft_claims(d, &claims, why);
 
 	if (err == VH_ENOMEM)

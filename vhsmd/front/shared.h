@@ -102,6 +102,7 @@ struct shared {
 	_Atomic bool joining;
 	/* Another node of the cluster has this one's name. */
 	_Atomic bool name_taken;
+	_Atomic uint32_t max_age; /* of the JWK Set, seconds */
 	struct mono_ns started;
 	struct shared_locked *locked; /* private to shared.c */
 };

@@ -109,6 +109,18 @@ compare(const struct config *before, const struct config *fresh,
 		(b) = was;                                                     \
 	} while (0)
 
+/* Caches of the key set go by it. */
+static enum vh_err
+compare_specs(const struct keyspec *before, const struct keyspec *fresh,
+    struct reloaded *r)
+{
+	if (keyspec_shortest_publish(before) == keyspec_shortest_publish(fresh))
+		return VH_OK;
+	buf_format(r->applied, "%spublish_before",
+	    buf_slice(r->applied).len == 0 ? "" : ",");
+	return buf_end(r->applied);
+}
+
 /* The node is what it was, but for its key spec and what is live. */
 static void
 take_over(struct super *s, struct plan *fresh, struct keyfiles *files)
@@ -170,6 +182,7 @@ reload_keys(struct super *s, struct reloaded *out, struct buf *why)
 	fresh->workers = s->plan->workers; /* what the vault has */
 	count_entries(s, fresh, places, out);
 	TRY(compare(s->plan->config, fresh->config, out));
+	TRY(compare_specs(s->plan->spec, fresh->spec, out));
 	TRY(load_open_new(fresh, places, &files, why));
 	TRY(load_again(s, fresh, places, files, &out->keys, why));
 	out->file_kept = !keyfiles_delete(files);

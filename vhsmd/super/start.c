@@ -197,7 +197,7 @@ put_settings(const struct super *s, struct buf *b)
 	out->per_principal = c->limits.per_principal;
 	out->deadline = (uint32_t)c->limits.deadline;
 	out->max_age =
-	    (uint32_t)(s->plan->spec->defaults.publish_before / 1000);
+	    (uint32_t)(keyspec_shortest_publish(s->plan->spec) / 1000);
 	out->http_connections = s->conns.http;
 	out->http_timeout = (uint32_t)(c->http.timeout / 1000);
 	settings_put(b, out);

@@ -133,7 +133,10 @@ run_jobs(struct worker *w, struct job *job)
 		job_free(job);
 		job = next;
 	}
-	traces_clear();
+	if (w->lane == LANE_FAST)
+		traces_clear_short();
+	else
+		traces_clear();
 }
 
 /* How many jobs to take: several at once save wake-ups where many wait anyway;

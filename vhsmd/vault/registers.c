@@ -60,17 +60,27 @@ registers_clear(void)
 			 "rdi", "r8", "r9", "r10", "r11");
 }
 
-static __attribute__((noinline)) void
-clear_stack(void)
-{
-	uint8_t below[STACK_TRACES];
-
-	explicit_bzero(below, sizeof below);
-}
+/* A frame of its own, which comes to lie where those of libcrypto were. */
+#define CLEAR_BELOW(name, size)                                                \
+	static __attribute__((noinline)) void name(void)                       \
+	{                                                                      \
+		uint8_t below[size];                                           \
+                                                                               \
+		explicit_bzero(below, sizeof below);                           \
+	}
+CLEAR_BELOW(clear_stack, STACK_TRACES)
+CLEAR_BELOW(clear_top_of_stack, STACK_TRACES_SHORT)
 
 void
 traces_clear(void)
 {
 	clear_stack();
+	registers_clear();
+}
+
+void
+traces_clear_short(void)
+{
+	clear_top_of_stack();
 	registers_clear();
 }

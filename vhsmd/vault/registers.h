@@ -3,8 +3,10 @@
 #define VAULT_REGISTERS_H
 
 /* Bytes of a stack that libcrypto may leave something in: at most 20 KiB were
- * seen, of RSA with AVX-512 and of key generation. */
-#define STACK_TRACES (32u << 10)
+ * seen, of RSA with AVX-512 and of key generation, and 8 of work of the fast
+ * lane. */
+#define STACK_TRACES       (32u << 10)
+#define STACK_TRACES_SHORT (12u << 10)
 
 /* Clears every register a called function may leave data in: the vector, mask
  * and x87 registers and the call-clobbered general ones.  After each job. */
@@ -13,5 +15,6 @@ void registers_clear(void);
  * libcrypto leaves half an RSA exponent, among other things.  Before a thread
  * goes idle. */
 void traces_clear(void);
+void traces_clear_short(void); /* STACK_TRACES_SHORT */
 
 #endif

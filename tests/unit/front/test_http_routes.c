@@ -20,7 +20,7 @@ set_up(struct fixture *f)
 		.variants = variants_new() };
 	cr_assert(
 	    f->variants != NULL && f->settings != NULL && f->shared != NULL);
-	f->settings->max_age = 77;
+	f->shared->max_age = 77;
 	f->site = (struct http_site){ f->settings, f->shared, &f->counts,
 		&f->metrics, f->variants };
 }

@@ -11,7 +11,8 @@ static const char keys[] =
     "{\"kid\":\"b\",\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"PS256\"},"
     "{\"kid\":\"c\",\"kty\":\"RSA\",\"use\":\"enc\"},"
     "{\"kid\":\"d\",\"kty\":\"OKP\",\"crv\":\"X25519\",\"use\":\"enc\"},"
-    "{\"kid\":\"e\",\"kty\":\"EC\",\"crv\":\"P-384\",\"use\":\"sig\"}]}";
+    "{\"kid\":\"e\",\"kty\":\"EC\",\"crv\":\"P-384\",\"use\":\"sig\"},"
+    "{\"kid\":\"f\",\"kty\":\"RSA\",\"use\":\"enc\",\"alg\":\"RSA1_5\"}]}";
 
 static const struct jwks_filter no_filter;
 
@@ -50,9 +51,9 @@ expect_kids(const struct jwks_filter *f, const char *kids)
 
 Test(http_variants, a_filter_leaves_the_keys_that_fit_in_their_order)
 {
-	expect_kids(&no_filter, "abcde");
+	expect_kids(&no_filter, "abcdef");
 	expect_kids(&(struct jwks_filter){ .use = VH_USE_SIG }, "abe");
-	expect_kids(&(struct jwks_filter){ .kty = VH_KTY_RSA }, "bc");
+	expect_kids(&(struct jwks_filter){ .kty = VH_KTY_RSA }, "bcf");
 	expect_kids(&(struct jwks_filter){ .use = VH_USE_ENC,
 			.kty = VH_KTY_EC },
 	    "");
@@ -66,7 +67,8 @@ Test(http_variants, an_algorithm_leaves_the_keys_that_may_run_it)
 		const char *kids;
 	} rows[] = { { VH_ALG_ES256, "a" }, { VH_ALG_ES384, "e" },
 		{ VH_ALG_PS256, "b" }, { VH_ALG_RS256, "" },
-		{ VH_ALG_RSA_OAEP, "c" }, { VH_ALG_ECDH_ES, "d" } };
+		{ VH_ALG_RSA_OAEP, "c" }, { VH_ALG_ECDH_ES, "d" },
+		{ VH_ALG_RSA1_5, "f" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		expect_kids(&(struct jwks_filter){ .alg =

@@ -196,7 +196,7 @@ Test(op_cluster, a_revocation_is_signed_by_the_vault_and_told_by_peer)
 	cr_assert_eq(link_send(c->peer, buf_slice(b), -1), VH_OK);
 	cr_expect_eq(answer(c->w, k), VH_OK);
 	cr_expect(slice_is(k->f.f.at[VH_F_JSON],
-	    "{\"revoked\":\"some \\\"kid\\\"\"}"));
+	    "{\"revoked\":\"some \\\"kid\\\"\",\"known\":false}"));
 	client_free(k);
 	cluster_free(c);
 }

@@ -120,6 +120,21 @@ Test(rules, a_lifetime_is_measured_from_now_and_from_iat)
 	try_all("", "max_lifetime=3600000", rows, ARRAY_LEN(rows));
 }
 
+Test(rules, a_jwt_is_never_unencoded)
+{
+	AUTO(draft_end)
+	struct draft d = { .payload = slice_text("{\"iss\":\"a\"}"),
+		.unencoded = true };
+	AUTO(buf_free) struct buf *why = buf_new(4096);
+	struct rules *r = NULL;
+
+	cr_assert_eq(rules_new(slice_text(""), slice_text("iss=a"), &r), VH_OK);
+	cr_expect_eq(rules_check(r, &d, why), VH_EPOLICY);
+	d.unencoded = false;
+	cr_expect_eq(rules_check(r, &d, why), VH_OK);
+	rules_free(r);
+}
+
 Test(rules, the_issuer_is_the_one_that_is_named)
 {
 	static const struct row rows[] = {
