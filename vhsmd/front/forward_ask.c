@@ -110,8 +110,8 @@ send(struct front *f, struct forward *w, const struct want *want,
 	    KV("kid", to->key->kid));
 }
 
-/* At the end of the wait at the latest, but not before an answer can be there.
- */
+/* At the end of the wait at the latest, if that is to come, but not before an
+ * answer can be there. */
 static struct mono_ns
 next_look(const struct front *f, const struct forward *w)
 {
@@ -119,9 +119,9 @@ next_look(const struct front *f, const struct forward *w)
 	struct mono_ns soon = mono_after_ms(f->now, FORWARD_NEXT_MS / 2);
 	struct mono_ns over = mono_after_ms(w->since, FORWARD_LOST_MS);
 
-	if (over.ns < at.ns)
-		at = over.ns > soon.ns ? over : soon;
-	return at;
+	if (mono_passed(over, f->now) || over.ns >= at.ns)
+		return at;
+	return over.ns > soon.ns ? over : soon;
 }
 
 enum vh_err
