@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/cli/audit_check.h"
+#include "client/cli/audit_span.h"
 #include "client/cli/input.h"
 #include "client/cli/output.h"
 #include "client/cli/verbs.h"
@@ -16,7 +17,9 @@
 struct reading {
 	const struct args *args;
 	struct audit_trust *trust;
+	bool trusts; /* it can tell who signed */
 	struct audit_reader reader;
+	struct audit_span span;
 	uint64_t checks, checked; /* checked: seq of the last */
 	bool from_start;          /* nothing came before the first line */
 	const char *file;
@@ -83,10 +86,32 @@ note_first(struct reading *r, struct slice line)
 			      : slice_is(audit_member(line, "prev"), zeros);
 }
 
+/* A sound line: as a checkpoint, or how long there was none. */
+static const char *
+judge(struct reading *r, struct slice line, bool follows, bool again)
+{
+	bool check = slice_is(audit_member(line, "op"), "checkpoint");
+	const char *wrong = NULL;
+
+	if (check && follows)
+		wrong = audit_check(r->trust, line, &r->reader.before);
+	if (wrong != NULL || again)
+		return wrong;
+	if (!check || !follows)
+		return r->trusts ? audit_span_add(&r->span, line) : NULL;
+	audit_span_end(&r->span, line);
+	if (r->reader.before.seq + 1 > r->checked) {
+		r->checks++;
+		r->checked = r->reader.before.seq + 1;
+	}
+	return NULL;
+}
+
 static int
 take_line(struct reading *r, struct slice line)
 {
 	bool begun = r->reader.begun;
+	uint64_t repeated = r->reader.repeated;
 	enum audit_fault fault = audit_read(&r->reader, line);
 
 	if (fault == AUDIT_TORN) {
@@ -98,21 +123,12 @@ take_line(struct reading *r, struct slice line)
 		note_fault(r, fault);
 		return EXIT_DONE;
 	}
-	if (!begun) {
+	if (!begun)
 		note_first(r, line);
-		return EXIT_DONE;
-	}
-	if (!slice_is(audit_member(line, "op"), "checkpoint"))
-		return EXIT_DONE;
-	const char *wrong = audit_check(r->trust, line, &r->reader.before);
+	const char *wrong =
+	    judge(r, line, begun, r->reader.repeated > repeated);
 
-	if (wrong != NULL)
-		return fail_line(r, wrong);
-	if (r->reader.before.seq + 1 > r->checked) {
-		r->checks++;
-		r->checked = r->reader.before.seq + 1;
-	}
-	return EXIT_DONE;
+	return wrong == NULL ? EXIT_DONE : fail_line(r, wrong);
 }
 
 /* What was wrong at the end of the file before is made good by this line, the
@@ -173,8 +189,9 @@ read_file(struct reading *r, const char *name)
 }
 
 static int
-report(const struct reading *r, bool trusts)
+report(const struct reading *r)
 {
+	bool trusts = r->trusts;
 	char chain[AUDIT_HASH_B64 + 1];
 	uint64_t first = r->reader.first, last = r->reader.chain.seq;
 	uint64_t lines = last - first + 1;
@@ -214,7 +231,7 @@ report(const struct reading *r, bool trusts)
 }
 
 static int
-finish(struct reading *r, bool trusts)
+finish(struct reading *r)
 {
 	char text[256];
 	uint64_t seq = r->reader.chain.seq;
@@ -226,8 +243,11 @@ finish(struct reading *r, bool trusts)
 		return fail_text(r->args, r->fault);
 	if (!r->reader.begun)
 		return fail_text(r->args, "no line in these files");
+	if (r->trusts && r->checks == 0)
+		return fail_text(r->args,
+		    "no checkpoint: nothing in these files is signed");
 	if (r->args->expect_seq == 0 || seq >= r->args->expect_seq)
-		return report(r, trusts);
+		return report(r);
 	(void)snprintf(text, sizeof text,
 	    "ends with line %" PRIu64 ", expected %u: its end was cut off", seq,
 	    r->args->expect_seq);
@@ -258,10 +278,11 @@ verb_audit_verify(const struct args *a)
 	    jwks == NULL ? slice_of(NULL, 0) : buf_slice(jwks), &why);
 	if (trust == NULL)
 		return fail_text(a, why);
-	struct reading r = { .args = a, .trust = trust };
+	struct reading r = { .args = a,
+		.trust = trust,
+		.trusts = ca != NULL || jwks != NULL };
 
 	for (size_t i = 0; status == EXIT_DONE && i < a->operands.n; i++)
 		status = read_file(&r, a->operands.at[i]);
-	return status == EXIT_DONE ? finish(&r, ca != NULL || jwks != NULL)
-				   : status;
+	return status == EXIT_DONE ? finish(&r) : status;
 }

@@ -1,5 +1,6 @@
 """The audit trail of a running node: what is in it, and what its check finds."""
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -295,18 +296,65 @@ def test_a_chain_made_up_anew_has_no_checkpoint(signed):
     assert done.returncode == 1 and b"the checkpoint is of other lines" in done.stderr
 
 
-def test_a_key_set_vouches_as_well_as_a_ca(signed, tmp_path):
+def forge(node, found):
+    """A file of lines made up by somebody without the record key: numbers and hashes
+    are sound."""
+    text = b"\n".join(re.sub(rb'^\{"seq":\d+', b'{"seq":%d' % (i + 1), line)
+                      for i, line in enumerate(found))
+    with open(os.path.join(node.dir, "state", "bad.log"), "wb") as f:
+        f.write(rechain(text))
+
+
+def test_a_trail_without_its_checkpoints_is_refused(signed):
+    forge(signed, [x for x in trail(signed).splitlines() if b'"op":"checkpoint"' not in x])
+    assert verify(signed, "bad.log").returncode == 0  # nobody asked who signed
+    for trust in (("--ca", f"{signed.pki}/ca.crt"), ("--jwks", key_set(signed, "a"))):
+        done = verify(signed, "bad.log", args=trust)
+        assert done.returncode == 1 and done.stdout == b""
+        assert done.stderr == b"vhsm: audit verify: no checkpoint: nothing in these files is signed\n"
+        assert verify(signed, "bad.log", args=(*trust, "--json")).stdout == b""
+
+
+def test_a_node_in_no_cluster_signs_nothing(signed, finished):
+    done = verify(finished, args=("--ca", f"{signed.pki}/ca.crt"))
+    assert done.returncode == 1 and b"no checkpoint: nothing in these files" in done.stderr
+
+
+def behind(node, count, seconds):
+    """The node's trail, and behind its last checkpoint lines so far apart."""
+    own = trail(node).splitlines()
+    start = datetime.datetime.fromisoformat(json.loads(own[-1])["time"].replace("Z", "+00:00"))
+    times = [start + datetime.timedelta(seconds=seconds * i) for i in range(count)]
+    forge(node, own + [b'{"seq":0,"time":"%s","node":"a","who":"uid:1","op":"sign","chain":"%s"}'
+                       % (t.strftime("%Y-%m-%dT%H:%M:%S.000Z").encode(), 43 * b"A") for t in times])
+    return verify(node, "bad.log", args=("--ca", f"{node.pki}/ca.crt"))
+
+
+def test_lines_that_a_checkpoint_should_follow_are_refused(signed):
+    own = len(lines(signed))
+    assert behind(signed, 50, 1).returncode == 0
+    done = behind(signed, 50, 60)
+    assert done.returncode == 1
+    assert f"bad.log:{own + 12}: uses in more than 10 minutes without a".encode() in done.stderr, \
+        done.stderr
+    done = behind(signed, 70001, 0)
+    assert done.returncode == 1
+    assert f"bad.log:{own + 70001}: more than 70000 lines without a".encode() in done.stderr
+
+
+def key_set(node, name):
+    """The file of a JWK Set with a node's record key."""
     cryptography = pytest.importorskip("cryptography.x509")
-    found = {}
-    for name in "ab":
-        with open(f"{signed.pki}/{name}.record.crt", "rb") as f:
-            n = cryptography.load_pem_x509_certificate(f.read()).public_key().public_numbers()
-        found[name] = tmp_path / f"{name}.jwks"
-        found[name].write_text(json.dumps({"keys": [{
-            "kty": "EC", "crv": "P-256", "x": b64(n.x.to_bytes(32, "big")),
-            "y": b64(n.y.to_bytes(32, "big"))}]}))
-    assert verify(signed, args=("--jwks", str(found["a"]))).returncode == 0
-    done = verify(signed, args=("--jwks", str(found["b"])))
+    with open(f"{node.pki}/{name}.record.crt", "rb") as f:
+        n = cryptography.load_pem_x509_certificate(f.read()).public_key().public_numbers()
+    return node.write(f"{name}.jwks", json.dumps({"keys": [{
+        "kty": "EC", "crv": "P-256", "x": b64(n.x.to_bytes(32, "big")),
+        "y": b64(n.y.to_bytes(32, "big"))}]}))
+
+
+def test_a_key_set_vouches_as_well_as_a_ca(signed):
+    assert verify(signed, args=("--jwks", key_set(signed, "a"))).returncode == 0
+    done = verify(signed, args=("--jwks", key_set(signed, "b")))
     assert done.returncode == 1 and b"signed by none of the keys" in done.stderr
 
 
