@@ -347,7 +347,10 @@ VHSM_API enum vhsm_error vhsm_call(struct vhsm *h,
  * freed, and its error says how that went.  Else nothing was done, unless it is
  * VHSM_ELOST, VHSM_EDEADLINE, VHSM_EPARSE or VHSM_ENOMEM, and all of answers is
  * NULL. VHSM_EFIELD, VHSM_ETOOBIG, VHSM_EOP: count is 0, or more than
- * VHSM_MANY_MAX, or a request is not sound. */
+ * VHSM_MANY_MAX, or a request is not sound; VHSM_ETOOBIG also: all requests
+ * together have more bytes than the node takes in one message, which is 4/3 of
+ * its payload limit and 1 MiB more.  What has less than 1 MiB in all, some 200
+ * bytes a request counted besides its texts and data, is never too much. */
 VHSM_API enum vhsm_error vhsm_call_many(struct vhsm *h,
     const struct vhsm_request *requests, size_t count,
     struct vhsm_answer **answers);

@@ -7,10 +7,19 @@
 #include "client/cli/session.h"
 #include "wire/ops.h"
 
-/* Lines of one message; lengths are without the newline. */
+/* Bytes of a message's requests: every node takes that, whatever payload its
+ * limits allow. */
+#define GROUP_BYTES (1u << 20)
+#define OVERHEAD    2048u /* of a request: heads of fields, selector, typ */
+
+struct line {
+	char *text; /* len bytes, then perhaps a newline */
+	size_t size, len;
+};
+
+/* Lines of one message. */
 struct group {
-	char *line[VHSM_MANY_MAX];
-	size_t size[VHSM_MANY_MAX]; /* of memory */
+	struct line lines[VHSM_MANY_MAX];
 	struct vhsm_request requests[VHSM_MANY_MAX];
 	struct vhsm_answer *answers[VHSM_MANY_MAX];
 	size_t count;
@@ -20,7 +29,10 @@ struct group {
 struct reading {
 	const struct args *a;
 	const struct vhsm_request *q;
+	size_t fixed; /* bytes of a request without its line */
 	FILE *from;
+	struct line ahead; /* was read, and is in no group yet */
+	bool is_ahead;
 	struct group g;
 	int status;
 };
@@ -34,37 +46,87 @@ group_end(struct group *g)
 }
 
 static void
+line_end(const struct line *l)
+{
+	if (l->text != NULL)
+		explicit_bzero(l->text, l->size);
+	free(l->text);
+}
+
+static void
 reading_end(struct reading *r)
 {
 	group_end(&r->g);
-	for (size_t i = 0; i < VHSM_MANY_MAX; i++) {
-		if (r->g.line[i] != NULL)
-			explicit_bzero(r->g.line[i], r->g.size[i]);
-		free(r->g.line[i]);
-	}
+	for (size_t i = 0; i < VHSM_MANY_MAX; i++)
+		line_end(&r->g.lines[i]);
+	line_end(&r->ahead);
 	if (r->from != NULL && r->from != stdin)
 		(void)fclose(r->from); /* it was only read */
 	free(r);
 }
 AUTO_FREE(struct reading, reading_end)
 
+static size_t
+text_size(const char *text)
+{
+	return text == NULL ? 0 : strlen(text);
+}
+
+static size_t
+fixed_size(const struct vhsm_request *q)
+{
+	size_t sum = OVERHEAD + text_size(q->header) +
+		     text_size(q->unprotected) + text_size(q->jwk) + q->aad_len;
+
+	for (size_t i = 0; i < q->more_count; i++)
+		sum += OVERHEAD + text_size(q->more[i].header) +
+		       text_size(q->more[i].unprotected) +
+		       text_size(q->more[i].jwk);
+	return sum;
+}
+
+static bool
+look_ahead(struct reading *r)
+{
+	struct line *l = &r->ahead;
+
+	if (r->is_ahead)
+		return true;
+	ssize_t n = getline(&l->text, &l->size, r->from);
+
+	if (n < 0)
+		return false;
+	l->len = (size_t)n - (n > 0 && l->text[n - 1] == '\n');
+	r->is_ahead = true;
+	return true;
+}
+
+static void
+take_ahead(struct reading *r)
+{
+	struct group *g = &r->g;
+	struct line free_one = g->lines[g->count];
+
+	g->lines[g->count] = r->ahead;
+	r->ahead = free_one;
+	r->is_ahead = false;
+	g->requests[g->count] = *r->q;
+	g->requests[g->count].data = g->lines[g->count].text;
+	g->requests[g->count].data_len = g->lines[g->count].len;
+	g->count++;
+}
+
+/* A line that is too long for any group is one of its own. */
 static void
 fill(struct reading *r)
 {
-	struct group *g = &r->g;
+	size_t bytes = 0;
 
-	while (g->count < VHSM_MANY_MAX) {
-		size_t i = g->count;
-		ssize_t n = getline(&g->line[i], &g->size[i], r->from);
-
-		if (n < 0)
+	while (r->g.count < VHSM_MANY_MAX && look_ahead(r)) {
+		bytes += r->fixed + r->ahead.len;
+		if (r->g.count > 0 && bytes > GROUP_BYTES)
 			return;
-		if (n > 0 && g->line[i][n - 1] == '\n')
-			n--;
-		g->requests[i] = *r->q;
-		g->requests[i].data = g->line[i];
-		g->requests[i].data_len = (size_t)n;
-		g->count++;
+		take_ahead(r);
 	}
 }
 
@@ -120,8 +182,14 @@ run_group(struct reading *r, struct vhsm *h)
 	enum vhsm_error err =
 	    vhsm_call_many(h, g->requests, g->count, g->answers);
 
-	for (size_t i = 0; err == VHSM_OK && i < g->count; i++)
-		print_line(r, i);
+	/* More lines than one are never too much for a message. */
+	if (err == VHSM_ETOOBIG && g->count == 1) {
+		refuse_line(r, 0, vhsm_strerror(err), "");
+		err = VHSM_OK;
+	} else {
+		for (size_t i = 0; err == VHSM_OK && i < g->count; i++)
+			print_line(r, i);
+	}
 	g->first += g->count;
 	group_end(g);
 	return err;
@@ -154,7 +222,10 @@ lines_run(const struct args *a, const struct vhsm_request *q)
 		return EXIT_USAGE;
 	if (r == NULL)
 		return fail_with(a, VHSM_ENOMEM, NULL);
-	*r = (struct reading){ .a = a, .q = q, .from = open_input(a) };
+	*r = (struct reading){ .a = a,
+		.q = q,
+		.fixed = fixed_size(q),
+		.from = open_input(a) };
 	r->g.first = 1;
 	if (r->from == NULL)
 		return EXIT_FAILED;

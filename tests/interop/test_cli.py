@@ -208,6 +208,34 @@ def test_lines_are_a_request_each_and_share_messages(node):
     assert batches(node) == before + 3
 
 
+def test_long_lines_share_fewer_messages(node):
+    before = batches(node)
+    payloads = [b"%d" % i + 100_000 * b"x" for i in range(70)]
+    tokens = node.ask("sign", "--lines", "--alg", "ES256", input=b"\n".join(payloads)).splitlines()
+    assert len(tokens) == 70
+    assert batches(node) == before + 7  # ten lines are a megabyte
+    for i in (0, 9, 10, 69):
+        assert node.ask("verify", input=tokens[i]) == payloads[i]
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 3 << 20, (16 << 20) + 1, 33 << 20])
+def test_a_line_that_is_too_long_fails_alone(node, size):
+    done = node.cli("sign", "--lines", "--alg", "ES256",
+                    input=b"one\ntwo\n" + size * b"x" + b"\nfour\n")
+    assert done.returncode == 1
+    tokens = done.stdout.split(b"\n")
+    assert tokens[2] == b"" and len(tokens) == 5
+    assert [node.ask("verify", input=tokens[i]) for i in (0, 1, 3)] == [b"one", b"two", b"four"]
+    assert re.fullmatch(rb"vhsm: sign: line 3: too large[^\n]*\n", done.stderr), done.stderr
+
+
+def test_long_lines_of_jwe_share_fewer_messages(node):
+    texts = [b"%d" % i + 200_000 * b"y" for i in range(20)]
+    boxes = [node.ask("encrypt", "--alg", "ECDH-ES", "--enc", "A128GCM", input=text).strip()
+             for text in texts]
+    assert node.ask("decrypt", "--lines", input=b"\n".join(boxes)).splitlines() == texts
+
+
 def test_lines_of_jwe_are_opened_and_a_bad_one_leaves_an_empty_line(node):
     boxes = [node.ask("encrypt", "--alg", "ECDH-ES", "--enc", "A128GCM", input=text).strip()
              for text in (b"one", b"two", b"th\nree")]
