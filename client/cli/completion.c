@@ -12,6 +12,23 @@ static const struct option_name {
 #include "client/cli/options.def"
 };
 
+static const char algs[] =
+#define VH_ALG(sym, id, name, kind, kty, crv, digest, size) name " "
+#include "wire/alg.def"
+    "";
+static const char encs[] =
+#define VH_ENC(sym, id, name, cek, iv, tag, lib, mac) name " "
+#include "wire/alg.def"
+    "";
+static const char crvs[] =
+#define VH_CRV(sym, id, name, kty, size, sig, agrees, lib) name " "
+#include "wire/alg.def"
+    "";
+static const char ktys[] =
+#define VH_KTY(sym, id, name) name " "
+#include "wire/alg.def"
+    "";
+
 /* What a value, or an operand, is called in usage, and how a shell finds one:
  * "files", "dirs", or words to choose from. */
 static const struct {
@@ -20,10 +37,16 @@ static const struct {
 	{ "FILE", "files" },
 	{ "DIR", "dirs" },
 	{ "[FILE|-]", "files" },
+	{ "FILE...", "files" },
 	{ "FILE.csr...", "files" },
 	{ "[NAME|FILE.crt]...", "files" },
-	{ "KTY", "EC RSA OKP oct" },
+	{ "A,B", algs },
+	{ "ENC", encs },
+	{ "KTY", ktys },
+	{ "CRV", crvs },
 	{ "USE", "sig enc" },
+	{ "F", "compact flattened general" },
+	{ "STATE", "any published active retired" },
 	{ "[VERB]", "verbs" },
 	{ "bash|zsh", "bash zsh" },
 };
@@ -76,18 +99,41 @@ put_options(bool meanings)
 	puts("\tesac\n}");
 }
 
-/* A function that prints where the value of the option "$1" comes from; its
- * status says whether it takes one. */
+static bool
+has_name_of(size_t i, size_t k)
+{
+	return i != k && strcmp(options[i].name, options[k].name) == 0;
+}
+
+/* Where several have one name, what each verb that takes this one means. */
+static void
+put_value_of_verbs(size_t k)
+{
+	bool shared = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		shared = shared || has_name_of(i, k);
+	for (size_t i = 0; shared && verb_at(i) != NULL; i++)
+		if (args_takes(verb_at(i), (enum option_id)k))
+			printf("\t'%s --%s') echo '%s' ;;\n", verb_at(i)->name,
+			    options[k].name, source_of(options[k].value));
+}
+
+/* A function that prints where the value of the option "$1" of the verb "$2",
+ * which may be missing, comes from; its status says whether it takes one. */
 static void
 put_values(void)
 {
-	puts("_vhsm_value() {\n\tcase \"$1\" in");
+	puts("_vhsm_value() {\n\tcase \"$2 $1\" in");
+	for (size_t k = 0; k < ARRAY_LEN(options); k++)
+		if (options[k].value != NULL)
+			put_value_of_verbs(k);
 	for (size_t k = 0; k < ARRAY_LEN(options); k++) {
 		if (options[k].value == NULL)
 			continue;
-		printf("\t--%s", options[k].name);
+		printf("\t*' --%s'", options[k].name);
 		if (options[k].letter != 0)
-			printf("|-%c", options[k].letter);
+			printf("|*' -%c'", options[k].letter);
 		printf(") echo '%s' ;;\n", source_of(options[k].value));
 	}
 	puts("\t*) return 1 ;;\n\tesac\n}");
@@ -187,7 +233,7 @@ static const char bash[] =
     "prev=\"${COMP_WORDS[COMP_CWORD-1]}\" verb group from\n"
     "\t_vhsm_find \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"\n"
     "\tCOMPREPLY=()\n"
-    "\tif from=\"$(_vhsm_value \"$prev\")\"; then :\n"
+    "\tif from=\"$(_vhsm_value \"$prev\" \"$verb\")\"; then :\n"
     "\telif [[ $cur == -* ]]; then from=\"$(_vhsm_options "
     "\"${verb:-status}\")\"\n"
     "\telif [ -z \"$verb\" ]; then from=\"$(_vhsm_verbs \"$group\")\"\n"
@@ -209,7 +255,7 @@ static const char zsh[] =
     "\tlocal verb group from\n"
     "\tlocal -a rows\n"
     "\t_vhsm_find \"${(@)words[2,CURRENT-1]}\"\n"
-    "\tif from=\"$(_vhsm_value \"${words[CURRENT-1]}\")\"; then :\n"
+    "\tif from=\"$(_vhsm_value \"${words[CURRENT-1]}\" \"$verb\")\"; then :\n"
     "\telif [[ ${words[CURRENT]} == -* ]]; then\n"
     "\t\trows=(\"${(@f)$(_vhsm_options \"${verb:-status}\")}\")\n"
     "\t\t_describe -o option rows\n"

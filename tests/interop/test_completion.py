@@ -91,6 +91,35 @@ def test_values_and_operands_come_from_where_they_belong(complete):
     assert complete("status", "") == set()
 
 
+def test_an_option_means_what_its_verb_takes(complete):
+    assert "token" in complete("audit", "verify", "--ca", "")
+    assert complete("cluster", "issue", "--ca", "") == {"folder"}
+    assert complete("cluster", "revoke", "--ca", "") == {"folder"}
+    assert complete("bench", "--payload", "") == set()
+    assert "token" in complete("verify", "--payload", "")
+    assert "token" in complete("raw", "derive", "--jwk", "")
+    assert "token" in complete("encrypt", "--jwk", "")
+    assert "token" in complete("audit", "verify", "")
+    assert "sign" in complete("--ca", "x", "")  # the verb is still to come
+
+
+def table(name):
+    """The names in a table of proto/wire/alg.def."""
+    with open(os.path.join(ROOT, "proto", "wire", "alg.def")) as text:
+        return set(re.findall(rf'^VH_{name}\(\w+, +\d+, +"([^"]+)"', text.read(), re.M))
+
+
+def test_values_that_are_few_are_offered(complete):
+    assert complete("sign", "--format", "") == {"compact", "flattened", "general"}
+    assert complete("keys", "--state", "") == {"any", "published", "active", "retired"}
+    assert complete("sign", "--crv", "") == table("CRV")
+    assert complete("sign", "--kty", "") == table("KTY") == {"RSA", "EC", "OKP", "oct"}
+    assert complete("encrypt", "--enc", "") == table("ENC")
+    assert complete("encrypt", "--enc", "A256C") == {"A256CBC-HS512"}
+    assert complete("sign", "--alg", "") == table("ALG")
+    assert complete("sign", "--alg", "ES") == {"ES256", "ES384", "ES512", "ES256K"}
+
+
 def test_another_shell_is_refused():
     done = subprocess.run([VHSM, "completion", "fish"], capture_output=True, text=True)
     assert done.returncode == 2 and "expected bash or zsh" in done.stderr
