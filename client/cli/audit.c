@@ -35,7 +35,7 @@ struct reading {
 static void
 close_file_auto(FILE *const *file)
 {
-	if (*file != NULL)
+	if (*file != NULL && *file != stdin)
 		(void)fclose(*file); /* was only read */
 }
 
@@ -154,7 +154,7 @@ read_lines(struct reading *r, FILE *file)
 {
 	__attribute__((cleanup(free_text_auto))) char *text = NULL;
 	size_t room = 0;
-	ssize_t n;
+	ssize_t n = 0;
 	int status = EXIT_DONE;
 
 	while (status == EXIT_DONE && (n = getline(&text, &room, file)) > 0) {
@@ -168,24 +168,22 @@ read_lines(struct reading *r, FILE *file)
 		if (r->fault[0] != '\0')
 			break;
 	}
-	return status;
+	return n < 0 && !feof(file)
+		   ? fail_file(r->args, r->file, strerror(errno))
+		   : status;
 }
 
 static int
 read_file(struct reading *r, const char *name)
 {
+	bool standard = strcmp(name, "-") == 0;
 	__attribute__((cleanup(close_file_auto))) FILE *file =
-	    fopen(name, "re");
+	    standard ? stdin : fopen(name, "re");
 
-	r->file = name;
+	r->file = standard ? "standard input" : name;
 	r->number = 0;
-	if (file == NULL)
-		return fail_with(r->args, VHSM_EIO, name);
-	int status = read_lines(r, file);
-
-	if (status == EXIT_DONE && ferror(file))
-		return fail_with(r->args, VHSM_EIO, name);
-	return status;
+	return file == NULL ? fail_file(r->args, name, strerror(errno))
+			    : read_lines(r, file);
 }
 
 static int

@@ -11,10 +11,7 @@
 static struct buf *
 fail_input(const struct args *a, const char *file, const char *what)
 {
-	char why[512];
-
-	(void)snprintf(why, sizeof why, "%s: %s", file, what);
-	(void)fail_text(a, why);
+	(void)fail_file(a, file, what);
 	return NULL;
 }
 

@@ -31,6 +31,7 @@ struct reading {
 	const struct vhsm_request *q;
 	size_t fixed; /* bytes of a request without its line */
 	FILE *from;
+	int failed;        /* errno of reading it; 0: its end, or not yet */
 	struct line ahead; /* was read, and is in no group yet */
 	bool is_ahead;
 	struct group g;
@@ -94,8 +95,10 @@ look_ahead(struct reading *r)
 		return true;
 	ssize_t n = getline(&l->text, &l->size, r->from);
 
-	if (n < 0)
+	if (n < 0) {
+		r->failed = feof(r->from) ? 0 : errno;
 		return false;
+	}
 	l->len = (size_t)n - (n > 0 && l->text[n - 1] == '\n');
 	r->is_ahead = true;
 	return true;
@@ -199,17 +202,14 @@ static FILE *
 open_input(const struct args *a)
 {
 	const char *file = args_operand(a);
-	char why[512];
 
 	if (file == NULL || strcmp(file, "-") == 0)
 		return stdin;
 	FILE *from = fopen(file, "re");
 
-	if (from != NULL)
-		return from;
-	(void)snprintf(why, sizeof why, "%s: %s", file, strerror(errno));
-	(void)fail_text(a, why);
-	return NULL;
+	if (from == NULL)
+		(void)fail_file(a, file, strerror(errno));
+	return from;
 }
 
 int
@@ -235,8 +235,10 @@ lines_run(const struct args *a, const struct vhsm_request *q)
 		if (err != VHSM_OK)
 			return fail_with(a, err, NULL);
 	}
-	if (ferror(r->from))
-		return fail_with(a, VHSM_EIO, "input");
+	if (r->failed != 0)
+		return fail_file(a,
+		    r->from == stdin ? "standard input" : args_operand(a),
+		    strerror(r->failed));
 	int end = output_end(a);
 
 	return end != EXIT_DONE ? end : r->status;

@@ -48,6 +48,17 @@ fail_usage(const struct args *a, const char *text)
 	return EXIT_USAGE;
 }
 
+int
+fail_file(const struct args *a, const char *file, const char *what)
+{
+	begin_line(a);
+	print_safely(stderr, file);
+	fputs(": ", stderr);
+	print_safely(stderr, what);
+	fputc('\n', stderr);
+	return EXIT_FAILED;
+}
+
 static void
 describe_selector(const struct args *a, char *out, size_t size)
 {

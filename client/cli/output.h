@@ -19,6 +19,8 @@ int fail_answer(const struct args *a, enum vhsm_error err,
 /* Print "vhsm: VERB: text"; give EXIT_FAILED and EXIT_USAGE. */
 int fail_text(const struct args *a, const char *text);
 int fail_usage(const struct args *a, const char *text);
+/* Prints "vhsm: VERB: FILE: what"; gives EXIT_FAILED. */
+int fail_file(const struct args *a, const char *file, const char *what);
 
 /* Prints text with every byte that could steer a terminal as '?'. */
 void print_safely(FILE *to, const char *text);

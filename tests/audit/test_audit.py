@@ -111,6 +111,21 @@ def test_a_cut_off_end_is_found_by_the_number_that_was_expected(finished):
     assert done.returncode == 1 and b"ends with line 9, expected 10" in done.stderr
 
 
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(finished, tmp_path):
+    for name, why in ((tmp_path / "nofile", "No such file or directory"),
+                      (tmp_path, "Is a directory")):
+        done = finished.cli("audit", "verify", str(name))
+        assert done.returncode == 1
+        assert done.stderr.decode() == f"vhsm: audit verify: {name}: {why}\n"
+
+
+def test_a_trail_may_come_from_standard_input(finished):
+    done = finished.cli("audit", "verify", "-", input=trail(finished))
+    assert done.returncode == 0 and b"10 lines, 1 to 10" in done.stdout, done.stderr
+    done = finished.cli("audit", "verify", "-", input=trail(finished)[:-9])
+    assert done.returncode == 1 and b"standard input:10: this line is torn" in done.stderr
+
+
 def test_a_killed_node_goes_on_with_its_chain():
     with Node(SPEC, AUDIT) as node:
         node.ask("sign", "--name", "ec", input=b"x")

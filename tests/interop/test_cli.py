@@ -218,6 +218,14 @@ def test_long_lines_share_fewer_messages(node):
         assert node.ask("verify", input=tokens[i]) == payloads[i]
 
 
+def test_lines_that_cannot_be_read_are_an_error(node):
+    for name, why in ((node.dir + "/nofile", "No such file or directory"),
+                      (node.dir, "Is a directory")):
+        done = node.cli("sign", "--lines", "--alg", "ES256", name)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode() == f"vhsm: sign: {name}: {why}\n"
+
+
 @pytest.mark.parametrize("size", [(1 << 20) + 1, 3 << 20, (16 << 20) + 1, 33 << 20])
 def test_a_line_that_is_too_long_fails_alone(node, size):
     done = node.cli("sign", "--lines", "--alg", "ES256",
