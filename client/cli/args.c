@@ -243,8 +243,9 @@ set_option(struct parser *p, const struct option *o, const char *value)
 	} else if (number_of(value, &number)) {
 		memcpy(member, &number, sizeof number);
 	} else {
-		fprintf(complain(p), "--%s wants a number, not %s\n", o->name,
-		    value);
+		fprintf(complain(p),
+		    "--%s wants a number from 1 to %d, not %s\n", o->name,
+		    INT32_MAX, value);
 		return false;
 	}
 	return true;

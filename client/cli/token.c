@@ -10,6 +10,16 @@
 /* How a verb shows its answer. */
 typedef int (*show_fn)(const struct args *a, const struct vhsm_answer *answer);
 
+/* A compact token with nothing between its dots, and no other payload. */
+static bool
+lacks_payload(const struct vhsm_request *q)
+{
+	struct slice token = slice_of(q->data, q->data_len);
+
+	return q->op == VHSM_VERIFY && q->payload == NULL && token.len > 0 &&
+	       token.p[0] != '{' && memmem(token.p, token.len, "..", 2) != NULL;
+}
+
 static int
 run(const struct args *a, const struct vhsm_request *q, show_fn show)
 {
@@ -20,6 +30,10 @@ run(const struct args *a, const struct vhsm_request *q, show_fn show)
 		return EXIT_USAGE;
 	enum vhsm_error err = vhsm_call(h, q, &answer);
 
+	if (err == VHSM_EVERIFY && lacks_payload(q))
+		return fail_with(a, err,
+		    "the token has no payload: if it is detached, --payload is "
+		    "missing");
 	if (err != VHSM_OK)
 		return fail_answer(a, err, answer);
 	return show(a, answer);

@@ -56,6 +56,30 @@ def test_verify_takes_the_key_from_a_file(node):
     one_line(node.cli("verify", "--jwks", none, input=token), 1)
 
 
+def test_a_kid_that_was_asked_for_is_the_one_that_is_named(node):
+    token = sign(node, "--alg", "EdDSA")
+    kid = json.loads(node.ask("verify", "--json", input=token))["kid"]
+    keys = node.write("jwks", node.ask("keys"))
+    for where in ((), ("--jwks", keys)):
+        said = one_line(node.cli("verify", *where, "--kid", "foo", input=token), 1)
+        assert f'no key: kid="foo" alg="EdDSA"; the token\'s kid="{kid}"' in said
+    none = node.write("none", '{"keys":[]}')
+    for named in ((), ("--kid", kid)):
+        said = one_line(node.cli("verify", "--jwks", none, *named, input=token), 1)
+        assert said.endswith(f'(no key: kid="{kid}" alg="EdDSA")\n')
+
+
+def test_a_detached_token_without_its_payload_is_told_from_a_bad_one(node):
+    token = sign(node, "--alg", "ES256", "--detached")
+    said = one_line(node.cli("verify", input=token), 1)
+    assert said == ("vhsm: verify: signature not valid (the token has no payload: if it is "
+                    "detached, --payload is missing)\n")
+    other = node.write("other", b"other")
+    for done in (node.cli("verify", "--payload", other, input=token),
+                 node.cli("verify", input=sign(node, "--alg", "ES256")[:-4] + b"AAAA")):
+        assert one_line(done, 1) == "vhsm: verify: signature not valid\n"
+
+
 def test_a_changed_signature_is_refused(node):
     token = sign(node, "--alg", "ES256")
     bad = token[:-4] + (b"AAAA" if token[-4:] != b"AAAA" else b"BBBB")

@@ -43,11 +43,17 @@ no_key(struct tries *t, const struct selector *s, bool denied)
 {
 	struct selector named = *s;
 
-	if (t->jws->kid.len > 0)
-		named.kid = t->jws->kid;
+	const struct selector token = { .kid = t->jws->kid };
+
+	if (s->kid.len == 0)
+		named.kid = token.kid;
 	named.alg = slice_text(t->jws->alg->name);
 	buf_put_text(t->f->why, denied ? SELECT_DENIED ":" : "no key:");
 	selector_say(&named, t->f->why);
+	if (token.kid.len > 0 && !slice_eq(token.kid, named.kid)) {
+		buf_put_text(t->f->why, "; the token's");
+		selector_say(&token, t->f->why);
+	}
 	return denied ? VH_EPOLICY : VH_ENOKEY;
 }
 

@@ -171,6 +171,9 @@ Test(args, a_count_is_a_plain_positive_number)
 		cr_expect(!p.ok, "%s", bad[i]);
 		parsed_end(&p);
 	}
+	expect_complaint(WORDS("status", "--timeout", "0"),
+	    "vhsm: status: --timeout wants a number from 1 to 2147483647, "
+	    "not 0\n");
 	struct parsed p = parse(WORDS("bench", "--clients", "2147483647"));
 
 	cr_expect(p.ok);
