@@ -220,6 +220,22 @@ end_parties(struct args *a)
 		swap_party(a, &a->more[i - 1]);
 }
 
+/* Whether the member of an option with one value has it: each party has its
+ * own. */
+static bool
+is_given(const struct option *o, const char *member)
+{
+	const char *text;
+	uint32_t number;
+
+	if (o->type == TEXT) {
+		memcpy(&text, member, sizeof text);
+		return text != NULL;
+	}
+	memcpy(&number, member, sizeof number);
+	return number != 0;
+}
+
 static bool
 set_option(struct parser *p, const struct option *o, const char *value)
 {
@@ -236,6 +252,11 @@ set_option(struct parser *p, const struct option *o, const char *value)
 		return true;
 	if (o->type == NEXT)
 		return begin_party(p);
+	if (takes_value(o) && is_given(o, member)) {
+		fprintf(complain(p), "--%s may be given once: %s\n", o->name,
+		    o->value);
+		return false;
+	}
 	if (o->type == FLAG) {
 		memcpy(member, &(bool){ true }, sizeof(bool));
 	} else if (o->type == TEXT) {

@@ -79,9 +79,10 @@ args_operand(const struct args *a)
 }
 
 /* Takes the command line apart.  Options may stand before and behind the verb,
- * and be cut short as long as they are unique among those of the verb; of one
- * given twice the last counts.  False after one line on err that says what is
- * wrong; out borrows from argv. */
+ * and be cut short as long as they are unique among those of the verb; one that
+ * takes a value may be given once, for each party once, unless it is a LIST.
+ * False after one line on err that says what is wrong; out borrows from argv.
+ */
 bool args_parse(int argc, char **argv, FILE *err, struct args *out);
 
 /* Prints how one verb is used; without one the verbs of a group, or all. */

@@ -122,10 +122,15 @@ def test_an_absent_key_is_named_on_one_line(node):
 @pytest.mark.parametrize("args", [
     ["fly"], [], ["sign", "--nothing"], ["sign", "--k", "x"], ["sign", "a", "b"],
     ["bench", "--alg", "NOPE"], ["bench", "--alg", "ES256", "--clients", "x"],
-    ["encrypt", "--alg", "ECDH-ES"], ["-s", "tcp://localhost:1", "status"],
+    ["encrypt", "--alg", "ECDH-ES"], ["--timeout", "0", "status"],
+    ["sign", "--alg", "ES256", "--alg", "EdDSA"],
 ])
 def test_wrong_usage_is_2(node, args):
     one_line(node.cli(*args), 2)
+
+
+def test_a_socket_of_another_kind_is_wrong_usage(node):
+    one_line(node.cli("status", url="tcp://localhost:1"), 2)
 
 
 def test_no_daemon_is_3(node):

@@ -110,13 +110,30 @@ Test(args, a_thumbprint_may_begin_with_a_dash)
 	    "vhsm: retire: unknown option -e; see vhsm help\n");
 }
 
-Test(args, of_an_option_given_twice_the_last_counts)
+Test(args, an_option_with_one_value_is_given_once)
 {
-	struct parsed p = parse(WORDS("keys", "--kid", "a", "--kid", "b"));
+	struct parsed p = parse(WORDS("--json", "keys", "--json"));
 
-	cr_assert(p.ok);
-	cr_expect_str_eq(p.args.key.kid, "b");
+	cr_expect(p.ok, "what takes no value may stand twice");
 	parsed_end(&p);
+	expect_complaint(WORDS("sign", "--alg", "ES256", "p", "--alg", "EdDSA"),
+	    "vhsm: sign: --alg may be given once: A,B\n");
+	expect_complaint(WORDS("keys", "--kid", "a", "--kid", "a"),
+	    "vhsm: keys: --kid may be given once: KID\n");
+	expect_complaint(WORDS("-s", "ipc:///x", "keys", "--socket=ipc:///y"),
+	    "vhsm: keys: --socket may be given once: URL\n");
+	expect_complaint(WORDS("--timeout", "1", "keys", "--timeout", "2"),
+	    "vhsm: keys: --timeout may be given once: MS\n");
+}
+
+Test(args, each_party_has_its_options_once)
+{
+	expect_complaint(WORDS("sign", "--kid", "a", "--also", "--kid", "b",
+			     "--also", "--kid", "c", "--kid", "d"),
+	    "vhsm: sign: --kid may be given once: KID\n");
+	expect_complaint(WORDS("sign", "--format", "general", "--also",
+			     "--format", "x"),
+	    "vhsm: sign: --format may be given once: F\n");
 }
 
 Test(args, an_option_may_be_cut_short_where_it_is_unique)
