@@ -14,6 +14,12 @@
 
 /* Without AVX-512 there is nothing above xmm15 and ymm15, which vzeroall and
  * pxor clear by definition. */
+#ifdef __SANITIZE_ADDRESS__
+#define UNDER_ASAN true
+#else
+#define UNDER_ASAN false
+#endif
+
 static volatile uintptr_t deep;
 
 /* Of the functions that clear, which overwrite their own. */
@@ -40,16 +46,16 @@ traces_left(void)
 	return n;
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* its stacks lie elsewhere */
 Test(registers, nothing_is_left_on_the_stack)
 {
+	if (UNDER_ASAN)
+		cr_skip_test("ASan lets nobody look at a frame that has ended");
 	leave_traces();
 	cr_expect_gt(traces_left(), STACK_TRACES / 2, "they can be seen");
 	leave_traces();
 	traces_clear();
 	cr_expect_eq(traces_left(), 0);
 }
-#endif
 
 Test(registers, no_bit_of_a_wide_register_is_left)
 {
