@@ -213,15 +213,23 @@ def test_delete_false_keeps_the_file():
         assert len(os.listdir(node.dir + "/keys")) == 5
 
 
-def test_one_kid_with_other_terms_is_refused():
-    node = fresh("version: 1\nkeys:\n  - {load: {file: keys/0.pem}, use: sig}\n"
-                 "  - {load: {file: keys/4.pem}, use: sig, alg: ES256}\n")
+OTHER_TERMS = {"use: sig": "use", "use: enc, alg: ECDH-ES": "alg", "use: enc, name: other": "name",
+               "use: enc, kid: other": "kid", "use: enc, allow: [app]": "allow",
+               "use: enc, ops: [decrypt]": "ops or raw", "use: enc, raw: true": "ops or raw",
+               "use: enc, publish_before: 1h": "publish_before",
+               "use: enc, keep_after: 30d": "keep_after"}
+
+
+@pytest.mark.parametrize("terms", OTHER_TERMS)
+def test_one_key_with_other_terms_is_refused(terms):
+    node = fresh("version: 1\nkeys:\n  - {load: {file: keys/0.pem}, use: enc}\n"
+                 "  - {load: {file: keys/4.pem}, %s}\n" % terms)
 
     def prepare():
-        key = private_key()
-        node.write("keys/0.pem", key)
-        node.write("keys/4.pem", key)
-    with_node(node, prepare)
+        first = node.write("keys/0.pem", private_key())
+        node.write("keys/4.pem", openssl("ec", "-in", first))  # the same key in another form
+    errors = with_node(node, prepare)
+    assert "EDUPLICATE" in errors and f"with another {OTHER_TERMS[terms]}," in errors
 
 
 def test_a_variable_is_loaded_and_gone_from_the_environment():

@@ -216,24 +216,36 @@ parts_to_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
 				       : okp_pkey(parts, crv, out, why);
 }
 
-/* How the second copy of a key differs from the first. */
-static enum vh_err
-refuse_duplicate(const struct key *old, const struct key *key, struct buf *why)
+static bool
+same_text(const char *a, const char *b)
 {
-	const char *what = "another ops, raw, typ or claims";
+	return slice_eq(slice_text(a), slice_text(b));
+}
 
-	if (!slice_eq(slice_text(old->allow), slice_text(key->allow)))
-		what = "another allow";
-	if (!slice_eq(slice_text(old->name), slice_text(key->name)))
-		what = "another name";
-	if (old->pin != key->pin)
-		what = "another alg";
-	if (old->use != key->use)
-		what = "another use";
-	return REFUSE(why, VH_EDUPLICATE,
-	    "key %s is there already, with %s, expected the same terms or one "
-	    "copy",
-	    old->kid, what);
+/* How the second copy of a key differs from the first; NULL: it does not. */
+static const char *
+difference(const struct key *old, const struct key *key)
+{
+	const struct {
+		bool same;
+		const char *what;
+	} all[] = {
+		{ old->use == key->use, "use" },
+		{ old->pin == key->pin, "alg" },
+		{ same_text(old->name, key->name), "name" },
+		{ same_text(old->published, key->published), "kid" },
+		{ same_text(old->allow, key->allow), "allow" },
+		{ old->ops == key->ops, "ops or raw" },
+		{ same_text(old->typs, key->typs), "typ" },
+		{ same_text(old->claims, key->claims), "claims" },
+		{ old->publish_ms == key->publish_ms, "publish_before" },
+		{ old->keep_ms == key->keep_ms, "keep_after" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (!all[i].same)
+			return all[i].what;
+	return NULL;
 }
 
 static enum vh_err
@@ -280,8 +292,13 @@ import_add(const struct import *in, const struct parts *parts,
 	}
 	const struct key *old = find_same(in->to, key);
 
-	if (old != NULL && !key_same_terms(old, key))
-		return refuse_duplicate(old, key, in->why);
+	const char *what = old == NULL ? NULL : difference(old, key);
+
+	if (what != NULL)
+		return REFUSE(in->why, VH_EDUPLICATE,
+		    "key %s is there already, with another %s, expected the "
+		    "same terms or one copy",
+		    old->kid, what);
 	if (old != NULL)
 		return VH_OK;
 	return store_add(in->to, TAKE(key));

@@ -156,7 +156,6 @@ change_terms(struct keeper *k, struct key *key, const struct fields *f)
 	terms.pin = key->pin;
 	terms.published = slice_text(key->published);
 	TRY(key_renew(key, &terms, true, &fresh));
-	fresh->keep_ms = load_life_terms(f).keep_ms;
 	if (!key_same_terms(key, fresh))
 		return store_replace(k->store, key, fresh);
 	/* What its workers have made of it stays. */

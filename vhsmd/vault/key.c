@@ -142,6 +142,8 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 	key->ops = terms->ops;
 	if (key->ops == VH_KEY_RAW) /* said in full, for who knows no raw */
 		key->ops |= ops_of_use(key->use);
+	key->publish_ms = terms->publish_ms;
+	key->keep_ms = terms->keep_ms;
 	TRY(copy_text(terms->name, &key->name));
 	TRY(copy_text(terms->allow, &key->allow));
 	TRY(copy_text(terms->published, &key->published));
@@ -269,7 +271,6 @@ copy_public(const struct key *old, struct key *key)
 	key->shown_seq = old->shown_seq;
 	key->closing = old->closing;
 	key->until_ms = old->until_ms;
-	key->keep_ms = old->keep_ms;
 	key->batch = old->batch;
 	return VH_OK;
 }
@@ -298,6 +299,8 @@ key_renew(const struct key *old, const struct key_terms *terms, bool secret,
 		.allow = slice_text(old->allow),
 		.published = slice_text(old->published),
 		.ops = old->ops,
+		.publish_ms = old->publish_ms,
+		.keep_ms = old->keep_ms,
 		.typs = slice_text(old->typs),
 		.claims = slice_text(old->claims) };
 

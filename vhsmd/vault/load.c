@@ -14,10 +14,21 @@
 #define BODY_MAX (64u << 10)
 #define KEEP_MS  86400000 /* of a request that does not say */
 
+struct life_terms
+load_life_terms(const struct fields *f)
+{
+	return (struct life_terms){ .every_ms = fields_u64(f, VH_F_EVERY_MS),
+		.publish_ms = fields_u64(f, VH_F_PUBLISH_MS),
+		.keep_ms = fields_have(f, VH_F_KEEP_MS)
+			       ? fields_u64(f, VH_F_KEEP_MS)
+			       : KEEP_MS };
+}
+
 enum vh_err
 load_terms(const struct fields *f, struct key_terms *out)
 {
 	uint32_t pin = fields_u32(f, VH_F_ALG_ID);
+	const struct life_terms life = load_life_terms(f);
 
 	*out = (struct key_terms){ .use = fields_u32(f, VH_F_USE_ID),
 		.pin = alg_by_id(pin),
@@ -25,6 +36,8 @@ load_terms(const struct fields *f, struct key_terms *out)
 		.allow = f->at[VH_F_ALLOW],
 		.published = f->at[VH_F_PUBLISHED_KID],
 		.ops = fields_u32(f, VH_F_OPS),
+		.publish_ms = life.publish_ms,
+		.keep_ms = life.keep_ms,
 		.typs = f->at[VH_F_TYPS],
 		.claims = f->at[VH_F_CLAIMS] };
 	if (fields_have(f, VH_F_PUBLISHED_KID) &&
@@ -94,16 +107,6 @@ take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
 	return REFUSE(why, VH_EKEY,
 	    "%zu keys, expected exactly one where the key spec gives it a kid",
 	    store_count(l->store) - before);
-}
-
-struct life_terms
-load_life_terms(const struct fields *f)
-{
-	return (struct life_terms){ .every_ms = fields_u64(f, VH_F_EVERY_MS),
-		.publish_ms = fields_u64(f, VH_F_PUBLISH_MS),
-		.keep_ms = fields_have(f, VH_F_KEEP_MS)
-			       ? fields_u64(f, VH_F_KEEP_MS)
-			       : KEEP_MS };
 }
 
 /* Notes with what request the keys from first on have come. */
