@@ -2,15 +2,20 @@
 
 #include <stdlib.h>
 
+#include "keyspec/apart.h"
 #include "keyspec/schema.h"
 
 #define AUDIT_SIZE (64u << 20)
 #define AUDIT_KEEP 8
 
 enum vh_err
-config_check_audit(const struct reading *, const struct node *, void *of)
+config_check_audit(const struct reading *, const struct node *n, void *of)
 {
 	struct config_audit *a = of;
+	const struct node *file = node_get(n, "file");
+
+	if (file != NULL)
+		a->at = file->at;
 
 	if (a->detail == 0)
 		a->detail = AUDIT_DETAIL_EACH;
@@ -129,6 +134,13 @@ const struct handler principals_handler = {
 	.drop = drop_principals,
 };
 
+static void
+free_text(char *text)
+{
+	free(text);
+}
+AUTO_FREE(char, free_text)
+
 /* The node of a key of a key; NULL when it was not given. */
 static const struct node *
 given(const struct node *n, const char *outer, const char *inner)
@@ -167,6 +179,26 @@ check_users(const struct reading *r, const struct node *n,
 	return VH_OK;
 }
 
+/* As far as this file says where everything is. */
+static enum vh_err
+check_audit(const struct reading *r, const struct config *c)
+{
+	const struct config_listen *l = &c->listen;
+	struct apart used = {
+		.callers = l->socket == NULL ? NULL : socket_path(l->socket),
+		.operators =
+		    l->operator== NULL ? NULL : socket_path(l->operator),
+	};
+	AUTO(free_text) char *state = NULL;
+
+	if (c->audit.file == NULL)
+		return VH_OK;
+	if (c->node.state != NULL)
+		TRY(path_beside(r->file, c->node.state, &state));
+	used.state = state;
+	return apart_check(r, c, &used);
+}
+
 enum vh_err
 config_check(const struct reading *r, const struct node *n, void *of)
 {
@@ -178,7 +210,8 @@ config_check(const struct reading *r, const struct node *n, void *of)
 		return refuse(r, given(n, "listen", "operator")->at,
 		    "operator: found the same as socket, expected a socket of "
 		    "its own");
-	return check_users(r, n, &c->users);
+	TRY(check_users(r, n, &c->users));
+	return check_audit(r, c);
 }
 
 enum vh_err

@@ -17,6 +17,8 @@
 #define CONFIG_AUDIT_SIZE_MAX (1u << 31) /* bytes of one file */
 #define CONFIG_AUDIT_KEEP_MAX 1000
 
+#define CONFIG_STATE_FILE "cluster.state" /* in the state folder */
+
 enum config_log_format { LOG_FORMAT_LOGFMT = 1, LOG_FORMAT_JSON };
 enum config_log_level { LOG_FROM_ERROR = 1, LOG_FROM_NOTICE, LOG_FROM_DEBUG };
 
@@ -87,7 +89,8 @@ struct config_limits {
 
 /* All zero: no audit trail.  Else everything is there. */
 struct config_audit {
-	char *file; /* a relative one is in the state folder */
+	char *file;      /* a relative one is in the state folder */
+	struct place at; /* of file */
 	enum config_audit_detail detail;
 	enum config_audit_blocked when_blocked;
 	uint32_t max_size; /* bytes */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "keyspec/apart.h"
 #include "super/accounts.h"
 #include "super/fd.h"
 #include "super/principals.h"
@@ -338,6 +339,22 @@ choose_audit(struct plan *p, struct buf *why)
 	return overlay(&p->audit, path);
 }
 
+/* What the command line says of paths counts, too. */
+static enum vh_err
+check_audit(const struct options *o, const struct plan *p, struct buf *why)
+{
+	const struct reading r = { o->config, why };
+	const struct apart used = {
+		.state = p->state,
+		.callers = socket_path(p->callers),
+		.operators =
+		    p->operators == NULL ? NULL : socket_path(p->operators),
+		.spec = p->spec_file,
+	};
+
+	return apart_check(&r, p->config, &used);
+}
+
 /* What the command line says wins. */
 static enum vh_err
 overlay_options(const struct options *o, struct plan *p)
@@ -371,6 +388,7 @@ plan_make(const struct options *o, struct plan **out, struct buf *why)
 	TRY(choose_principals(o, p, why));
 	choose_workers(p);
 	TRY(read_spec(o, p, why));
+	TRY(check_audit(o, p, why));
 	*out = TAKE(p);
 	return VH_OK;
 }

@@ -7,9 +7,10 @@
 #define SUPER_STATE_H
 
 #include "base/clock.h"
+#include "keyspec/config.h"
 #include "wire/frame.h"
 
-#define STATE_FILE     "cluster.state"
+#define STATE_FILE     CONFIG_STATE_FILE
 #define STATE_MAX      (64u << 20) /* bytes of it */
 #define STATE_RETRY_MS 10000
 #define STATE_PAUSE_MS 1000 /* between two writes, however often peer asks */

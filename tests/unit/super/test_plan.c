@@ -226,3 +226,53 @@ Test(plan, a_record_certificate_has_to_be_there_and_not_huge)
 	cr_expect_eq(make(&o, &p, said, sizeof said), VH_ECONFIG);
 	cr_expect_null(p);
 }
+
+/* With audit: {file: FILE}, and the state folder and sockets of options. */
+static void
+audit_refused(const char *folder, const char *file, const struct options *given,
+    const char *what)
+{
+	AUTO(text_free) char *config = temp_path(folder, "vhsmd.yaml");
+	AUTO(plan_free) struct plan *p = NULL;
+	struct options o = *given;
+	char text[256], said[1024], where[512];
+
+	o.config = config;
+	(void)unlink(config); /* of the one before */
+	(void)snprintf(text, sizeof text, "audit:\n  file: \"%s\"\n", file);
+	temp_file(folder, "vhsmd.yaml", text, 0644);
+	(void)snprintf(where, sizeof where, "%s:2:9: file: found ", config);
+	enum vh_err err = make(&o, &p, said, sizeof said);
+
+	cr_expect_eq(err, what == NULL ? VH_OK : VH_ECONFIG, "%s: %s", file,
+	    said);
+	if (what == NULL)
+		return;
+	cr_expect_eq(strncmp(said, where, strlen(where)), 0, "%s", said);
+	cr_expect_not_null(strstr(said, what), "%s: %s", file, said);
+}
+
+Test(plan, the_audit_trail_has_files_of_its_own_wherever_options_put_others)
+{
+	AUTO(temp_drop) char *folder = temp_new();
+	AUTO(text_free) char *link = temp_path(folder, "link");
+	AUTO(text_free) char *there = temp_path(folder, "link/cluster.state");
+	char callers[512], operators[512];
+
+	cr_assert_eq(symlink(folder, link), 0);
+	(void)snprintf(callers, sizeof callers, "ipc://%s/a.sock", folder);
+	(void)snprintf(operators, sizeof operators, "ipc://%s/a.1", folder);
+	const struct options o = { .listen = callers,
+		.operator= operators,
+		.state = folder };
+	const struct options linked = { .listen = callers,
+		.operator= operators,
+		.state = link };
+
+	audit_refused(folder, "a.sock", &o, "the callers' socket");
+	audit_refused(folder, "a.sock", &linked, "the callers' socket");
+	audit_refused(folder, "a", &o, "the operators' socket");
+	audit_refused(folder, there, &o, "what the node saves");
+	audit_refused(folder, "vhsmd.yaml", &o, "this file");
+	audit_refused(folder, "a.log", &linked, NULL);
+}
