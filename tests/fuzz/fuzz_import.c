@@ -51,7 +51,7 @@ read_file(struct slice file, const struct key_terms *terms, struct store *to)
 	CHECK(fd >= 0);
 	CHECK(write(fd, file.p, file.len) == (ssize_t)file.len);
 	CHECK(lseek(fd, 0, SEEK_SET) == 0);
-	enum vh_err err = import_fd(fd, terms, 1, to, why);
+	enum vh_err err = import_fd(fd, terms, 1, NULL, to, why);
 
 	CHECK(close(fd) == 0);
 	check_why(err, why);

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import urllib.request
 
+import jwcrypto.jwk
+import pytest
+
 from keylife.life import STAYS, fetch, kid_of, kids, operate, sign, states, verify
 from support.node import Node, children, process_name
 from support.waiting import wait
@@ -22,6 +25,14 @@ keys:
     generate: {kty: OKP, crv: Ed25519}
     use: sig
 """
+
+
+def openssl_key(curve):
+    return subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}"],
+                          stdout=subprocess.PIPE, check=True).stdout
+
+
+EC_KEY, OTHER_KEY = openssl_key("P-256"), openssl_key("P-384")
 
 
 def named(node, name):
@@ -126,9 +137,7 @@ def test_a_key_file_that_is_refused_changes_nothing_and_stays():
 
 def test_a_loaded_file_is_deleted_once_its_key_is_there():
     with Node(STAYS) as node:
-        pem = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-                             stdout=subprocess.PIPE, check=True).stdout
-        path = node.write("new.pem", pem)
+        path = node.write("new.pem", openssl_key("P-256"))
         node.write("keyspec.yaml", STAYS + "  - name: file\n    load: {file: new.pem}\n    use: sig\n")
         operate(node, "reload")
         assert not os.path.exists(path)
@@ -137,6 +146,65 @@ def test_a_loaded_file_is_deleted_once_its_key_is_there():
         done = node.cli("rotate", "--", kid, url=node.operator)
         assert done.returncode == 1 and b"loaded" in done.stderr
         assert operate(node, "reload")["entries_kept"] == 2, "the file is not looked for again"
+
+
+LOADED = STAYS + "  - {name: %s, load: {file: %s}, use: sig, delete: false%s}\n"
+FORMS = {"k.pem": EC_KEY, "k.jwk": json.dumps({"kty": "oct", "k": "A" * 86})}
+
+
+@pytest.fixture(params=FORMS)
+def form(request):
+    return request.param
+
+
+def state_of(node, name):
+    return [(kid, key["state"]) for kid, key in named(node, name).items()]
+
+
+def test_a_loaded_key_comes_back_while_it_is_retired(form):
+    with Node(STAYS) as node:
+        node.write(form, FORMS[form])
+        here = LOADED % ("hk", form, ", kid: old-one")
+        for _ in range(2):
+            node.write("keyspec.yaml", here)
+            assert operate(node, "reload")["entries_new"] == 1
+            wait(lambda: state_of(node, "hk") == [("old-one", "active")])
+            token = node.ask("sign", "--name", "hk", input=b"{}")
+            node.write("keyspec.yaml", STAYS)
+            operate(node, "reload")
+            wait(lambda: state_of(node, "hk") == [("old-one", "retired")])
+            assert node.ask("verify", input=token) == b"{}"
+
+
+def test_a_key_whose_entry_is_renamed_is_used_on(form):
+    with Node(STAYS) as node:
+        node.write(form, FORMS[form])
+        node.write("keyspec.yaml", LOADED % ("one", form, ""))
+        operate(node, "reload")
+        wait(lambda: [state for _, state in state_of(node, "one")] == ["active"])
+        before = state_of(node, "one")
+        node.write("keyspec.yaml", LOADED % ("two", form, ", keep_after: 1h"))
+        operate(node, "reload")
+        assert state_of(node, "two") == before and state_of(node, "one") == []
+        assert before[0][0] == kid_of(node.ask("sign", "--name", "two", input=b"{}").decode())
+        assert all(key["state"] == "active" for key in states(node).values())
+
+
+def test_two_keys_of_one_kid_are_refused_by_entry():
+    first = LOADED % ("one", "k.pem", "")
+    thumbprint = jwcrypto.jwk.JWK.from_pem(EC_KEY).thumbprint()
+    node = Node(first)
+    node.write("k.pem", EC_KEY)
+    node.write("l.pem", OTHER_KEY)
+    with node:
+        node.write("keyspec.yaml", first + (LOADED % ("two", "l.pem", f', kid: "{thumbprint}"')).splitlines()[-1])
+        done = node.cli("reload", url=node.operator)
+        assert done.returncode == 1 and b'entry 3 two, key spec: kid "' in done.stderr
+        assert node.wait_for("key-refused")["entry"] == "3 two"
+        node.kill()
+        node.launch()
+        assert node.process.wait(60) == 1
+        assert [line["entry"] for line in node.events("key-refused")] == ["3 two", "3 two"]
 
 
 def test_what_does_not_fit_into_the_arena_changes_nothing():

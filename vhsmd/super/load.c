@@ -186,6 +186,10 @@ load_vault_call(struct talk *t, size_t entry, const char *what, int fd, int ms,
 		return VH_OK;
 	struct entry_name name = { "" };
 
+	/* Of all entries at once: the vault may say which one it is about. */
+	if (entry == NO_ENTRY && fields_have(&answer->f, VH_F_ENTRY) &&
+	    fields_u32(&answer->f, VH_F_ENTRY) < t->plan->spec->keys.count)
+		entry = fields_u32(&answer->f, VH_F_ENTRY);
 	if (entry != NO_ENTRY)
 		name = entry_name(t->plan->spec, entry);
 	struct slice why = fields_have(&answer->f, VH_F_WHY)
@@ -487,7 +491,7 @@ load_vault(struct link *vault, const struct plan *plan, struct keyfiles *files,
 			TRY(load_import(&t, &files->at[file++]));
 	}
 	load_vault_open(&t, VH_OP_VCOMMIT);
-	TRY(load_vault_call(&t, NO_ENTRY, "self-test", -1, COMMIT_MS, &answer));
+	TRY(load_vault_call(&t, NO_ENTRY, "key spec", -1, COMMIT_MS, &answer));
 	loaded.keys = fields_u32(&answer.f, VH_F_COUNT);
 	*out = loaded;
 	return VH_OK;

@@ -115,7 +115,7 @@ load_again(struct super *s, const struct plan *plan, const size_t *places,
 	load_vault_open(&t, err == VH_OK ? VH_OP_VCOMMIT : VH_OP_VROLLBACK);
 	/* After a failure that is what is told. */
 	enum vh_err end =
-	    load_vault_call(&t, NO_ENTRY, "end", -1, COMMIT_MS, &answer);
+	    load_vault_call(&t, NO_ENTRY, "key spec", -1, COMMIT_MS, &answer);
 
 	s->last_id = t.id;
 	TRY(err);

@@ -121,7 +121,7 @@ load_key(int fd, struct identity *id, struct crypto *c, struct buf *why)
 	const struct key_terms terms = { .use = VH_USE_SIG,
 		.pin = alg_by_id(VH_ALG_ES256) };
 
-	TRY(import_fd(fd, &terms, 1, id->keys, why));
+	TRY(import_fd(fd, &terms, 1, NULL, id->keys, why));
 	if (store_count(id->keys) != 1)
 		return REFUSE(why, VH_EKEY,
 		    "%zu keys in the record key's file, expected one",

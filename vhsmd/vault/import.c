@@ -100,10 +100,10 @@ import_text(const struct import *in, struct slice text)
 
 enum vh_err
 import_fd(int fd, const struct key_terms *terms, size_t workers,
-    struct store *to, struct buf *why)
+    const struct store *known, struct store *to, struct buf *why)
 {
 	AUTO(secret_free) struct secret *text = NULL;
-	const struct import in = { terms, workers, to, why };
+	const struct import in = { terms, workers, known, to, why };
 
 	TRY(read_all(fd, &text, why));
 	return import_text(&in, secret_ro(text));

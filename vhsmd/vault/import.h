@@ -16,12 +16,13 @@
  * JWK Set, or PKCS#12.  With terms->passphrase also encrypted PEM and PKCS#8.
  * use and alg come from the JWK, from terms, or from both if they agree; a use
  * must come from somewhere (a JWK's alg or key_ops imply one).  A JWK's own kid
- * is dropped, with a line in the log.  Keys follow those already in the store;
- * on failure some may have been added: the caller gives up the store. VH_EIO,
- * VH_ETOOBIG, VH_EKEY, VH_EALG, VH_EDUPLICATE; *why gets one line: what is
- * wrong, and what was expected. */
+ * is dropped, with a line in the log.  A symmetric key that is in `known` (or
+ * NULL), too, has the kid that it has there.  Keys follow those already in the
+ * store; on failure some may have been added: the caller gives up the store.
+ * VH_EIO, VH_ETOOBIG, VH_EKEY, VH_EALG, VH_EDUPLICATE; *why gets one line: what
+ * is wrong, and what was expected. */
 enum vh_err import_fd(int fd, const struct key_terms *terms, size_t workers,
-    struct store *to, struct buf *why);
+    const struct store *known, struct store *to, struct buf *why);
 
 /* Reads a passphrase, without the line end that may follow it, to its end.
  * VH_EIO, VH_ETOOBIG, VH_EKEY, VH_ENOMEM; *why as above. */

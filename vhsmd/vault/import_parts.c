@@ -248,33 +248,38 @@ difference(const struct key *old, const struct key *key)
 	return NULL;
 }
 
+/* The symmetric key with the same secret, whatever its kid is. */
+static const struct key *
+find_secret(const struct store *s, const struct secret *oct)
+{
+	const struct key *old;
+	size_t i = 0;
+
+	while (s != NULL && (old = store_next(s, &i)) != NULL)
+		if (old->oct != NULL &&
+		    secret_len(old->oct) == secret_len(oct) &&
+		    sodium_memcmp(secret_ro(old->oct).p, secret_ro(oct).p,
+			secret_len(oct)) == 0)
+			return old;
+	return NULL;
+}
+
+/* One that comes again is the key it was, as others are by their thumbprint. */
 static enum vh_err
 make_oct(const struct import *in, struct slice bytes,
     const struct key_terms *terms, struct key **out)
 {
 	struct secret *oct = secret_new(bytes.len);
+	const struct key *known;
 
 	if (oct == NULL)
 		return check_full(in->why);
 	memcpy(secret_rw(oct), bytes.p, bytes.len);
-	return key_new_oct(oct, terms, in->workers, out, in->why);
-}
-
-/* The same key in the store: by its kid or, where that is random, by itself. */
-static const struct key *
-find_same(const struct store *s, const struct key *key)
-{
-	const struct key *old;
-
-	if (key->oct == NULL)
-		return store_get(s, slice_text(key->kid));
-	for (size_t i = 0; (old = store_at(s, i)) != NULL; i++)
-		if (old->oct != NULL &&
-		    secret_len(old->oct) == secret_len(key->oct) &&
-		    sodium_memcmp(secret_ro(old->oct).p, secret_ro(key->oct).p,
-			secret_len(key->oct)) == 0)
-			return old;
-	return NULL;
+	TRY(key_new_oct(oct, terms, in->workers, out, in->why));
+	known = find_secret(in->known, (*out)->oct);
+	if (known != NULL)
+		memcpy((*out)->kid, known->kid, sizeof known->kid);
+	return VH_OK;
 }
 
 enum vh_err
@@ -290,7 +295,9 @@ import_add(const struct import *in, const struct parts *parts,
 		TRY(parts_to_pkey(parts, &pkey, in->why));
 		TRY(key_new(pkey, terms, in->workers, &key, in->why));
 	}
-	const struct key *old = find_same(in->to, key);
+	const struct key *old = key->oct == NULL
+				    ? store_get(in->to, slice_text(key->kid))
+				    : find_secret(in->to, key->oct);
 
 	const char *what = old == NULL ? NULL : difference(old, key);
 

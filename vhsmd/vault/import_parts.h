@@ -20,6 +20,7 @@ struct parts {
 struct import {
 	const struct key_terms *terms;
 	size_t workers;
+	const struct store *known;
 	struct store *to;
 	struct buf *why;
 };

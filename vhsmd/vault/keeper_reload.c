@@ -40,6 +40,7 @@ begin(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
 		return VH_ENOMEM;
 	k->reload = r;
 	r->staged.workers = k->load->workers;
+	r->staged.known = k->store;
 	r->staged.store = store_new();
 	r->keeps = calloc(KEEPS_MAX, sizeof *r->keeps);
 	if (r->staged.store == NULL || r->keeps == NULL) {
@@ -93,13 +94,36 @@ roll_back(struct keeper *k, const struct frame *q, struct buf *out,
 static bool
 is_here(const struct keeper *k, const struct key *key)
 {
-	const struct key *old = keeper_key(k, key->kid);
+	struct life_view v;
 
-	return old != NULL && old->state != VH_KEY_RETIRED;
+	return keeper_key(k, key->kid) != NULL &&
+	       life_look(k->life, key->kid, keeper_now(), &v) &&
+	       v.state != VH_KEY_RETIRED && !v.leaves;
+}
+
+/* Among those that come, and between them and those that are here. */
+static enum vh_err
+check_kids(struct keeper *k, struct buf *why)
+{
+	struct load *staged = &k->reload->staged;
+	const struct store *fresh = staged->store;
+	struct kids_clash c = { 0 };
+
+	TRY(load_check_kids(staged, why));
+	enum vh_err err = kids_check(fresh, k->store, &c, why);
+
+	if (err == VH_EDUPLICATE)
+		load_blame(staged, c.key);
+	if (err != VH_OK)
+		return err;
+	err = kids_check(k->store, fresh, &c, why);
+	if (err == VH_EDUPLICATE)
+		load_blame(staged, c.other);
+	return err;
 }
 
 static enum vh_err
-check_new(const struct keeper *k, struct buf *why)
+check_new(struct keeper *k, struct buf *why)
 {
 	const struct store *fresh = k->reload->staged.store;
 	struct key *key;
@@ -109,9 +133,7 @@ check_new(const struct keeper *k, struct buf *why)
 		return REFUSE(why, VH_ENOROOM,
 		    "%zu keys and %zu new ones, expected at most %zu in all",
 		    store_count(k->store), store_count(fresh), k->most);
-	TRY(kids_check(fresh, fresh, why));
-	TRY(kids_check(fresh, k->store, why));
-	TRY(kids_check(k->store, fresh, why));
+	TRY(check_kids(k, why));
 	while ((key = store_next(fresh, &i)) != NULL)
 		if (!is_here(k, key) && k->load->record != NULL)
 			TRY(record_admit(k->load->record, key, why));
@@ -222,6 +244,27 @@ apply_keeps(struct keeper *k)
 	return VH_OK;
 }
 
+/* One that comes with another entry while it is in use is used on: everybody
+ * knows it as what it will be. */
+static void
+set_states(struct keeper *k)
+{
+	const struct key *old;
+	struct key *key;
+	size_t i = 0;
+
+	while ((key = store_next(k->reload->staged.store, &i)) != NULL) {
+		old = keeper_key(k, key->kid);
+		bool on = old != NULL && old->state == VH_KEY_ACTIVE &&
+			  old->use == key->use &&
+			  slice_eq(slice_text(old->published),
+			      slice_text(key->published));
+
+		key->state = on ? VH_KEY_ACTIVE : VH_KEY_PUBLISHED;
+		key->scheduled = !on;
+	}
+}
+
 static enum vh_err
 add_new(struct keeper *k, struct key *key)
 {
@@ -233,14 +276,13 @@ add_new(struct keeper *k, struct key *key)
 		key_free(key);
 		return VH_OK;
 	}
-	key->state = VH_KEY_PUBLISHED;
-	key->scheduled = true;
 	if (old != NULL) {
 		(void)life_destroy(k->life, key->kid, false, keeper_now());
 		keeper_run(k);
 	}
 	k->load->batches = staged->batches; /* for keeper_new_line */
-	enum vh_err err = keeper_new_line(k, key, LIFE_PUBLISHED);
+	enum vh_err err = keeper_new_line(k, key,
+	    key->state == VH_KEY_ACTIVE ? LIFE_ACTIVE : LIFE_PUBLISHED);
 
 	k->load->batches = (struct batches){ 0 };
 	if (err != VH_OK) {
@@ -262,6 +304,7 @@ commit(struct keeper *k, const struct frame *q, struct buf *out,
 	(void)q;
 	TRY(check_new(k, why));
 	TRY(apply_keeps(k));
+	set_states(k);
 	while ((key = store_next(k->reload->staged.store, &i)) != NULL)
 		TRY(add_new(k, key));
 	drop_reload(k);
@@ -309,9 +352,8 @@ keeper_reload(struct keeper *k, const struct frame *q, struct buf *out)
 		return;
 	}
 	buf_trim(out, start);
-	buf_put_u8(why, 0);
-	frame_put_error(out, q->op, q->id, err,
-	    buf_end(why) == VH_OK ? (const char *)buf_slice(why).p : NULL);
+	load_put_error(k->reload == NULL ? k->load : &k->reload->staged, q, err,
+	    why, out);
 }
 
 /* --- reading and making beside -------------------------------------------- */

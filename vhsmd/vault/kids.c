@@ -106,7 +106,8 @@ find_other(const struct names *n, const struct store *among,
 }
 
 enum vh_err
-kids_check(const struct store *of, const struct store *among, struct buf *why)
+kids_check(const struct store *of, const struct store *among,
+    struct kids_clash *clash, struct buf *why)
 {
 	struct names *made = NULL;
 	const struct key *key, *other;
@@ -119,11 +120,13 @@ kids_check(const struct store *of, const struct store *among, struct buf *why)
 		if (key->published == NULL)
 			continue;
 		other = find_other(n, among, key);
-		if (other != NULL)
-			return REFUSE(why, VH_EDUPLICATE,
-			    "kid \"%s\" of key %s is the one of key %s too, "
-			    "expected a kid of its own",
-			    key->published, key->kid, other->kid);
+		if (other == NULL)
+			continue;
+		*clash = (struct kids_clash){ key, other };
+		return REFUSE(why, VH_EDUPLICATE,
+		    "kid \"%s\" of key %s is the one of key %s too, "
+		    "expected a kid of its own",
+		    key->published, key->kid, other->kid);
 	}
 	return VH_OK;
 }

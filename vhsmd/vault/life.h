@@ -73,7 +73,7 @@ struct life_event {
 /* Where a key is; wall times are 0 where there is none. */
 struct life_view {
 	enum vh_key_state state;
-	bool closed;
+	bool closed, leaves; /* leaves: ends without keep_after */
 	uint32_t line;
 	struct life_terms terms;
 	uint64_t not_before_ms; /* when it was, or will be, active */

@@ -52,6 +52,7 @@ life_look(const struct life *l, const char *kid, struct life_now now,
 		return false;
 	*out = (struct life_view){ .state = k->state,
 		.closed = k->closed,
+		.leaves = k->leaves,
 		.line = k->line->id,
 		.terms = k->line->terms };
 	if (k->state == VH_KEY_PUBLISHED)

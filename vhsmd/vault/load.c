@@ -46,16 +46,51 @@ load_terms(const struct fields *f, struct key_terms *out)
 	return pin != 0 && out->pin == NULL ? VH_EALG : VH_OK;
 }
 
+void
+load_blame(struct load *l, const struct key *key)
+{
+	struct fields f;
+
+	if (key->batch < l->batches.count &&
+	    fields_parse(buf_slice(l->batches.at[key->batch].body), &f) ==
+		VH_OK &&
+	    fields_have(&f, VH_F_ENTRY))
+		l->blamed = fields_u32(&f, VH_F_ENTRY) + 1;
+}
+
+enum vh_err
+load_check_kids(struct load *l, struct buf *why)
+{
+	struct kids_clash c = { 0 };
+	enum vh_err err = kids_check(l->store, l->store, &c, why);
+
+	if (err == VH_EDUPLICATE)
+		load_blame(l, c.key->batch > c.other->batch ? c.key : c.other);
+	return err;
+}
+
+void
+load_put_error(struct load *l, const struct frame *q, enum vh_err err,
+    struct buf *why, struct buf *out)
+{
+	size_t start = frame_answer(out, q->op, q->id, err);
+
+	if (buf_end(why) == VH_OK && buf_slice(why).len > 0)
+		frame_put(out, VH_F_WHY, buf_slice(why));
+	if (l->blamed > 0)
+		frame_put_u32(out, VH_F_ENTRY, l->blamed - 1);
+	l->blamed = 0;
+	frame_close(out, start);
+}
+
 /* The answer to q: the keys of the store from first on, or err and why. */
 static void
-answer(const struct load *l, const struct frame *q, size_t first,
-    enum vh_err err, struct buf *why, struct buf *out)
+answer(struct load *l, const struct frame *q, size_t first, enum vh_err err,
+    struct buf *why, struct buf *out)
 {
 	traces_clear();
 	if (err != VH_OK) {
-		buf_put_u8(why, 0);
-		frame_put_error(out, q->op, q->id, err,
-		    buf_end(why) == VH_OK ? (const char *)why->p : NULL);
+		load_put_error(l, q, err, why, out);
 		return;
 	}
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);
@@ -101,7 +136,7 @@ take_file(struct load *l, const struct fields *f, int fd, struct buf *why)
 			return VH_EFIELD;
 		terms.passphrase = secret_ro(l->passphrase);
 	}
-	TRY(import_fd(fd, &terms, l->workers, l->store, why));
+	TRY(import_fd(fd, &terms, l->workers, l->known, l->store, why));
 	if (terms.published.len == 0 || store_count(l->store) - before <= 1)
 		return VH_OK;
 	return REFUSE(why, VH_EKEY,
@@ -199,8 +234,13 @@ load_test(struct load *l, size_t first, struct buf *why)
 	struct key *key;
 
 	while ((key = store_next(l->store, &first)) != NULL) {
-		if (!key->tested)
-			TRY(crypto_selftest(l->crypto, key, why));
+		enum vh_err err =
+		    key->tested ? VH_OK : crypto_selftest(l->crypto, key, why);
+
+		if (err != VH_OK) {
+			load_blame(l, key);
+			return err;
+		}
 		key->tested = true;
 	}
 	return VH_OK;
@@ -282,7 +322,7 @@ load_commit(struct load *l, const struct frame *q, struct buf *out)
 	enum vh_err err = load_test(l, 0, why);
 
 	if (err == VH_OK)
-		err = kids_check(l->store, l->store, why);
+		err = load_check_kids(l, why);
 	forget_passphrase(l);
 	if (err == VH_OK && l->seat != NULL)
 		err = record_new(l->seat, l->store, clock_wall(), l->crypto,

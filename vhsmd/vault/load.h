@@ -27,7 +27,9 @@ struct load {
 	/* Of a cluster's node; NULL until VIDENTITY, VCOMMIT. */
 	struct seat *seat;
 	struct record *record;
-	struct batches batches; /* key->batch is a place in it */
+	struct batches batches;    /* key->batch is a place in it */
+	const struct store *known; /* keys in use, beside which more come */
+	uint32_t blamed; /* entry that is refused, from 1; 0: none alone */
 };
 
 /* Each answers one request of the supervisor into out: the fields of its
@@ -60,6 +62,13 @@ enum vh_err load_make(struct slice body, struct crypto *c, size_t workers,
     struct key **out, struct buf *why);
 /* Tests what has come since `first` (of store_at) and is not yet tested. */
 enum vh_err load_test(struct load *l, size_t first, struct buf *why);
+/* What a refusal of them all is about: the entry that the key came with. */
+void load_blame(struct load *l, const struct key *key);
+/* VH_EDUPLICATE, blamed, when two keys of the store are published alike. */
+enum vh_err load_check_kids(struct load *l, struct buf *why);
+/* An answer with err, why it is one and, as ENTRY, what is blamed. */
+void load_put_error(struct load *l, const struct frame *q, enum vh_err err,
+    struct buf *why, struct buf *out);
 /* The batches are needed no more. */
 void load_forget(struct load *l);
 

@@ -115,7 +115,7 @@ rig_import(struct rig *r, struct slice jwk, enum vh_use use,
 	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
 	cr_assert_eq(write(ends[1], jwk.p, jwk.len), (ssize_t)jwk.len);
 	(void)close(ends[1]);
-	enum vh_err err = import_fd(ends[0], &terms, 1, r->store, why);
+	enum vh_err err = import_fd(ends[0], &terms, 1, NULL, r->store, why);
 
 	(void)close(ends[0]);
 	cr_assert_eq(err, VH_OK, "%s: %.*s", err_name(err), (int)why->len,

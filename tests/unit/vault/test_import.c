@@ -110,7 +110,7 @@ Test(import, what_cannot_be_read_is_an_error_of_input)
 	AUTO(buf_free) struct buf *why = buf_new(512);
 	AUTO(store_free) struct store *store = store_new();
 
-	cr_expect_eq(import_fd(-1, &sig, 1, store, why), VH_EIO);
+	cr_expect_eq(import_fd(-1, &sig, 1, NULL, store, why), VH_EIO);
 	buf_put_u8(why, 0);
 	cr_expect_str_eq((const char *)why->p, "cannot read: EBADF");
 }

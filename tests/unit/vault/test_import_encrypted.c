@@ -151,7 +151,7 @@ Test(import_encrypted, too_many_rounds_are_refused_before_any_runs)
 Test(import_encrypted, rounds_of_one_file_add_up)
 {
 	struct buf *why = buf_new(256);
-	const struct import in = { &sig, 1, NULL, why };
+	const struct import in = { &sig, 1, NULL, NULL, why };
 	struct encrypted e = { .in = &in };
 	ASN1_INTEGER *n = ASN1_INTEGER_new();
 

@@ -30,7 +30,7 @@ import_from(int fd, const struct key_terms *terms)
 	AUTO(buf_free) struct buf *why = buf_new(sizeof(struct tried));
 	struct tried t = { .store = store_new() };
 
-	t.err = import_fd(fd, terms, 1, t.store, why);
+	t.err = import_fd(fd, terms, 1, NULL, t.store, why);
 	(void)close(fd); /* nothing was written to it */
 	buf_put_u8(why, 0);
 	(void)snprintf(t.why, sizeof t.why, "%s", (const char *)why->p);

@@ -28,7 +28,9 @@ add(struct store *s, const char *published)
 static enum vh_err
 check(const struct store *of, const struct store *among)
 {
-	return kids_check(of, among, NULL);
+	struct kids_clash clash;
+
+	return kids_check(of, among, &clash, NULL);
 }
 
 Test(kids, names_that_differ_are_good)
@@ -54,7 +56,11 @@ Test(kids, two_keys_of_one_name_are_refused_by_name)
 	(void)add(s, "two");
 	const struct key *last = add(s, "one");
 
-	cr_expect_eq(kids_check(s, s, why), VH_EDUPLICATE);
+	struct kids_clash clash = { 0 };
+
+	cr_expect_eq(kids_check(s, s, &clash, why), VH_EDUPLICATE);
+	cr_expect_eq(clash.key, first);
+	cr_expect_eq(clash.other, last);
 	buf_put_u8(why, 0);
 	cr_assert_eq(buf_end(why), VH_OK);
 	const char *text = (const char *)buf_slice(why).p;
