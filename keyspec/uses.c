@@ -107,10 +107,16 @@ keyspec_check_claims(const struct reading *r, const struct node *n, void *of)
 {
 	const struct keyspec_claims *claims = of;
 
-	if (claims->max_lifetime.set || claims->iss != NULL)
+	if (!claims->max_lifetime.set && claims->iss == NULL)
+		return refuse(r, n->at,
+		    "claims: found none, expected max_lifetime, iss or both");
+	if (claims->max_lifetime.ms % 1000 == 0)
 		return VH_OK;
-	return refuse(r, n->at,
-	    "claims: found none, expected max_lifetime, iss or both");
+	/* exp and iat are in seconds. */
+	const struct node *most = node_get(n, "max_lifetime");
+
+	return refuse(r, most->at,
+	    "max_lifetime: found %s, expected whole seconds", shown(most).text);
 }
 
 /* typ travels as a field that may be as long as this. */
