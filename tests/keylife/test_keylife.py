@@ -78,7 +78,7 @@ def test_now_does_not_wait():
         operate(node, "rotate", "--now", "--", old)
         wait(lambda: kid_of(sign(node)) != old)
         done = node.cli("rotate", "--", old, url=node.operator)
-        assert done.returncode == 1 and b"state" in done.stderr
+        assert done.returncode == 1 and b"retired already" in done.stderr
 
 
 def test_a_retired_key_signs_no_more_and_stays_verifiable():
@@ -126,6 +126,26 @@ def test_a_destroyed_encryption_key_is_gone():
         operate(node, "destroy", "--yes", "--", kid_of(jwe.decode()))
         wait(lambda: kid_of(jwe.decode()) not in states(node))
         assert node.cli("decrypt", input=jwe).returncode != 0
+
+
+def act_fails(node, why, *args):
+    done = node.cli(*args, url=node.operator)
+    assert done.returncode == 1 and f"key not active ({why})" in done.stderr.decode(), done.stderr
+
+
+def test_what_cannot_be_done_says_in_which_state_the_key_is():
+    with Node(STAYS + "    keep_after: 1h\n    publish_before: 1h\n") as node:
+        kid = kid_of(sign(node))
+        operate(node, "rotate", "--name", "id")
+        wait(lambda: len(states(node)) == 2)
+        (fresh,) = states(node).keys() - {kid}
+        act_fails(node, "the key is published and not active yet", "rotate", "--", fresh)
+        operate(node, "retire", "--", kid)
+        act_fails(node, "the key is retired already", "retire", "--", kid)
+        act_fails(node, "the key is retired already", "rotate", "--", kid)
+        operate(node, "destroy", "--yes", "--", kid)
+        node.wait_for("secret-wiped")
+        act_fails(node, "the key is retired already, and its secret is wiped", "destroy", "--yes", "--", kid)
 
 
 def test_only_operators_may():

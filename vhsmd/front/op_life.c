@@ -63,8 +63,6 @@ explain(struct front *f, enum vh_err err)
 		const char *text;
 	} lines[] = {
 		{ VH_ENOKEY, "this node has no such key" },
-		{ VH_EINACTIVE, "the key is not in a state where that can be "
-				"done: see vhsm keys --state any" },
 		{ VH_EFIXED, "the key was loaded: put another file into the "
 			     "key spec and reload" },
 	};
@@ -85,6 +83,8 @@ life_answer(struct front *f, struct pending *p, const struct frame *answer,
 	unsigned tag;
 
 	(void)again;
+	if (answer->err != VH_OK && fields_have(&answer->f, VH_F_WHY))
+		buf_put(f->why, answer->f.at[VH_F_WHY]);
 	explain(f, answer->err);
 	TRY(answer->err);
 	while (fields_next(&rest, &tag, &value))

@@ -99,11 +99,30 @@ act_on(struct keeper *k, const struct fields *f, struct buf *out)
 	return VH_OK;
 }
 
+/* In which state the key is that this cannot be done with. */
+static const char *
+state_of(const struct keeper *k, struct slice kid)
+{
+	const struct key *key = store_get(k->store, kid);
+	struct life_view v;
+
+	if (key == NULL || !life_look(k->life, key->kid, keeper_now(), &v))
+		return NULL;
+	if (v.leaves)
+		return "the key is about to go";
+	if (v.state == VH_KEY_PUBLISHED)
+		return "the key is published and not active yet";
+	if (v.closed && key->pkey == NULL && key->oct == NULL)
+		return "the key is retired already, and its secret is wiped";
+	return "the key is retired already";
+}
+
 enum vh_err
 keeper_act(struct keeper *k, const struct frame *q, struct buf *out)
 {
 	size_t start = frame_answer(out, q->op, q->id, VH_OK);
 	enum vh_err err = act_on(k, &q->f, out);
+	const char *why = NULL;
 
 	k->dirty = true;
 	if (err == VH_OK) {
@@ -111,7 +130,9 @@ keeper_act(struct keeper *k, const struct frame *q, struct buf *out)
 		return VH_OK;
 	}
 	err = err == VH_EKEY ? VH_EFIXED : err;
+	if (err == VH_EINACTIVE)
+		why = state_of(k, q->f.at[VH_F_KID]);
 	buf_trim(out, start);
-	frame_put_error(out, q->op, q->id, err, NULL);
+	frame_put_error(out, q->op, q->id, err, why);
 	return err;
 }
