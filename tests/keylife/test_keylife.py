@@ -6,6 +6,8 @@ import threading
 import time
 import urllib.request
 
+import pytest
+
 from keylife.life import (STAYS, STAYS_ENC, TWO_SECONDS, fetch, kid_of, kids, operate, sign,
                           states, verify)
 from support.node import Node
@@ -126,6 +128,30 @@ def test_a_destroyed_encryption_key_is_gone():
         operate(node, "destroy", "--yes", "--", kid_of(jwe.decode()))
         wait(lambda: kid_of(jwe.decode()) not in states(node))
         assert node.cli("decrypt", input=jwe).returncode != 0
+
+
+ENTRY = {"id": STAYS, "box": STAYS_ENC}
+
+
+@pytest.mark.parametrize("how", [["destroy", "--yes"], ["retire"]])
+@pytest.mark.parametrize("name", ENTRY)
+def test_an_entry_whose_keys_are_gone_gets_another_when_it_is_asked_for(name, how):
+    with Node(ENTRY[name].replace("keep_after: 4s", "keep_after: 2s")) as node:
+        def active():
+            return [kid for kid, key in states(node).items() if key["name"] == name and key["state"] == "active"]
+        for gone in (False, True):
+            (old,) = active()
+            operate(node, *how, "--", old)
+            wait(lambda: states(node).get(old, {}).get("state") != "active")
+            if gone:
+                wait(lambda: old not in states(node))
+            operate(node, "rotate", "--name", name, "--now")
+            wait(lambda: len(active()) == 1)
+            assert active() != [old]
+        operate(node, *how, "--", *active())
+        wait(lambda: not any(key["name"] == name for key in states(node).values()))
+        assert operate(node, "reload")["entries_kept"] == len(ENTRY[name].split("name:")) - 1
+        wait(lambda: len(active()) == 1)
 
 
 def act_fails(node, why, *args):

@@ -31,11 +31,12 @@ static const struct act {
 	const char *name;
 	enum vh_err (*run)(struct keeper *, const struct key *);
 	bool by_name; /* of all active keys of a name, too */
+	bool hurried;
 } wishes[] = {
-	{ "rotate", rotate, true },
-	{ "rotate-now", rotate_now, true },
-	{ "retire", retire, false },
-	{ "destroy", destroy, false },
+	{ "rotate", rotate, true, false },
+	{ "rotate-now", rotate_now, true, true },
+	{ "retire", retire, false, false },
+	{ "destroy", destroy, false, false },
 };
 
 static const struct act *
@@ -55,6 +56,40 @@ put_key(const struct keeper *k, struct buf *out, const struct key *key)
 	key_put(out, key);
 	keeper_put_life(k, out, key);
 	frame_nest_close(out, nest);
+}
+
+static void
+put_line(const struct keeper *k, struct buf *out, uint32_t line)
+{
+	const char *kid = NULL;
+
+	while ((kid = life_next_key(k->life, line, kid)) != NULL)
+		if (keeper_key(k, kid) != NULL)
+			put_key(k, out, keeper_key(k, kid));
+}
+
+/* Where no key of an entry that makes its keys is active any more. */
+static enum vh_err
+revive_named(struct keeper *k, const struct act *act, struct slice name,
+    struct buf *out)
+{
+	enum vh_err err = VH_ENOKEY;
+	struct life_line_view v;
+	struct fields f;
+	uint32_t line = 0;
+
+	while (life_next_line(k->life, &line, &v)) {
+		const struct recipe *r = keeper_recipe(k, line);
+
+		if (r == NULL ||
+		    fields_parse(buf_slice(r->body), &f) != VH_OK ||
+		    !slice_eq(f.at[VH_F_NAME], name) ||
+		    life_revive(k->life, line, act->hurried) != VH_OK)
+			continue;
+		put_line(k, out, line);
+		err = VH_OK;
+	}
+	return err;
 }
 
 /* Answers with the key as it is now: what comes of it follows. */
@@ -77,7 +112,7 @@ act_named(struct keeper *k, const struct act *act, struct slice name,
 		done += one == VH_OK;
 		err = done > 0 ? VH_OK : one;
 	}
-	return err;
+	return err == VH_ENOKEY ? revive_named(k, act, name, out) : err;
 }
 
 static enum vh_err

@@ -65,7 +65,7 @@ keep(struct keeper *k, const struct frame *q, struct buf *out, struct buf *why)
 	buf_put(body, q->f.body);
 	TRY(buf_end(body));
 	while (life_next_line(k->life, &line, &v))
-		have += v.entry == from;
+		have += v.entry == from && !v.bare;
 	uint32_t most = fields_have(&q->f, VH_F_COUNT)
 			    ? fields_u32(&q->f, VH_F_COUNT)
 			    : UINT32_MAX;
@@ -232,7 +232,7 @@ apply_keeps(struct keeper *k)
 		more = life_next_line(k->life, &next, &after);
 		/* Each is counted down: its first lines stay. */
 		keep = find_keep(k->reload, v.entry);
-		if (keep == NULL || keep->most == 0) {
+		if (keep == NULL || keep->most == 0 || v.bare) {
 			life_leave(k->life, line, keeper_now());
 		} else {
 			keep->most--;

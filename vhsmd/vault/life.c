@@ -82,8 +82,8 @@ forget(struct life *l, struct one *k)
 	DL_DELETE2(line->keys, k, prev, after);
 	HASH_DEL(l->keys, k);
 	free(k);
-	/* Nothing is left that could be rotated. */
-	line->left = line->left || line->keys == NULL;
+	/* Another one can come only of a line that makes its keys. */
+	line->left = line->left || (line->keys == NULL && !line->makes);
 	drop_line(l, line);
 }
 
@@ -271,6 +271,21 @@ life_rotate(struct life *l, const char *kid, bool hurried, struct life_now now)
 	} else if (hurried) {
 		publish(line->next, now.mono);
 	}
+	return VH_OK;
+}
+
+enum vh_err
+life_revive(struct life *l, uint32_t id, bool hurried)
+{
+	struct line *line = life_find_line(l, id);
+
+	if (line == NULL || line->left || !line->makes)
+		return VH_ENOKEY;
+	if (line->active != NULL || line->next != NULL)
+		return VH_EINACTIVE;
+	calm(line);
+	line->wanted = true;
+	line->hurried |= hurried;
 	return VH_OK;
 }
 

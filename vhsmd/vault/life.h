@@ -87,6 +87,7 @@ struct life_line_view {
 	struct life_terms terms;
 	bool makes;
 	unsigned failures; /* in a row */
+	bool bare;         /* without a key, and none is wanted */
 };
 
 struct life;
@@ -122,6 +123,9 @@ enum vh_err life_activated(struct life *l, const char *kid,
  * here. */
 enum vh_err life_rotate(struct life *l, const char *kid, bool hurried,
     struct life_now now);
+/* The same of a line that has no key which is or will be active.  VH_ENOKEY
+ * where none can be made, VH_EINACTIVE where there is one. */
+enum vh_err life_revive(struct life *l, uint32_t line, bool hurried);
 /* RETIRED from now on, without a successor; one that was never active ends. */
 enum vh_err life_retire(struct life *l, const char *kid, struct life_now now);
 /* The same, and closed at once; a retired one too.  secret_only: it stays

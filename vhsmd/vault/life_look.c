@@ -98,7 +98,7 @@ life_next_line(const struct life *l, uint32_t *id, struct life_line_view *out)
 		return false;
 	*id = line->id;
 	*out = (struct life_line_view){ line->entry, line->terms, line->makes,
-		line->failures };
+		line->failures, line->keys == NULL && !line->wanted };
 	return true;
 }
 

@@ -230,6 +230,26 @@ Test(life, a_retired_key_has_no_successor)
 	life_free(r.l);
 }
 
+Test(life, a_line_without_an_active_key_is_revived_retired_ones_there_or_not)
+{
+	struct run r = begin(&daily, true, LIFE_ACTIVE);
+
+	cr_expect_eq(life_revive(r.l, 1, true), VH_EINACTIVE);
+	cr_assert_eq(life_retire(r.l, "k", at(10)), VH_OK);
+	cr_assert_eq(life_revive(r.l, 1, false), VH_OK);
+	cr_expect_str_eq(run_until(&r, 700),
+	    "retired k@0 make@0 closed k@12 active n1@600 ");
+	cr_assert_eq(life_destroy(r.l, "n1", false, at(700)), VH_OK);
+	cr_expect_str_eq(run_until(&r, 1e5),
+	    "retired n1@0 closed n1@700 gone n1@700 gone k@3612 ");
+	cr_assert_eq(life_revive(r.l, 1, true), VH_OK);
+	step_all(&r, 1e5);
+	cr_expect_not_null(strstr(r.text, "make@100000 active n2@100000 "));
+	life_leave(r.l, 1, at(1e5));
+	cr_expect_eq(life_revive(r.l, 1, true), VH_ENOKEY);
+	life_free(r.l);
+}
+
 Test(life, a_destroyed_signing_key_stays_listed_until_its_time)
 {
 	struct run r = begin(&daily, true, LIFE_ACTIVE);
