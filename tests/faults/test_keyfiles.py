@@ -232,6 +232,18 @@ def test_one_key_with_other_terms_is_refused(terms):
     assert "EDUPLICATE" in errors and f"with another {OTHER_TERMS[terms]}," in errors
 
 
+def test_a_kid_of_a_jwk_is_dropped_unless_the_spec_repeats_it():
+    node = fresh("version: 1\nkeys:\n  - {load: {file: keys/0.jwk}, use: sig}\n"
+                 "  - {load: {file: keys/1.jwk}, use: sig, kid: old-1}\n")
+    for i in range(2):
+        key = jwk.JWK.from_pem(private_key()).export(as_dict=True)
+        node.write(f"keys/{i}.jwk", json.dumps({**key, "kid": f"old-{i}"}))
+    with node:
+        assert [line["kid"] for line in node.events("jwk-kid-dropped")] == ["old-0"]
+        kids = {key["kid"] for key in json.loads(node.ask("keys"))["keys"]}
+        assert "old-1" in kids and "old-0" not in kids
+
+
 def test_a_variable_is_loaded_and_gone_from_the_environment():
     key = private_key().decode()
     spec = "version: 1\nkeys:\n  - {name: env, load: {env: VHSM_TEST_KEY}, use: sig}\n"

@@ -225,7 +225,8 @@ add_jwk(const struct import *in, const json_t *jwk)
 	TRY(jwk_text(jwk, "kid", &kid, in->why));
 	TRY(import_add(in, &parts, &terms));
 	/* The thumbprint is the kid; who looks for the old one finds this. */
-	if (store_get(in->to, kid) == NULL && kid.p != NULL)
+	if (kid.p != NULL && store_get(in->to, kid) == NULL &&
+	    !slice_eq(kid, terms.published))
 		LOG(NOTICE, "jwk-kid-dropped", KV("kid", shown_of(kid).text));
 	return VH_OK;
 }
