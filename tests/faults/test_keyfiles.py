@@ -108,13 +108,13 @@ def converted(folder, key, *command):
         os.unlink(path)
 
 
-def pkcs12(folder, key):
+def pkcs12(folder, key, *how):
     path = os.path.join(folder, "both.pem")
     with open(path, "wb") as f:
         f.write(key + converted(folder, key, "req", "-x509", "-new", "-subj", "/CN=x", "-key",
                                 os.path.join(folder, "tmp.pem")))
     try:
-        return openssl("pkcs12", "-export", "-in", path, "-passout", f"pass:{PASSPHRASE}")
+        return openssl("pkcs12", "-export", "-in", path, "-passout", f"pass:{PASSPHRASE}", *how)
     finally:
         os.unlink(path)
 
@@ -127,6 +127,7 @@ ENCRYPTED = {
     "traditional PEM": lambda folder, key: converted(folder, key, "ec", "-aes256", "-passout",
                                                      f"pass:{PASSPHRASE}"),
     "PKCS#12": pkcs12,
+    "PKCS#12 with certificates in RC2": lambda folder, key: pkcs12(folder, key, "-legacy"),
 }
 
 
@@ -153,6 +154,16 @@ def test_a_wrong_passphrase_is_one_line_and_deletes_nothing(form):
         node.write("keys/pass", "guess")
     errors = [line for line in with_node(node, prepare).splitlines() if "event=key-refused" in line]
     assert len(errors) == 1 and "wrong passphrase" in errors[0] and "4.pem" in errors[0], errors
+
+
+def test_a_pkcs12_key_in_rc2_is_refused_in_full():
+    node = fresh(LOCKED % "")
+
+    def prepare():
+        node.write("keys/0.pem", private_key())
+        node.write("keys/4.pem", pkcs12(node.dir, private_key(), "-legacy", "-keypbe", "PBE-SHA1-RC2-40"))
+        node.write("keys/pass", PASSPHRASE)
+    assert "encryption pbeWithSHA1And40BitRC2-CBC not supported" in with_node(node, prepare)
 
 
 def test_delete_false_keeps_the_passphrase_too():

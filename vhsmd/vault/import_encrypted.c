@@ -36,16 +36,18 @@ encrypted_spend(struct encrypted *e, const ASN1_INTEGER *iterations)
 
 /* "hmacWithSHA256", or as dotted numbers. */
 static enum vh_err
-refuse_method(const struct encrypted *e, const ASN1_OBJECT *method)
+refuse_method(struct encrypted *e, const ASN1_OBJECT *method)
 {
 	char name[NAME_MAX_] = "?";
 
 	(void)OBJ_obj2txt(name, sizeof name, method, 0); /* '?' stays */
 	ERR_clear_error();
+	e->foreign = true;
 	return REFUSE(e->in->why, VH_EKEY,
 	    "encryption %s not supported, expected AES-CBC or 3DES under "
-	    "PBKDF2, or the 3DES of PKCS#12",
-	    shown_of(slice_text(name)).text);
+	    "PBKDF2, or the 3DES of PKCS#12: openssl pkcs8 -topk8 and openssl "
+	    "pkcs12 -export write such without -legacy",
+	    name);
 }
 
 static bool

@@ -14,6 +14,7 @@
 struct encrypted {
 	const struct import *in;
 	uint64_t spent; /* rounds so far */
+	bool foreign;   /* encrypted_check: another method than ours */
 };
 
 /* VH_EKEY with a reason unless the file comes with a passphrase. */

@@ -90,6 +90,23 @@ add_bag(struct encrypted *e, const PKCS12_SAFEBAG *bag, size_t *keys)
 	return encrypted_add(e, PKCS12_SAFEBAG_get0_pkcs8(bag));
 }
 
+/* A part encrypted by another method than ours: as a rule certificates, for
+ * which some writers take RC2.  Only if no key is found elsewhere is that what
+ * is wrong. */
+static bool
+is_foreign(struct encrypted *e, PKCS7 *safe)
+{
+	struct encrypted look = { .in = e->in };
+	size_t mark = buf_slice(e->in->why).len;
+
+	if (!PKCS7_type_is_encrypted(safe))
+		return false;
+	(void)encrypted_check(&look,
+	    safe->d.encrypted->enc_data->algorithm); /* says whose it is */
+	buf_trim(e->in->why, mark);
+	return look.foreign;
+}
+
 /* The bags of one part; NULL with a reason. */
 static enum vh_err
 unpack(struct encrypted *e, PKCS7 *safe, STACK_OF(PKCS12_SAFEBAG) * *out)
@@ -122,6 +139,20 @@ add_safe(struct encrypted *e, PKCS7 *safe, size_t *keys)
 	return VH_OK;
 }
 
+static enum vh_err
+refuse_empty(struct encrypted *e, STACK_OF(PKCS7) * safes)
+{
+	for (int i = 0; i < sk_PKCS7_num(safes); i++) {
+		PKCS7 *safe = sk_PKCS7_value(safes, i);
+
+		if (is_foreign(e, safe))
+			return encrypted_check(e,
+			    safe->d.encrypted->enc_data->algorithm);
+	}
+	return REFUSE(e->in->why, VH_EKEY,
+	    "no private key in this PKCS#12 file");
+}
+
 enum vh_err
 import_pkcs12(const struct import *in, struct slice der)
 {
@@ -141,8 +172,7 @@ import_pkcs12(const struct import *in, struct slice der)
 	if (safes == NULL)
 		return check_failed(in->why, "malformed PKCS#12");
 	for (int i = 0; i < sk_PKCS7_num(safes); i++)
-		TRY(add_safe(&e, sk_PKCS7_value(safes, i), &keys));
-	return keys == 1 ? VH_OK
-			 : REFUSE(in->why, VH_EKEY,
-			       "no private key in this PKCS#12 file");
+		if (!is_foreign(&e, sk_PKCS7_value(safes, i)))
+			TRY(add_safe(&e, sk_PKCS7_value(safes, i), &keys));
+	return keys == 1 ? VH_OK : refuse_empty(&e, safes);
 }
