@@ -51,7 +51,7 @@ enum vhsm_error {
 	VHSM_ELOST = 22,      /* the connection broke; outcome unknown */
 	VHSM_ENODAEMON = 23,  /* nobody listens at the socket */
 	VHSM_EDUPLICATE = 24, /* already present with other attributes */
-	VHSM_EINACTIVE = 25,  /* the key is published and does not sign yet */
+	VHSM_EINACTIVE = 25,  /* not active yet, or retired */
 	VHSM_EFIXED = 30,     /* the key was loaded: it cannot be rotated */
 	VHSM_ENOROOM = 31,    /* no room for another key */
 	VHSM_EAUDIT = 33,     /* refused, for it could not be audited */

@@ -52,11 +52,27 @@ keeper_recipe(const struct keeper *k, uint32_t line)
 }
 
 void
-keeper_drop_recipe(struct keeper *k, struct recipe *r)
+keeper_drop_recipes(struct keeper *k)
 {
-	HASH_DEL(k->recipes, r);
-	buf_free(r->body);
-	free(r);
+	struct life_line_view v;
+	struct recipe *r, *next;
+	uint32_t line = 0;
+
+	while (life_next_line(k->life, &line, &v)) {
+		r = keeper_recipe(k, line);
+		if (r != NULL)
+			r->used = true;
+	}
+	HASH_ITER(hh, k->recipes, r, next)
+	{
+		if (!r->used) {
+			HASH_DEL(k->recipes, r);
+			buf_free(r->body);
+			free(r);
+			continue;
+		}
+		r->used = false;
+	}
 }
 
 enum vh_err

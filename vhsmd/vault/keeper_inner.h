@@ -13,6 +13,7 @@
 /* How a line's keys are made: the fields of VGENERATE. */
 struct recipe {
 	uint32_t line;
+	bool used;
 	struct buf *body;
 	UT_hash_handle hh;
 };
@@ -60,7 +61,8 @@ struct keeper {
 struct life_now keeper_now(void);
 struct key *keeper_key(const struct keeper *k, const char *kid);
 struct recipe *keeper_recipe(const struct keeper *k, uint32_t line);
-void keeper_drop_recipe(struct keeper *k, struct recipe *r);
+/* Frees those of lines that have left. */
+void keeper_drop_recipes(struct keeper *k);
 /* A copy of body becomes the line's recipe. */
 enum vh_err keeper_set_recipe(struct keeper *k, uint32_t line,
     struct slice body);

@@ -307,6 +307,7 @@ commit(struct keeper *k, const struct frame *q, struct buf *out,
 	set_states(k);
 	while ((key = store_next(k->reload->staged.store, &i)) != NULL)
 		TRY(add_new(k, key));
+	keeper_drop_recipes(k);
 	drop_reload(k);
 	k->changed = k->dirty = true;
 	frame_put_u32(out, VH_F_COUNT, (uint32_t)store_count(k->store));
