@@ -16,9 +16,11 @@ registers_clear(void)
 void
 traces_clear(void)
 {
+	registers_clear();
 }
 
 void
 traces_clear_short(void)
 {
+	registers_clear();
 }

@@ -346,7 +346,7 @@ Test(vault_process, jobs_of_too_many_bytes_are_busy_at_once)
 
 	vault_spawn();
 	cr_assert_eq(vault_start_with(2 * JOBS), VH_OK);
-	cr_assert_eq(vault_generate(VH_KTY_RSA, 0, 4096, VH_USE_SIG, &a),
+	cr_assert_eq(vault_generate(VH_KTY_RSA, 0, 6144, VH_USE_SIG, &a),
 	    VH_OK);
 	cr_assert_eq(vault_simple(vault.super, VH_OP_VCOMMIT, &a), VH_OK);
 	cr_assert_eq(vault_give(VH_ROLE_FRONT, 1), VH_OK);
