@@ -185,14 +185,19 @@ def test_another_typ_or_none_is_refused(spec_node, args):
     assert 'of typ "JWT,at+jwt", found' in refused(spec_node, "sign", "--name", "typed", *args)
 
 
-FORMS = [(), ("--detached",), ("--detached", "--unencoded"), ("--format", "flattened"),
-         ("--format", "general")]
+FORMS = [(), ("--detached",), ("--format", "flattened"), ("--format", "general")]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_jwt_within_its_limits_is_signed_in_every_form(spec_node, form):
     spec_node.ask("sign", "--name", "claims", *form, input=jwt())
     spec_node.ask("sign", "--name", "claims", *form, input=jwt(3600, iat=int(time.time())))
+
+
+def test_a_jwt_is_never_unencoded(spec_node):
+    """RFC 7797, 7."""
+    args = ("--name", "claims", "--detached", "--unencoded")
+    assert "never b64: false" in refused(spec_node, "sign", *args, payload=jwt())
 
 
 @pytest.mark.parametrize("form", FORMS)
