@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/together.h"
 #include "base/urgent.h"
 #include "jose/json.h"
 #include "peer/loop.h"
@@ -64,6 +65,8 @@ run(void)
 {
 	struct peer *p =
 	    NULL; /* never freed: nng's threads go with the process */
+
+	together_on_one_cpu(); /* nng's threads, too */
 	enum vh_err err = peer_new(SANDBOX_PARENT_FD, &p);
 
 	if (err == VH_OK)
