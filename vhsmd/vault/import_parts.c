@@ -216,36 +216,15 @@ parts_to_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
 				       : okp_pkey(parts, crv, out, why);
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return slice_eq(slice_text(a), slice_text(b));
-}
-
 /* How the second copy of a key differs from the first; NULL: it does not. */
 static const char *
 difference(const struct key *old, const struct key *key)
 {
-	const struct {
-		bool same;
-		const char *what;
-	} all[] = {
-		{ old->use == key->use, "use" },
-		{ old->pin == key->pin, "alg" },
-		{ same_text(old->name, key->name), "name" },
-		{ same_text(old->published, key->published), "kid" },
-		{ same_text(old->allow, key->allow), "allow" },
-		{ old->ops == key->ops, "ops or raw" },
-		{ same_text(old->typs, key->typs), "typ" },
-		{ same_text(old->claims, key->claims), "claims" },
-		{ old->publish_ms == key->publish_ms, "publish_before" },
-		{ old->keep_ms == key->keep_ms, "keep_after" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (!all[i].same)
-			return all[i].what;
-	return NULL;
+	if (!key_same_terms(old, key))
+		return key_other_term(old, key);
+	if (old->publish_ms != key->publish_ms)
+		return "publish_before";
+	return old->keep_ms != key->keep_ms ? "keep_after" : NULL;
 }
 
 /* The symmetric key with the same secret, whatever its kid is. */

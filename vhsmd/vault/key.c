@@ -329,16 +329,39 @@ key_check_ops(const struct key *key, uint32_t ops)
 	return ops_have(key->ops, ops) ? VH_OK : VH_EPOLICY;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return slice_eq(slice_text(a), slice_text(b));
+}
+
+const char *
+key_other_term(const struct key *a, const struct key *b)
+{
+	const struct {
+		bool same;
+		const char *name;
+	} terms[] = {
+		{ a->use == b->use, "use" },
+		{ a->pin == b->pin, "alg" },
+		{ same_text(a->name, b->name), "name" },
+		{ same_text(a->published, b->published), "kid" },
+		{ same_text(a->allow, b->allow), "allow" },
+		{ a->ops == b->ops, "ops or raw" },
+		{ same_text(a->typs, b->typs), "typ" },
+		{ same_text(a->claims, b->claims), "claims" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(terms); i++)
+		if (!terms[i].same)
+			return terms[i].name;
+	return NULL;
+}
+
 bool
 key_same_terms(const struct key *a, const struct key *b)
 {
-	return a->use == b->use && a->pin == b->pin &&
-	       slice_eq(slice_text(a->name), slice_text(b->name)) &&
-	       slice_eq(slice_text(a->allow), slice_text(b->allow)) &&
-	       slice_eq(slice_text(a->published), slice_text(b->published)) &&
-	       a->ops == b->ops &&
-	       slice_eq(slice_text(a->typs), slice_text(b->typs)) &&
-	       slice_eq(slice_text(a->claims), slice_text(b->claims));
+	return key_other_term(a, b) == NULL;
 }
 
 enum lane

@@ -96,6 +96,8 @@ enum vh_err key_check_ops(const struct key *key, uint32_t ops);
 
 /* Whether two keys of one kid carry the same terms. */
 bool key_same_terms(const struct key *a, const struct key *b);
+/* What the key spec calls the first term in which they differ; NULL: none. */
+const char *key_other_term(const struct key *a, const struct key *b);
 
 /* A copy of old, with contexts of its own, and with other terms unless that is
  * NULL, for store_replace.  secret: else it has only the public half.
