@@ -67,6 +67,8 @@ static const struct call {
 	{ "ioctl", SYS_ioctl },
 	{ "fdatasync", SYS_fdatasync },
 	{ "timer_settime", SYS_timer_settime },
+	{ "sched_setaffinity", SYS_sched_setaffinity },
+	{ "sched_setattr", SYS_sched_setattr },
 	{ "fsync", SYS_fsync },
 	{ "ftruncate", SYS_ftruncate },
 	{ "fallocate", SYS_fallocate },

@@ -54,6 +54,9 @@ FORBIDDEN = {
     "pwrite64": (NONE, "0", "0", "0"),
     "renameat2": (NONE, "@x", NONE, "@y", "0"),
     "fsync": (NONE,),
+    # Of another thread or process; of its own, front may.
+    "sched_setaffinity": ("0x7fffffff", "0", "0"),
+    "sched_setattr": ("0x7fffffff", "0", "0"),
 }
 # In the vault alone: front accepts, and looks at flags of descriptors.  F_SETFL
 # without O_APPEND would let it write over the audit trail.

@@ -31,6 +31,7 @@ enum when {
 	NEW_USER, /* into a user namespace, where root is cheap */
 	THREAD_NAME,
 	QUERY,        /* changes nothing; ASan asks before a thread ends */
+	OWN_THREAD,   /* the calling one */
 	ITSELF,       /* a signal to this process: abort() */
 	UNADDRESSED,  /* over a connection */
 	STATUS_FLAGS, /* O_NONBLOCK and the like */
@@ -54,6 +55,7 @@ static const struct condition {
 	    { { 0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER } } },
 	{ THREAD_NAME, 1, { { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } } },
 	{ QUERY, 1, { { 0, SCMP_CMP_EQ, 0, 0 } } },
+	{ OWN_THREAD, 1, { { 0, SCMP_CMP_EQ, 0, 0 } } },
 	{ ITSELF, 1, { { 0, SCMP_CMP_EQ, 0 /* getpid() */, 0 } } },
 	{ UNADDRESSED, 1, { { 4, SCMP_CMP_EQ, 0, 0 } } },
 	{ STATUS_FLAGS, 1, { { 1, SCMP_CMP_EQ, F_GETFL, 0 } } },
@@ -78,7 +80,8 @@ struct call {
 
 #define SUPER (1u << SANDBOX_SUPER)
 #define PEER  (1u << SANDBOX_PEER)
-#define NET   (1u << SANDBOX_NET | PEER)
+#define FRONT (1u << SANDBOX_NET)
+#define NET   (FRONT | PEER)
 #define KEYS  (1u << SANDBOX_KEYS)
 
 static const struct call calls[] = {

@@ -5,6 +5,7 @@
 
 #include "base/link.h"
 #include "base/settings.h"
+#include "base/crowd.h"
 #include "base/spin.h"
 #include "base/verify.h"
 #include "front/conns.h"
@@ -89,6 +90,7 @@ struct front {
 	struct conns conns;
 	struct refusals refusals;
 	struct spin spin;   /* while the vault does its one request */
+	struct crowd crowd; /* of callers that have it do many */
 	struct mono_ns now; /* stamped once a round */
 	struct wall_ms wall;
 	uint64_t random; /* state of front_random */

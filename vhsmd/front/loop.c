@@ -242,6 +242,7 @@ loop_round(struct front *f, int max_ms)
 	peer_flush(f);
 	vault_flush(f);
 	conns_end_round(f);
+	crowd_note(&f->crowd, f->work, f->now);
 	store_gauges(f);
 	settle_stop(f);
 }

@@ -6,14 +6,21 @@
 
 #include "base/log.h"
 
+/* Answers kept: one for so many jobs that wait, and at most. */
+#define KEEP_ONE_OF 2
+#define KEEP_MAX    32
+#define KEEP_BYTES  (128u << 10)
+
 struct outlet {
 	_Atomic unsigned refs;
+	_Atomic size_t waiting; /* jobs */
 	enum vh_who who;
 	unsigned generation;
 	struct link *link;
-	/* Guards link's sending side and shut. */
+	/* Guards link's sending side, and what follows. */
 	pthread_mutex_t lock;
 	bool shut;
+	size_t kept; /* answers that wait for others */
 };
 
 struct outlet *
@@ -84,6 +91,7 @@ flush(struct outlet *o)
 {
 	if (o->shut)
 		return false;
+	o->kept = 0;
 	enum vh_err err = link_flush(o->link);
 
 	if (err != VH_OK) {
@@ -99,12 +107,35 @@ bool
 outlet_send(struct outlet *o, struct slice frames)
 {
 	pthread_mutex_lock(&o->lock);
-
 	if (!o->shut)
 		buf_put(link_out(o->link), frames);
 	/* Also when it was blocked: the intake may be long in coming. */
 	bool blocked = flush(o);
 
+	pthread_mutex_unlock(&o->lock);
+	return blocked;
+}
+
+/* Under the lock.  Each of the jobs that wait now comes by here again. */
+static bool
+may_keep(struct outlet *o)
+{
+	return o->kept < KEEP_MAX && o->kept < o->waiting / KEEP_ONE_OF &&
+	       link_unsent(o->link) < KEEP_BYTES;
+}
+
+bool
+outlet_send_soon(struct outlet *o, struct slice frames)
+{
+	bool blocked = false;
+
+	pthread_mutex_lock(&o->lock);
+	if (!o->shut)
+		buf_put(link_out(o->link), frames);
+	if (may_keep(o))
+		o->kept++;
+	else
+		blocked = flush(o);
 	pthread_mutex_unlock(&o->lock);
 	return blocked;
 }
@@ -117,6 +148,18 @@ outlet_flush(struct outlet *o)
 
 	pthread_mutex_unlock(&o->lock);
 	return blocked;
+}
+
+void
+outlet_job_waits(struct outlet *o)
+{
+	o->waiting++;
+}
+
+void
+outlet_job_begins(struct outlet *o)
+{
+	o->waiting--;
 }
 
 void

@@ -27,6 +27,11 @@ struct link *outlet_link(struct outlet *o);
 /* Any thread: sends whole frames, keeping what the socket does not take.  True
  * when something is left, so that somebody must flush it later. */
 bool outlet_send(struct outlet *o, struct slice frames);
+/* The same for an answer that may be kept, for the next ones to leave with it:
+ * while many jobs wait, each that is told of here and answered with this. */
+bool outlet_send_soon(struct outlet *o, struct slice frames);
+void outlet_job_waits(struct outlet *o);
+void outlet_job_begins(struct outlet *o);
 /* The intake: sends what is left.  True when there is still more. */
 bool outlet_flush(struct outlet *o);
 /* No answer is sent any more. */

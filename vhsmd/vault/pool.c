@@ -54,12 +54,20 @@ static const struct {
 	const char *name;
 	int nice;
 	size_t batch, share; /* jobs taken at once, of how many that wait */
+	bool keeps;          /* answers, for others to leave with them */
 	long turn_us; /* after which a computing worker gives way; 0: never */
 } lanes[LANES] = {
-	[LANE_FAST] = { "fast", 0, BATCH, 2, 0 },
-	[LANE_NORMAL] = { "normal", 5, 8, 8, 500 },
-	[LANE_HEAVY] = { "heavy", 19, 1, 1, 200 },
+	[LANE_FAST] = { "fast", 0, BATCH, 2, false, 0 },
+	[LANE_NORMAL] = { "normal", 5, 1, 1, true, 500 },
+	[LANE_HEAVY] = { "heavy", 19, 1, 1, false, 200 },
 };
+
+/* Whether somebody waits for an answer that may be kept. */
+static bool
+may_be_kept(const struct job *job)
+{
+	return lanes[job->lane].keeps && job->from != NULL;
+}
 
 /* Unlinks up to most jobs no larger than size, from the head.  Under the lock.
  * The list returned ends with NULL. */
@@ -69,6 +77,8 @@ take(struct queue *q, size_t most, size_t size)
 	struct job *first = q->head, **end = &first;
 
 	while (most-- > 0 && *end != NULL && (*end)->len <= size) {
+		if (may_be_kept(*end))
+			outlet_job_begins((*end)->from);
 		end = &(*end)->next;
 		q->depth--;
 	}
@@ -83,8 +93,14 @@ take(struct queue *q, size_t most, size_t size)
 static void
 send_answers(struct worker *w, struct outlet *to)
 {
-	if (buf_slice(w->answers).len > 0 &&
-	    outlet_send(to, buf_slice(w->answers)) && w->pool->wake != NULL)
+	struct slice answers = buf_slice(w->answers);
+
+	if (answers.len == 0)
+		return;
+	bool blocked = lanes[w->lane].keeps ? outlet_send_soon(to, answers)
+					    : outlet_send(to, answers);
+
+	if (blocked && w->pool->wake != NULL)
 		w->pool->wake(w->pool->wake_arg);
 	buf_clear(w->answers);
 }
@@ -277,6 +293,8 @@ pool_submit(struct pool *p, struct job *job)
 	q->depth++;
 	q->jobs++;
 	p->bytes += job->len;
+	if (may_be_kept(job))
+		outlet_job_waits(job->from);
 	/* A small job that stands alone in the fast lane is the intake's. */
 	bool own = job->lane == LANE_FAST && q->depth == 1 && job->len <= SMALL;
 

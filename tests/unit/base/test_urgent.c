@@ -42,3 +42,13 @@ Test(urgent, a_thread_gets_shorter_slices_and_nothing_else)
 	else
 		cr_expect_eq(after.sched_runtime, before.sched_runtime);
 }
+
+Test(urgent, a_patient_thread_is_as_it_was_before)
+{
+	struct sched_attr before = now();
+
+	urgent_thread();
+	patient_thread();
+	cr_expect_eq(now().sched_runtime, before.sched_runtime);
+	cr_expect_eq(now().sched_nice, before.sched_nice);
+}

@@ -1,0 +1,31 @@
+/* How a loop that serves callers stands towards them at the scheduler.
+ *
+ * While few requests are in flight it is urgent and runs wherever there is
+ * room: somebody waits for it.  With many there is work for all processors
+ * anyway, and what counts is what each wake-up costs: if it runs at once
+ * whenever a caller has written, it and the callers take turns request by
+ * request; if it lets them finish what they are at, it reads the requests of
+ * several at once. */
+#ifndef BASE_CROWD_H
+#define BASE_CROWD_H
+
+#include <sched.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+
+#define CROWD_MANY     16  /* requests in flight */
+#define CROWD_QUIET_MS 100 /* without so many, after which the crowd is gone   \
+			    */
+
+struct crowd {
+	bool here;     /* the thread is patient, and... */
+	bool together; /* ...keeps to one CPU, instead of: */
+	cpu_set_t before;
+	struct mono_ns until;
+};
+
+/* By the loop's thread, which is urgent (base/urgent.h), once a round. */
+void crowd_note(struct crowd *c, size_t in_flight, struct mono_ns now);
+
+#endif
