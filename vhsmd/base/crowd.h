@@ -15,8 +15,7 @@
 #include "base/clock.h"
 
 #define CROWD_MANY     16  /* requests in flight */
-#define CROWD_QUIET_MS 100 /* without so many, after which the crowd is gone   \
-			    */
+#define CROWD_QUIET_MS 100 /* the crowd is gone that long after the last */
 
 struct crowd {
 	bool here;     /* the thread is patient, and... */

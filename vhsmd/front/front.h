@@ -3,9 +3,9 @@
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 
+#include "base/crowd.h"
 #include "base/link.h"
 #include "base/settings.h"
-#include "base/crowd.h"
 #include "base/spin.h"
 #include "base/verify.h"
 #include "front/conns.h"
