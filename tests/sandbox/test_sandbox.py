@@ -13,6 +13,7 @@ import time
 import pytest
 
 from support.node import BUILD, Node, process_name
+from support.waiting import wait
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="traces other processes: needs root"),
@@ -212,6 +213,22 @@ def test_every_thread_is_inside(inject, name):
 def status(pid):
     with open(f"/proc/{pid}/status") as f:
         return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@pytest.mark.skipif(not 2 <= len(os.sched_getaffinity(0)) <= 4,
+                    reason="front keeps to one of two to four processors")
+def test_front_keeps_to_one_processor_while_many_ask_and_not_longer(node):
+    front = node.pids()["vhsmd-front"]
+    before = os.sched_getaffinity(front)
+    vhsm = [os.path.join(BUILD, "bin", "vhsm"), "-s", node.url]
+    crowd = subprocess.Popen([*vhsm, "bench", "--alg", "ES256", "--clients", "64", "--seconds", "60"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        wait(lambda: len(os.sched_getaffinity(front)) == 1)
+    finally:
+        crowd.kill()
+        crowd.wait()
+    wait(lambda: node.ask("sign", input=b"after") and os.sched_getaffinity(front) == before)
 
 
 def test_children_are_other_users_without_groups_or_capabilities(node):
