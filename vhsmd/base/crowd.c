@@ -1,6 +1,5 @@
 #include "base/crowd.h"
 
-#include "base/together.h"
 #include "base/urgent.h"
 
 static void
@@ -8,15 +7,14 @@ come(struct crowd *c)
 {
 	c->here = true;
 	patient_thread();
-	c->together = together_on_one_cpu(&c->before);
+	together_on_one_cpu(&c->cpu);
 }
 
 static void
 go(struct crowd *c)
 {
 	c->here = false;
-	if (c->together)
-		together_no_more(&c->before);
+	together_no_more(&c->cpu);
 	urgent_thread();
 }
 
@@ -30,4 +28,10 @@ crowd_note(struct crowd *c, size_t in_flight, struct mono_ns now)
 	} else if (c->here && mono_passed(c->until, now)) {
 		go(c);
 	}
+}
+
+int
+crowd_wait_ms(const struct crowd *c, struct mono_ns now)
+{
+	return c->here ? (int)mono_left_ms(c->until, now) : -1;
 }

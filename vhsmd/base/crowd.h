@@ -5,26 +5,28 @@
  * anyway, and what counts is what each wake-up costs: if it runs at once
  * whenever a caller has written, it and the callers take turns request by
  * request; if it lets them finish what they are at, it reads the requests of
- * several at once. */
+ * several at once, and where it may use two to four CPUs it keeps to one. */
 #ifndef BASE_CROWD_H
 #define BASE_CROWD_H
 
-#include <sched.h>
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/together.h"
 
 #define CROWD_MANY     16  /* requests in flight */
 #define CROWD_QUIET_MS 100 /* the crowd is gone that long after the last */
 
 struct crowd {
-	bool here;     /* the thread is patient, and... */
-	bool together; /* ...keeps to one CPU, instead of: */
-	cpu_set_t before;
+	bool here;
+	struct together cpu;
 	struct mono_ns until;
 };
 
-/* By the loop's thread, which is urgent (base/urgent.h), once a round. */
+/* By the loop's thread, which is urgent (base/urgent.h), once a round.  c:
+ * zeros at first. */
 void crowd_note(struct crowd *c, size_t in_flight, struct mono_ns now);
+/* When to call it at the latest; -1: when there is something to do. */
+int crowd_wait_ms(const struct crowd *c, struct mono_ns now);
 
 #endif

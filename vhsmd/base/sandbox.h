@@ -12,7 +12,7 @@ enum sandbox_profile {
 	SANDBOX_SUPER, /* opens, spawns, deletes; never traces, mounts, loads */
 	SANDBOX_NET,   /* front: sockets it was given, accept; no files */
 	SANDBOX_KEYS,  /* vault: reads and writes what it was given */
-	SANDBOX_PEER,  /* peer: as NET, and TCP connections of its own */
+	SANDBOX_PEER,  /* peer: NET but for crowds, and TCP of its own */
 };
 
 /* First thing in every process: no core file, not dumpable, no new privileges,

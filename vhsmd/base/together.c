@@ -1,49 +1,63 @@
 #include "base/together.h"
 
 #include <errno.h>
-#include <sys/random.h>
+#include <string.h>
 
 #include "base/log.h"
-
-static int
-nth_cpu(const cpu_set_t *cpus, unsigned n)
-{
-	int cpu = 0;
-
-	while (!CPU_ISSET(cpu, cpus) || n-- > 0)
-		cpu++;
-	return cpu;
-}
 
 static bool
 use(const cpu_set_t *cpus)
 {
 	if (sched_setaffinity(0, sizeof *cpus, cpus) == 0)
 		return true;
-	LOG(DEBUG, "cpus-unchanged", KV_ERRNO(errno));
+	LOG(NOTICE, "cpus-unchanged", KV_ERRNO(errno));
 	return false;
 }
 
-bool
-together_on_one_cpu(cpu_set_t *before)
+static bool
+is_using(const cpu_set_t *cpus)
 {
-	cpu_set_t one;
-	unsigned chance = 0;
+	cpu_set_t now;
 
-	if (sched_getaffinity(0, sizeof *before, before) != 0)
-		return false;
-	unsigned count = (unsigned)CPU_COUNT(before);
+	return sched_getaffinity(0, sizeof now, &now) == 0 &&
+	       CPU_EQUAL(&now, cpus);
+}
 
-	if (count < 2 || count > TOGETHER_CPUS_MAX ||
-	    getrandom(&chance, sizeof chance, 0) != sizeof chance)
-		return false;
-	CPU_ZERO(&one);
-	CPU_SET(nth_cpu(before, chance % count), &one);
-	return use(&one);
+/* All there are, if that is what the thread may use: then also those that the
+ * machine, or the container, gets later. */
+static void
+widen(cpu_set_t *cpus)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof all);
+	if (use(&all) && is_using(cpus))
+		*cpus = all;
 }
 
 void
-together_no_more(const cpu_set_t *before)
+together_on_one_cpu(struct together *t)
 {
-	(void)use(before); /* on one it works, too */
+	int cpu = sched_getcpu();
+
+	if (t->on || cpu < 0 ||
+	    sched_getaffinity(0, sizeof t->before, &t->before) != 0)
+		return;
+	int count = CPU_COUNT(&t->before);
+
+	if (count < 2 || count > TOGETHER_CPUS_MAX ||
+	    !CPU_ISSET(cpu, &t->before))
+		return;
+	widen(&t->before);
+	CPU_ZERO(&t->one);
+	CPU_SET(cpu, &t->one);
+	t->on = use(&t->one) || !use(&t->before);
+}
+
+void
+together_no_more(struct together *t)
+{
+	if (t->on && is_using(&t->one) && !use(&t->before))
+		return; /* the next one tries again */
+	t->on = false;
 }

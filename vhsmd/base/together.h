@@ -7,14 +7,19 @@
 
 #define TOGETHER_CPUS_MAX 4
 
-/* The calling thread, and those that it starts from now on, keep to one of the
- * CPUs that it may use, chosen at random, if these are 2 to TOGETHER_CPUS_MAX:
- * to wake the next thread costs less on the same CPU than on another one, and
- * of so few each has other work to do anyway.  With more, or where it is not
- * allowed, nothing changes, and false comes back; else *before is what the
- * thread might use. */
-bool together_on_one_cpu(cpu_set_t *before);
-/* The calling thread may use these. */
-void together_no_more(const cpu_set_t *before);
+struct together {
+	bool on;
+	cpu_set_t before, one; /* what the thread might use, and uses, if on */
+};
+
+/* The calling thread, and those that it starts from now on, keep to the CPU
+ * that it is on, if it may use 2 to TOGETHER_CPUS_MAX: to wake the next thread
+ * costs less on the same CPU than on another one, and of so few each has other
+ * work to do anyway.  With more, or where it is not allowed, nothing changes.
+ * t: zeros at first.  Before the sandbox is closed, but for front. */
+void together_on_one_cpu(struct together *t);
+/* The calling thread may use again what it might, unless somebody has told it
+ * something else meanwhile. */
+void together_no_more(struct together *t);
 
 #endif

@@ -90,7 +90,7 @@ struct front {
 	struct conns conns;
 	struct refusals refusals;
 	struct spin spin;   /* while the vault does its one request */
-	struct crowd crowd; /* of callers that have it do many */
+	struct crowd crowd; /* with many requests in flight */
 	struct mono_ns now; /* stamped once a round */
 	struct wall_ms wall;
 	uint64_t random; /* state of front_random */

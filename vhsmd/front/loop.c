@@ -163,6 +163,7 @@ wait_ms(const struct front *f, int max_ms)
 	ms = sooner(ms, forwards_wait_ms(f));
 	ms = sooner(ms, peer_wait_ms(f));
 	ms = sooner(ms, own_wait_ms(f));
+	ms = sooner(ms, crowd_wait_ms(&f->crowd, f->now));
 	if (f->stopping)
 		ms = sooner(ms, (int)mono_left_ms(f->stop_by, f->now));
 	return ms;
@@ -205,7 +206,8 @@ static int
 wait_for_events(struct front *f, struct epoll_event *events, int max_ms)
 {
 	struct look l = { f->epoll, 0, events };
-	int n = f->work == 1 ? spin_look(&f->spin, look, &l) : 0;
+	bool lone = f->work == 1 && !f->crowd.here;
+	int n = lone ? spin_look(&f->spin, look, &l) : 0;
 
 	if (f->work > 1)
 		spin_hush(&f->spin);
@@ -219,6 +221,7 @@ void
 loop_round(struct front *f, int max_ms)
 {
 	struct epoll_event events[EVENTS];
+	size_t work = f->work;
 	int n = wait_for_events(f, events, max_ms);
 
 	f->now = clock_mono();
@@ -242,7 +245,7 @@ loop_round(struct front *f, int max_ms)
 	peer_flush(f);
 	vault_flush(f);
 	conns_end_round(f);
-	crowd_note(&f->crowd, f->work, f->now);
+	crowd_note(&f->crowd, f->work > work ? f->work : work, f->now);
 	store_gauges(f);
 	settle_stop(f);
 }

@@ -196,8 +196,9 @@ taken(struct peer *p, const struct pending *w, enum vh_err err,
 		    fields_u64(&a->f, VH_F_EPOCH), fields_u64(&a->f, VH_F_SEQ));
 }
 
-/* How many other nodes live, and how many of them have what is announced;
- * pushes it to the others when it is time. */
+/* How many other nodes live, for all that is known (one that is suspected may),
+ * and how many of them have what is announced; pushes it to the others when it
+ * is time. */
 static size_t
 look_round(struct peer *p, size_t *acked)
 {
@@ -212,10 +213,8 @@ look_round(struct peer *p, size_t *acked)
 
 		if (n.self || n.state > MEMBER_SUSPECT)
 			continue;
-		if (n.state == MEMBER_ALIVE) {
-			others++;
-			*acked += has;
-		}
+		others++;
+		*acked += has;
 		if (push && !has && r != NULL)
 			push_record(p, &n, buf_slice(r->token), taken);
 	}

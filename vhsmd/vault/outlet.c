@@ -6,14 +6,14 @@
 
 #include "base/log.h"
 
-/* Answers kept: one for so many jobs that wait, and at most. */
+/* What is kept at most: an answer for so many jobs that wait, and so much. */
 #define KEEP_ONE_OF 2
 #define KEEP_MAX    32
 #define KEEP_BYTES  (128u << 10)
 
 struct outlet {
 	_Atomic unsigned refs;
-	_Atomic size_t waiting; /* jobs */
+	_Atomic size_t waiting; /* jobs whose answers may be kept */
 	enum vh_who who;
 	unsigned generation;
 	struct link *link;
@@ -116,7 +116,9 @@ outlet_send(struct outlet *o, struct slice frames)
 	return blocked;
 }
 
-/* Under the lock.  Each of the jobs that wait now comes by here again. */
+/* Under the lock.  Each of the jobs that wait now comes by here when it is
+ * done.
+ */
 static bool
 may_keep(struct outlet *o)
 {
@@ -133,7 +135,7 @@ outlet_send_soon(struct outlet *o, struct slice frames)
 	if (!o->shut)
 		buf_put(link_out(o->link), frames);
 	if (may_keep(o))
-		o->kept++;
+		o->kept += frames.len > 0;
 	else
 		blocked = flush(o);
 	pthread_mutex_unlock(&o->lock);

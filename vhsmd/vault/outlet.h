@@ -27,8 +27,11 @@ struct link *outlet_link(struct outlet *o);
 /* Any thread: sends whole frames, keeping what the socket does not take.  True
  * when something is left, so that somebody must flush it later. */
 bool outlet_send(struct outlet *o, struct slice frames);
-/* The same for an answer that may be kept, for the next ones to leave with it:
- * while many jobs wait, each that is told of here and answered with this. */
+/* The answer of a job, or none: while many of the outlet's jobs wait it is
+ * kept, to leave with theirs.  Result as above, and false for what is kept.
+ * Each job of that kind is told of by job_waits when it is queued, by
+ * job_begins when a worker takes it, and then by send_soon, whatever came of
+ * it. */
 bool outlet_send_soon(struct outlet *o, struct slice frames);
 void outlet_job_waits(struct outlet *o);
 void outlet_job_begins(struct outlet *o);

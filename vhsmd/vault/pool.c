@@ -95,11 +95,12 @@ send_answers(struct worker *w, struct outlet *to)
 {
 	struct slice answers = buf_slice(w->answers);
 
-	if (answers.len == 0)
-		return;
-	bool blocked = lanes[w->lane].keeps ? outlet_send_soon(to, answers)
-					    : outlet_send(to, answers);
+	bool blocked = false;
 
+	if (to != NULL && lanes[w->lane].keeps)
+		blocked = outlet_send_soon(to, answers); /* also of none */
+	else if (answers.len > 0)
+		blocked = outlet_send(to, answers);
 	if (blocked && w->pool->wake != NULL)
 		w->pool->wake(w->pool->wake_arg);
 	buf_clear(w->answers);

@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/together.h"
 #include "base/urgent.h"
 
 static const struct mono_ns start = { 1000000000 };
@@ -35,7 +34,7 @@ cpus(void)
 
 Test(crowd, few_requests_change_nothing)
 {
-	struct crowd c = { 0 };
+	struct crowd c = { .here = false };
 	int all = cpus();
 
 	urgent_thread();
@@ -44,11 +43,12 @@ Test(crowd, few_requests_change_nothing)
 	crowd_note(&c, CROWD_MANY - 1, start);
 	cr_expect_eq(slice(), urgent);
 	cr_expect_eq(cpus(), all);
+	cr_expect_eq(crowd_wait_ms(&c, start), -1);
 }
 
 Test(crowd, the_thread_is_patient_and_keeps_to_one_cpu_until_it_is_quiet)
 {
-	struct crowd c = { 0 };
+	struct crowd c = { .here = false };
 	int all = cpus();
 	uint64_t patient = slice();
 	int one = all <= TOGETHER_CPUS_MAX ? 1 : all;
@@ -59,6 +59,7 @@ Test(crowd, the_thread_is_patient_and_keeps_to_one_cpu_until_it_is_quiet)
 	crowd_note(&c, CROWD_MANY, start);
 	cr_expect_eq(slice(), patient);
 	cr_expect_eq(cpus(), one);
+	cr_expect_eq(crowd_wait_ms(&c, start), CROWD_QUIET_MS);
 	crowd_note(&c, 0, mono_after_ms(start, CROWD_QUIET_MS - 1));
 	cr_expect_eq(cpus(), one, "a crowd comes and goes in bursts");
 	crowd_note(&c, CROWD_MANY, mono_after_ms(start, CROWD_QUIET_MS - 1));
