@@ -116,9 +116,7 @@ outlet_send(struct outlet *o, struct slice frames)
 	return blocked;
 }
 
-/* Under the lock.  Each of the jobs that wait now comes by here when it is
- * done.
- */
+/* Under the lock.  Each job that waits now comes by here when it is done. */
 static bool
 may_keep(struct outlet *o)
 {

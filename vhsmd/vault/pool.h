@@ -29,7 +29,7 @@ void pool_serve(struct pool *p, const struct desk *desk);
 /* The intake: queues a job and takes it over; VH_EBUSY (counted) when the lane
  * or memory is full: the job is then still the caller's. */
 enum vh_err pool_submit(struct pool *p, struct job *job);
-/* The intake: does up to eight small jobs of the fast lane and sends their
+/* The intake: does some small jobs of the fast lane and sends their
  * answers.  False when there were none. */
 bool pool_help(struct pool *p);
 /* Whether no job waits or is being done. */
