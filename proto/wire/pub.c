@@ -4,6 +4,8 @@
 
 #include "wire/b64.h"
 
+#define QUICK_BITS 3072 /* RSA above this is slow */
+
 static size_t
 bits_of(struct slice number)
 {
@@ -16,6 +18,12 @@ size_t
 pub_bits(const struct pub *pub)
 {
 	return pub->kty == VH_KTY_RSA ? bits_of(pub->n) : 0;
+}
+
+bool
+pub_is_slow(const struct pub *pub)
+{
+	return pub_bits(pub) > QUICK_BITS;
 }
 
 size_t

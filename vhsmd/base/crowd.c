@@ -19,9 +19,9 @@ go(struct crowd *c)
 }
 
 void
-crowd_note(struct crowd *c, size_t in_flight, struct mono_ns now)
+crowd_note(struct crowd *c, size_t quick, struct mono_ns now)
 {
-	if (in_flight >= CROWD_MANY) {
+	if (quick >= CROWD_MANY) {
 		c->until = mono_after_ms(now, CROWD_QUIET_MS);
 		if (!c->here)
 			come(c);

@@ -1,9 +1,11 @@
 #include "base/spin.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
-#define SKIP_MAX 1024
 #define HUSH     64
+#define GIVE_WAY 512
+#define GAP_US   20 /* between two looks: something else has run */
 
 /* About a microsecond in which the CPU does nothing, so that another one that
  * shares a core with it does the more. */
@@ -19,34 +21,71 @@ rest(void)
 }
 
 struct spin
-spin_new(void)
+spin_new(enum spin_manner manner)
 {
 	cpu_set_t cpus;
 
 	return (struct spin){
 		.may = sched_getaffinity(0, sizeof cpus, &cpus) == 0 &&
 		       CPU_COUNT(&cpus) > 1,
-		.vain = 1,
+		.manner = manner,
+		.brief = true,
 	};
 }
 
-int
-spin_look(struct spin *s, int (*look)(void *arg), void *arg)
+static bool
+is_over(struct mono_ns since, unsigned us, struct mono_ns now)
 {
-	struct mono_ns until;
-	int found;
+	return now.ns - since.ns > us * UINT64_C(1000);
+}
 
-	if (!s->may)
-		return 0;
-	if (s->skip > 0) {
-		s->skip--;
-		return 0;
-	}
-	until.ns = clock_mono().ns + SPIN_US * 1000u;
-	while ((found = look(arg)) == 0 && !mono_passed(until, clock_mono()))
+/* How often another thread was given this one's CPU while it was at work. */
+static long
+times_put_off(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_THREAD, &u) == 0 ? u.ru_nivcsw : 0;
+}
+
+static int
+look_awake(struct spin *s, int (*look)(void *arg, int ms), void *arg,
+    struct mono_ns start)
+{
+	struct mono_ns last, now = start;
+	int found = look(arg, 0);
+	long before = found == 0 ? times_put_off() : 0;
+
+	while (found == 0) {
 		rest();
-	s->vain = found != 0 ? 1 : s->vain < SKIP_MAX ? 2 * s->vain : SKIP_MAX;
-	s->skip = found != 0 ? 0 : s->vain;
+		last = now;
+		now = clock_mono();
+		if (s->manner == SPIN_GIVES_WAY && is_over(last, GAP_US, now) &&
+		    times_put_off() != before) {
+			s->skip = GIVE_WAY;
+			break;
+		}
+		if (is_over(start, SPIN_US, now))
+			break;
+		found = look(arg, 0);
+	}
+	return found;
+}
+
+int
+spin_wait(struct spin *s, int (*look)(void *arg, int ms), void *arg, int ms)
+{
+	struct mono_ns start = clock_mono();
+	int found = s->may && s->brief && s->skip == 0
+			? look_awake(s, look, arg, start)
+			: 0;
+
+	if (found != 0)
+		return found;
+	if (s->skip > 0)
+		s->skip--;
+	found = look(arg, ms);
+	s->brief = !is_over(start, SPIN_BRIEF_US, clock_mono());
 	return found;
 }
 

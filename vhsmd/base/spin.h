@@ -1,6 +1,6 @@
-/* Looking again for some microseconds instead of sleeping, where being woken
- * takes longer than what is waited for.  Vain looks make further ones rare: one
- * in 1024 waits in the end.  Never with a single CPU.  For one thread. */
+/* Waiting awake for what comes within microseconds, where being woken takes
+ * longer than that.  What the last wait took says whether it is worth it.
+ * Never with a single CPU.  For one thread. */
 #ifndef BASE_SPIN_H
 #define BASE_SPIN_H
 
@@ -9,21 +9,35 @@
 
 #include "base/clock.h"
 
-#define SPIN_US 60 /* of one wait: an ES256 signature and some more */
+#define SPIN_US       100 /* awake in one wait, at most */
+#define SPIN_BRIEF_US 200 /* a wait after which the next one is awake */
+
+/* When somebody else wants the CPU while it looks. */
+enum spin_manner {
+	/* It sleeps through the next waits, for what it waits for may need that
+	 * CPU, too. */
+	SPIN_GIVES_WAY,
+	/* It stays.  Who asks and who answers take turns on the other CPU then,
+	 * and all this one has to do is what it is asked for. */
+	SPIN_STAYS,
+};
 
 struct spin {
 	bool may;
-	unsigned skip; /* waits to sleep through before the next look */
-	unsigned vain; /* what skip becomes if that is in vain */
+	enum spin_manner manner;
+	bool brief;    /* the last wait was */
+	unsigned skip; /* waits that are slept through whatever they take */
 };
 
 /* Asks how many CPUs this thread may use. */
-struct spin spin_new(void);
+struct spin spin_new(enum spin_manner manner);
 
-/* Calls look until it returns something else than 0, which is returned, or for
- * SPIN_US.  0 as well when it is not worth trying: sleep then. */
-int spin_look(struct spin *s, int (*look)(void *arg), void *arg);
-/* There is work for others on this CPU: no look for some waits to come. */
+/* Calls look, which waits for ms at most (-1: without end), until it returns
+ * something else than 0, which is returned; at the latest when it has waited
+ * for ms.  With ms 0 at first, where that is worth it. */
+int spin_wait(struct spin *s, int (*look)(void *arg, int ms), void *arg,
+    int ms);
+/* There is work for others on this CPU: waits to come are slept through. */
 void spin_hush(struct spin *s);
 
 #endif

@@ -90,13 +90,14 @@ struct front {
 	struct conns conns;
 	struct refusals refusals;
 	struct spin spin;   /* while the vault does its one request */
-	struct crowd crowd; /* with many requests in flight */
+	struct crowd crowd; /* with many requests at the vault */
 	struct mono_ns now; /* stamped once a round */
 	struct wall_ms wall;
 	uint64_t random; /* state of front_random */
 	struct buf *why; /* line for the error of the request at hand */
 	struct vault_stats *stats; /* as they come */
 	size_t work;               /* SIGN, DECRYPT, ENCRYPT in flight */
+	size_t quick;              /* asked of the vault, and soon done */
 	size_t drains;             /* DRAIN requests that wait */
 	uint64_t costly_ns;        /* spent on costly requests in this round */
 	uint64_t costly_max;       /* that a round has for them */

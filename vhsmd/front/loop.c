@@ -188,16 +188,16 @@ store_gauges(const struct front *f)
 }
 
 struct look {
-	int epoll, ms;
+	int epoll;
 	struct epoll_event *events;
 };
 
 static int
-look(void *arg)
+look(void *arg, int ms)
 {
 	const struct look *l = arg;
 
-	return epoll_wait(l->epoll, l->events, EVENTS, l->ms);
+	return epoll_wait(l->epoll, l->events, EVENTS, ms);
 }
 
 /* Awake while a lone caller waits: going to sleep and being woken would take
@@ -205,23 +205,21 @@ look(void *arg)
 static int
 wait_for_events(struct front *f, struct epoll_event *events, int max_ms)
 {
-	struct look l = { f->epoll, 0, events };
-	bool lone = f->work == 1 && !f->crowd.here;
-	int n = lone ? spin_look(&f->spin, look, &l) : 0;
+	struct look l = { f->epoll, events };
+	int ms = wait_ms(f, max_ms);
 
 	if (f->work > 1)
 		spin_hush(&f->spin);
-	if (n != 0)
-		return n;
-	l.ms = wait_ms(f, max_ms);
-	return look(&l);
+	return f->work == 1 && !f->crowd.here
+		   ? spin_wait(&f->spin, look, &l, ms)
+		   : look(&l, ms);
 }
 
 void
 loop_round(struct front *f, int max_ms)
 {
 	struct epoll_event events[EVENTS];
-	size_t work = f->work;
+	size_t quick = f->quick;
 	int n = wait_for_events(f, events, max_ms);
 
 	f->now = clock_mono();
@@ -245,7 +243,7 @@ loop_round(struct front *f, int max_ms)
 	peer_flush(f);
 	vault_flush(f);
 	conns_end_round(f);
-	crowd_note(&f->crowd, f->work > work ? f->work : work, f->now);
+	crowd_note(&f->crowd, f->quick > quick ? f->quick : quick, f->now);
 	store_gauges(f);
 	settle_stop(f);
 }
@@ -254,7 +252,7 @@ int
 loop_run(struct front *f)
 {
 	f->shared->serving = true;
-	f->spin = spin_new();
+	f->spin = spin_new(SPIN_GIVES_WAY);
 	/* What changed while the start was listing them was not heard. */
 	own_changed(f);
 	while (!f->done)

@@ -97,6 +97,7 @@ pending_begin(struct pendings *t, const struct origin *to, struct mono_ns now,
 	p->try_count = p->tried = 0;
 	p->valid = 0;
 	p->asked = 0;
+	p->quick = false;
 	p->body_at = 0;
 	p->has_body = false;
 	p->forward = NULL;

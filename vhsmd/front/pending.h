@@ -43,6 +43,7 @@ struct pending {
 	struct limit_set limits;      /* that it has a place of */
 	struct mono_ns started, deadline;
 	uint16_t asked; /* op whose answer, the vault's or peer's, comes next */
+	bool quick;     /* it is the vault's, and soon there */
 	struct directory *own; /* of keys: one reference, or NULL */
 	const struct dkey *key;
 	const struct alg *alg;

@@ -14,6 +14,7 @@
 #include "front/group.h"
 #include "front/ops.h"
 #include "front/relay.h"
+#include "front/vaultlink.h"
 
 #define FRAME_OP        4  /* where the head of a frame has its op */
 #define RESERVED_PLACES 64 /* of the table, for what is not work */
@@ -353,6 +354,7 @@ request_drop(struct front *f, struct pending *p)
 {
 	struct conn *c = p->to.conn;
 
+	vault_asked(f, p);
 	if (p->forward != NULL)
 		forward_end(f, p);
 	group_free(p->group);
@@ -408,7 +410,7 @@ request_answer(struct front *f, const struct frame *answer)
 		return;
 	}
 	buf_clear(f->why);
-	p->asked = 0;
+	vault_asked(f, p);
 	/* What has its line in the audit trail is done, wanted or not. */
 	if (origin_waits(&p->to) || p->to.op == VH_OP_VSTATS ||
 	    p->to.op == VH_OP_DRAIN)

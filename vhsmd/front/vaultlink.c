@@ -159,6 +159,16 @@ vault_flush(struct front *f)
 		watch(f, link_is_blocked(f->vault));
 }
 
+/* As far as front knows which key it will be. */
+static bool
+is_quick(const struct pending *p)
+{
+	const struct dkey *key =
+	    p->tried < p->try_count ? p->tries[p->tried] : p->key;
+
+	return key == NULL || !pub_is_slow(&key->pub);
+}
+
 struct buf *
 vault_ask(struct front *f, struct pending *p, enum vh_op op, size_t *start)
 {
@@ -166,10 +176,20 @@ vault_ask(struct front *f, struct pending *p, enum vh_op op, size_t *start)
 	uint32_t left = mono_left_ms(p->deadline, f->now);
 
 	p->asked = (uint16_t)op;
+	p->quick = is_quick(p);
+	f->quick += p->quick;
 	/* 0 would mean no deadline. */
 	*start = frame_request(b, op, pending_id(f->pendings, p),
 	    left == 0 ? 1 : left);
 	if ((op_row(op)->may & VH_TAG_BIT(VH_F_WHO)) != 0 && p->who[0] != '\0')
 		frame_put_text(b, VH_F_WHO, p->who);
 	return b;
+}
+
+void
+vault_asked(struct front *f, struct pending *p)
+{
+	p->asked = 0;
+	f->quick -= p->quick;
+	p->quick = false;
 }

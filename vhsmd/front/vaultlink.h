@@ -22,5 +22,8 @@ void vault_flush(struct front *f);
  * are put into what it returns; frame_close(b, *start) ends it. */
 struct buf *vault_ask(struct front *f, struct pending *p, enum vh_op op,
     size_t *start);
+/* Its answer has come, or is not waited for any more; also when it asked peer,
+ * or nobody. */
+void vault_asked(struct front *f, struct pending *p);
 
 #endif

@@ -10,8 +10,7 @@
 #include "wire/raw.h"
 
 #define NUMBERS_MAX                                                            \
-	(1u << 20)       /* also of a modulus that is refused for its size */
-#define NORMAL_BITS 3072 /* RSA above this is heavy */
+	(1u << 20) /* also of a modulus that is refused for its size */
 
 void
 key_slot_clear(struct key_slot *slot)
@@ -368,7 +367,7 @@ enum lane
 lane_of_pub(const struct pub *pub)
 {
 	if (pub->kty == VH_KTY_RSA)
-		return pub_bits(pub) <= NORMAL_BITS ? LANE_NORMAL : LANE_HEAVY;
+		return pub_is_slow(pub) ? LANE_HEAVY : LANE_NORMAL;
 	return pub->kty == VH_KTY_OCT || pub->crv == VH_CRV_P256 ||
 		       pub->crv == VH_CRV_ED25519 || pub->crv == VH_CRV_X25519
 		   ? LANE_FAST

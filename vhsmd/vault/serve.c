@@ -417,9 +417,9 @@ flush_links(struct serve *s)
 }
 
 static int
-look(void *links)
+look(void *links, int ms)
 {
-	return poll(links, OUTLETS + 1, 0);
+	return poll(links, OUTLETS + 1, ms);
 }
 
 static void
@@ -439,10 +439,9 @@ wait_for_links(struct serve *s)
 			    (short)(POLLIN | (s->blocked[i] ? POLLOUT : 0)),
 		};
 	p[OUTLETS] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
-	int n = s->lone ? spin_look(&s->spin, look, p) : 0;
+	int ms = keeper_wait_ms(s->keeper);
+	int n = s->lone ? spin_wait(&s->spin, look, p, ms) : look(p, ms);
 
-	if (n == 0)
-		n = poll(p, OUTLETS + 1, keeper_wait_ms(s->keeper));
 	if (n < 0)
 		return; /* EINTR: look again */
 	if (p[OUTLETS].revents != 0)
@@ -459,7 +458,7 @@ serve_run(void *serve)
 {
 	struct serve *s = serve;
 
-	s->spin = spin_new();
+	s->spin = spin_new(SPIN_STAYS);
 	for (;;) {
 		size_t turns = 0;
 

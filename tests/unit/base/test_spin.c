@@ -1,25 +1,43 @@
 #include "base/spin.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
-/* Finds something at the look that left counts down to. */
+/* Finds something at the look that left counts down to; a wait that may sleep
+ * takes sleep_us. */
 struct source {
-	int left, looks;
+	int left, looks, sleeps;
+	useconds_t sleep_us;
 };
 
 static int
-look(void *arg)
+look(void *arg, int ms)
 {
 	struct source *s = arg;
 
-	s->looks++;
-	return s->left > 0 && --s->left == 0 ? 7 : 0;
+	if (ms == 0) {
+		s->looks++;
+		return s->left > 0 && --s->left == 0 ? 7 : 0;
+	}
+	s->sleeps++;
+	cr_expect_eq(ms, 5000);
+	(void)usleep(s->sleep_us);
+	return 8;
+}
+
+static int
+wait_for(struct spin *s, struct source *source)
+{
+	return spin_wait(s, look, source, 5000);
 }
 
 static struct spin
-eager(void)
+eager(enum spin_manner manner)
 {
-	struct spin s = spin_new();
+	struct spin s = spin_new(manner);
 
 	s.may = true; /* also where the test has one CPU */
 	return s;
@@ -27,70 +45,128 @@ eager(void)
 
 Test(spin, what_a_look_finds_is_returned)
 {
-	struct spin s = eager();
+	struct spin s = eager(SPIN_STAYS);
 	struct source at_once = { .left = 1 }, later = { .left = 3 };
 
-	cr_expect_eq(spin_look(&s, look, &at_once), 7);
+	cr_expect_eq(wait_for(&s, &at_once), 7);
 	cr_expect_eq(at_once.looks, 1);
-	cr_expect_eq(spin_look(&s, look, &later), 7);
+	cr_expect_eq(wait_for(&s, &later), 7);
 	cr_expect_eq(later.looks, 3);
+	cr_expect_eq(at_once.sleeps + later.sleeps, 0);
 }
 
 Test(spin, with_a_single_cpu_nobody_looks)
 {
-	struct spin s = eager();
+	struct spin s = eager(SPIN_STAYS);
 	struct source source = { .left = 1 };
 
 	s.may = false;
-	cr_expect_eq(spin_look(&s, look, &source), 0);
+	cr_expect_eq(wait_for(&s, &source), 8);
 	cr_expect_eq(source.looks, 0);
 }
 
-/* Waits until the one that looks. */
-static unsigned
-waits_without_look(struct spin *s)
+Test(spin, a_vain_look_ends_and_the_thread_sleeps)
 {
-	struct source never = { 0 };
-	unsigned waits = 0;
-
-	while (spin_look(s, look, &never) == 0 && never.looks == 0)
-		waits++;
-	return waits;
-}
-
-Test(spin, vain_looks_become_rare_until_one_finds_something)
-{
-	struct spin s = eager();
-	struct source found = { .left = 1 };
-
-	cr_expect_eq(waits_without_look(&s), 0);
-	cr_expect_eq(waits_without_look(&s), 2);
-	cr_expect_eq(waits_without_look(&s), 4);
-	for (int i = 0; i < 10; i++)
-		(void)waits_without_look(&s);
-	cr_expect_eq(waits_without_look(&s), 1024);
-	cr_expect_eq(waits_without_look(&s), 1024, "no rarer than that");
-	s.skip = 0;
-	cr_expect_eq(spin_look(&s, look, &found), 7);
-	cr_expect_eq(waits_without_look(&s), 0);
-	cr_expect_eq(waits_without_look(&s), 2);
-}
-
-Test(spin, a_vain_look_ends)
-{
-	struct spin s = eager();
+	struct spin s = eager(SPIN_STAYS);
 	struct source never = { 0 };
 	struct mono_ns start = clock_mono();
 
-	cr_expect_eq(spin_look(&s, look, &never), 0);
+	cr_expect_eq(wait_for(&s, &never), 8);
 	cr_expect_geq(clock_mono().ns - start.ns, SPIN_US * 1000u);
 	cr_expect_gt(never.looks, 1);
+	cr_expect_eq(never.sleeps, 1);
+}
+
+Test(spin,
+    after_a_long_wait_the_next_is_slept_through_and_after_a_brief_one_not)
+{
+	struct spin s = eager(SPIN_STAYS);
+	struct source late = { .sleep_us = 2 * SPIN_BRIEF_US }, never = { 0 };
+
+	(void)wait_for(&s, &late);
+	cr_expect_gt(late.looks, 0, "at first it is awake");
+	cr_expect_not(s.brief);
+	cr_expect_eq(wait_for(&s, &never), 8);
+	cr_expect_eq(never.looks, 0);
+	/* That one took next to nothing; but a machine may be slow. */
+	s.brief = true;
+	(void)wait_for(&s, &never);
+	cr_expect_gt(never.looks, 0);
 }
 
 Test(spin, a_hushed_one_does_not_look_for_a_while)
 {
-	struct spin s = eager();
+	struct spin s = eager(SPIN_STAYS);
+	struct source never = { 0 };
 
 	spin_hush(&s);
-	cr_expect_eq(waits_without_look(&s), 64);
+	for (int i = 0; i < 64; i++) {
+		(void)wait_for(&s, &never);
+		cr_expect_eq(never.looks, 0);
+		s.brief = true;
+	}
+	(void)wait_for(&s, &never);
+	cr_expect_gt(never.looks, 0);
+}
+
+/* --- somebody else wants the CPU ------------------------------------------ */
+
+static _Atomic bool stop;
+
+static void *
+compute(void *arg)
+{
+	while (!stop)
+		;
+	return arg;
+}
+
+/* A look during which another thread has run on this CPU. */
+static int
+look_put_off(void *arg, int ms)
+{
+	struct source *s = arg;
+	struct mono_ns start = clock_mono();
+
+	if (ms != 0)
+		return 8;
+	/* More than a slice of any scheduler. */
+	while (s->looks > 0 && clock_mono().ns - start.ns < 20000000)
+		;
+	s->looks++;
+	return 0;
+}
+
+static void
+keep_to_one_cpu(void)
+{
+	cpu_set_t one;
+	int cpu = sched_getcpu();
+
+	cr_assert_geq(cpu, 0);
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+static unsigned
+skip_after_contention(enum spin_manner manner)
+{
+	struct spin s = eager(manner);
+	struct source source = { 0 };
+	pthread_t other;
+
+	keep_to_one_cpu();
+	stop = false;
+	cr_assert_eq(pthread_create(&other, NULL, compute, NULL), 0);
+	cr_expect_eq(spin_wait(&s, look_put_off, &source, 5000), 8);
+	stop = true;
+	cr_assert_eq(pthread_join(other, NULL), 0);
+	return s.skip;
+}
+
+Test(spin, front_gives_way_and_the_vault_stays)
+{
+	cr_expect_eq(skip_after_contention(SPIN_GIVES_WAY), 511);
+	cr_expect_eq(skip_after_contention(SPIN_STAYS), 0);
 }

@@ -64,6 +64,7 @@ far_end(struct far *s)
 	cr_expect_eq(pendings_count(f->pendings), 0);
 	cr_expect_eq(forwards_count(f->forwards), 0);
 	cr_expect_eq(f->work, 0);
+	cr_expect_eq(f->quick, 0);
 	client_free(s->k);
 	cluster_free(s->c);
 }

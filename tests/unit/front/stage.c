@@ -22,6 +22,7 @@ stage_end(struct stage *s)
 {
 	cr_expect_eq(pendings_count(s->w->front->pendings), 0);
 	cr_expect_eq(s->w->front->work, 0);
+	cr_expect_eq(s->w->front->quick, 0);
 	client_free(s->c);
 	world_free(s->w);
 }

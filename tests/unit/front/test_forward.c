@@ -11,6 +11,7 @@ Test(forward, a_signature_comes_from_the_node_that_has_the_key)
 {
 	struct far s = far_new("b");
 	AUTO(question_free) struct question *q = far_sign(&s);
+	cr_expect_eq(s.c->w->front->quick, 0, "it is no work of this vault");
 	AUTO(buf_free) struct buf *want = buf_new(1000);
 	char principals[64];
 

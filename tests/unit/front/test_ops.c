@@ -83,6 +83,7 @@ Test(ops, sign_puts_the_callers_members_into_the_header)
 	frame_put_text(b, VH_F_HEADER, "{\"x\":1}");
 	frame_put_text(b, VH_F_DATA, "");
 	ask_vault(&s, b);
+	cr_expect_eq(s.w->front->quick, 1);
 	struct slice input = s.q.f.at[VH_F_DATA];
 
 	cr_assert_eq(input.p[input.len - 1], '.');

@@ -54,6 +54,20 @@ Test(pub, rsa_thumbprint_of_rfc_7638)
 	cr_expect_eq(pub_bits(&pub), 2048);
 }
 
+Test(pub, rsa_above_3072_bits_is_slow)
+{
+	static const uint8_t n[512] = { [0] = 0x80, [127] = 0xff };
+	struct pub pub = { .kty = VH_KTY_RSA, .n = slice_of(n, 384) };
+
+	cr_expect_not(pub_is_slow(&pub));
+	pub.n.len++;
+	cr_expect(pub_is_slow(&pub));
+	pub.n.len = sizeof n;
+	cr_expect(pub_is_slow(&pub));
+	pub = (struct pub){ .kty = VH_KTY_EC, .crv = VH_CRV_P521 };
+	cr_expect_not(pub_is_slow(&pub));
+}
+
 /* RFC 8037, A.3. */
 Test(pub, okp_thumbprint_of_rfc_8037)
 {
