@@ -24,7 +24,7 @@ n=$(grep -hoE '\bmemcmp\(' $product | wc -l)
 [ "$n" -le $memcmp_most ] || breach "$n uses of memcmp, expected at most $memcmp_most"
 
 # Invariant 2: front and supervisor link no private-key function.
-private='EVP_PKEY_sign|EVP_DigestSign|EVP_PKEY_decrypt|EVP_PKEY_derive|EVP_PKEY_keygen|EVP_PKEY_generate|EVP_PKEY_Q_keygen|PEM_read_.*PrivateKey|d2i_.*Private|RSA_private|ECDSA_sign|ECDSA_do_sign|ECDH_compute'
+private='EVP_PKEY_sign|EVP_DigestSign|EVP_PKEY_decrypt|EVP_PKEY_derive|EVP_PKEY_keygen|EVP_PKEY_generate|EVP_PKEY_Q_keygen|PEM_read_.*PrivateKey|d2i_.*Private|RSA_private|ECDSA_sign|ECDSA_do_sign|ECDH_compute|crypto_sign_'
 for p in vhsmd vhsmd-front; do
 	[ -f "$BUILD/bin/$p" ] || { breach "$BUILD/bin/$p is not built"; continue; }
 	found=$(nm -D --undefined-only "$BUILD/bin/$p" | grep -E " ($private)")

@@ -39,9 +39,9 @@ enum vh_err crypto_key(const struct store *s, const struct frame *q,
 bool crypto_has_room(const struct key *key);
 
 /* This worker's contexts for key and alg, made at their first use: slot->ec is
- * set for ECDSA, slot->md for EdDSA, slot->mac for HMAC, slot->pkey for RSA and
- * ECDH, ready for the private operation.  What else a symmetric key does needs
- * none.
+ * set for ECDSA, slot->md for EdDSA (and slot->ed25519 for that curve),
+ * slot->mac for HMAC, slot->pkey for RSA and ECDH, ready for the private
+ * operation.  What else a symmetric key does needs none.
  * VH_EINTERNAL, VH_ENOMEM. */
 enum vh_err crypto_slot(struct crypto *c, const struct key *key,
     const struct alg *alg, const struct key_slot **out);

@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 
 #include "vault/ecdsa.h"
+#include "vault/ed25519.h"
 #include "vault/libctx.h"
 
 #define DECRYPT_ROOM 16384u /* in one piece, whatever the key */
@@ -304,6 +305,20 @@ lib_of(const struct crypto *c, const struct key *key)
 }
 
 static bool
+fill_eddsa(struct key_slot *slot, const struct crypto *c, const struct key *key)
+{
+	if (key->pub.crv == VH_CRV_ED25519) {
+		slot->ed25519 = ed25519_key_new(key->pkey);
+		if (slot->ed25519 == NULL)
+			return false;
+	}
+	slot->md = EVP_MD_CTX_new();
+	return slot->md != NULL &&
+	       EVP_DigestSignInit_ex(slot->md, NULL, NULL, lib_of(c, key), NULL,
+		   key->pkey, NULL) == 1;
+}
+
+static bool
 slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
     const struct alg *alg)
 {
@@ -311,12 +326,8 @@ slot_fill(struct key_slot *slot, const struct crypto *c, const struct key *key,
 		slot->ec = ecdsa_key_new(lib_of(c, key), key->pkey);
 		return slot->ec != NULL;
 	}
-	if (alg->kind == VH_KIND_EDDSA) {
-		slot->md = EVP_MD_CTX_new();
-		return slot->md != NULL &&
-		       EVP_DigestSignInit_ex(slot->md, NULL, NULL,
-			   lib_of(c, key), NULL, key->pkey, NULL) == 1;
-	}
+	if (alg->kind == VH_KIND_EDDSA)
+		return fill_eddsa(slot, c, key);
 	if (alg->kind == VH_KIND_HMAC) {
 		struct slice oct = secret_ro(key->oct);
 

@@ -18,6 +18,7 @@ key_slot_clear(struct key_slot *slot)
 	ecdsa_key_free(slot->ec);
 	EVP_PKEY_CTX_free(slot->pkey);
 	EVP_MD_CTX_free(slot->md);
+	secret_free(slot->ed25519);
 	EVP_MAC_CTX_free(slot->mac);
 	*slot = (struct key_slot){ 0 };
 }

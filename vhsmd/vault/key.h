@@ -20,6 +20,7 @@ struct key_slot {
 	EC_KEY *ec;
 	EVP_PKEY_CTX *pkey;
 	EVP_MD_CTX *md;
+	struct secret *ed25519;
 	EVP_MAC_CTX *mac;
 };
 /* Frees what it has; it can be filled again. */

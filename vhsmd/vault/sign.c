@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "vault/ecdsa.h"
+#include "vault/ed25519.h"
 
 size_t
 sign_size(const struct key *key, const struct alg *alg)
@@ -18,6 +19,8 @@ sign_eddsa(const struct key_slot *slot, struct slice data, uint8_t *out,
 {
 	size_t len = size;
 
+	if (slot->ed25519 != NULL && data.len <= ED25519_SHORT)
+		return ed25519_sign(slot->ed25519, data, out);
 	return EVP_DigestSignInit_ex(slot->md, NULL, NULL, NULL, NULL, NULL,
 		   NULL) == 1 &&
 	       EVP_DigestSign(slot->md, out, &len, data.p, data.len) == 1 &&

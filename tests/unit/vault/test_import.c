@@ -339,7 +339,7 @@ Test(import, neither_success_nor_failure_keeps_memory)
 		public };
 	size_t before = used_after(files, ARRAY_LEN(files), 500);
 
-	/* malloc counts what it keeps for itself, a few kilobytes; a block of
-	 * 16 bytes lost with one file a round would be 16,000. */
-	cr_expect_lt(used_after(files, ARRAY_LEN(files), 1000), before + 12000);
+	/* malloc counts what it keeps for itself, up to 18,000 bytes seen; a
+	 * block of 16 lost with one file a round would be 32,000. */
+	cr_expect_lt(used_after(files, ARRAY_LEN(files), 2000), before + 28000);
 }
