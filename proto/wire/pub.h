@@ -30,7 +30,7 @@ enum vh_err pub_check(const struct pub *pub);
 
 /* Bits of an RSA modulus, 0 for other keys. */
 size_t pub_bits(const struct pub *pub);
-/* Whether work with its private key takes a millisecond or more. */
+/* Whether work with its private key takes milliseconds: RSA above 3072 bits. */
 bool pub_is_slow(const struct pub *pub);
 
 /* Bytes of a signature by the key, an oct one too, with alg, which must fit. */

@@ -3,9 +3,10 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#define HUSH     64
-#define GIVE_WAY 512
-#define GAP_US   20 /* between two looks: something else has run */
+#define HUSH      64
+#define GIVE_WAY  512
+#define GAP_US    20 /* between two looks: something else has run */
+#define TRY_AGAIN 1024
 
 /* About a microsecond in which the CPU does nothing, so that another one that
  * shares a core with it does the more. */
@@ -54,13 +55,14 @@ look_awake(struct spin *s, int (*look)(void *arg, int ms), void *arg,
 {
 	struct mono_ns last, now = start;
 	int found = look(arg, 0);
-	long before = found == 0 ? times_put_off() : 0;
+	bool gives_way = s->manner == SPIN_GIVES_WAY;
+	long before = found == 0 && gives_way ? times_put_off() : 0;
 
 	while (found == 0) {
 		rest();
 		last = now;
 		now = clock_mono();
-		if (s->manner == SPIN_GIVES_WAY && is_over(last, GAP_US, now) &&
+		if (gives_way && is_over(last, GAP_US, now) &&
 		    times_put_off() != before) {
 			s->skip = GIVE_WAY;
 			break;
@@ -72,20 +74,35 @@ look_awake(struct spin *s, int (*look)(void *arg, int ms), void *arg,
 	return found;
 }
 
+/* Where waking takes long, all waits that are slept through do: one is tried
+ * awake now and then. */
+static bool
+is_worth_it(struct spin *s)
+{
+	if (!s->may || s->skip > 0)
+		return false;
+	return s->brief || ++s->slept % TRY_AGAIN == 0;
+}
+
 int
 spin_wait(struct spin *s, int (*look)(void *arg, int ms), void *arg, int ms)
 {
 	struct mono_ns start = clock_mono();
-	int found = s->may && s->brief && s->skip == 0
-			? look_awake(s, look, arg, start)
-			: 0;
 
-	if (found != 0)
+	if (ms == 0)
+		return look(arg, 0);
+	bool awake = is_worth_it(s);
+	int found = awake ? look_awake(s, look, arg, start) : 0;
+
+	if (found != 0) {
+		s->brief = true;
 		return found;
+	}
 	if (s->skip > 0)
 		s->skip--;
 	found = look(arg, ms);
-	s->brief = !is_over(start, SPIN_BRIEF_US, clock_mono());
+	s->brief = !is_over(start, awake ? SPIN_NEARLY_US : SPIN_BRIEF_US,
+	    clock_mono());
 	return found;
 }
 

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -58,7 +59,7 @@ main(void)
 	if (sandbox_begin(true) != VH_OK)
 		return EXIT_FAILURE;
 	/* A file at its limit is an error to answer, not an end. */
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || sodium_init() < 0)
 		return EXIT_FAILURE;
 	struct link *super = link_new(SUPER_FD, FRAME_MAX);
 	enum vh_err err =

@@ -46,11 +46,19 @@ eager(enum spin_manner manner)
 Test(spin, what_a_look_finds_is_returned)
 {
 	struct spin s = eager(SPIN_STAYS);
-	struct source at_once = { .left = 1 }, later = { .left = 3 };
+	struct source at_once = { .left = 1 }, later;
+	int found = 0;
 
 	cr_expect_eq(wait_for(&s, &at_once), 7);
 	cr_expect_eq(at_once.looks, 1);
-	cr_expect_eq(wait_for(&s, &later), 7);
+	/* Three looks take some microseconds, unless something comes between
+	 * them for longer than it looks. */
+	for (int i = 0; i < 1000 && found != 7; i++) {
+		later = (struct source){ .left = 3 };
+		s.brief = true;
+		found = wait_for(&s, &later);
+	}
+	cr_expect_eq(found, 7);
 	cr_expect_eq(later.looks, 3);
 	cr_expect_eq(at_once.sleeps + later.sleeps, 0);
 }
@@ -73,8 +81,18 @@ Test(spin, a_vain_look_ends_and_the_thread_sleeps)
 
 	cr_expect_eq(wait_for(&s, &never), 8);
 	cr_expect_geq(clock_mono().ns - start.ns, SPIN_US * 1000u);
-	cr_expect_gt(never.looks, 1);
+	cr_expect_gt(never.looks, 0);
 	cr_expect_eq(never.sleeps, 1);
+}
+
+Test(spin, who_may_not_wait_looks_once)
+{
+	struct spin s = eager(SPIN_STAYS);
+	struct source never = { 0 };
+
+	cr_expect_eq(spin_wait(&s, look, &never, 0), 0);
+	cr_expect_eq(never.looks, 1);
+	cr_expect_eq(never.sleeps, 0);
 }
 
 Test(spin,
@@ -90,6 +108,21 @@ Test(spin,
 	cr_expect_eq(never.looks, 0);
 	/* That one took next to nothing; but a machine may be slow. */
 	s.brief = true;
+	(void)wait_for(&s, &never);
+	cr_expect_gt(never.looks, 0);
+}
+
+Test(spin, now_and_then_a_wait_is_tried_awake)
+{
+	struct spin s = eager(SPIN_STAYS);
+	struct source never = { 0 };
+
+	for (int i = 1; i < 1024; i++) {
+		s.brief = false;
+		(void)wait_for(&s, &never);
+	}
+	cr_expect_eq(never.looks, 0);
+	s.brief = false;
 	(void)wait_for(&s, &never);
 	cr_expect_gt(never.looks, 0);
 }
@@ -167,6 +200,11 @@ skip_after_contention(enum spin_manner manner)
 
 Test(spin, front_gives_way_and_the_vault_stays)
 {
-	cr_expect_eq(skip_after_contention(SPIN_GIVES_WAY), 511);
+	unsigned skip = 0;
+
+	/* Something may come between before it counts. */
+	for (int i = 0; i < 10 && skip == 0; i++)
+		skip = skip_after_contention(SPIN_GIVES_WAY);
+	cr_expect_eq(skip, 511);
 	cr_expect_eq(skip_after_contention(SPIN_STAYS), 0);
 }
