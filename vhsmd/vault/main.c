@@ -30,6 +30,8 @@ start(struct link *super, const struct frame *q)
 	TRY(sandbox_drop_capabilities()); /* that was what they were for */
 	TRY(arena_adopt_libraries());
 	TRY(random_adopt());
+	if (sodium_init() < 0)
+		return VH_EINTERNAL;
 	json_object_seed(0); /* now: it opens /dev/urandom */
 	struct serve *s = serve_new(super, fields_u32(f, VH_F_PAYLOAD));
 
@@ -59,7 +61,7 @@ main(void)
 	if (sandbox_begin(true) != VH_OK)
 		return EXIT_FAILURE;
 	/* A file at its limit is an error to answer, not an end. */
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || sodium_init() < 0)
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		return EXIT_FAILURE;
 	struct link *super = link_new(SUPER_FD, FRAME_MAX);
 	enum vh_err err =

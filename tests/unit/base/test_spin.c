@@ -112,34 +112,34 @@ Test(spin,
 	cr_expect_gt(never.looks, 0);
 }
 
+/* So many waits, each after one that was brief or not; how often it looked. */
+static int
+looks_in(struct spin *s, int waits, bool brief)
+{
+	struct source never = { 0 };
+
+	for (int i = 0; i < waits; i++) {
+		s->brief = brief;
+		(void)wait_for(s, &never);
+	}
+	return never.looks;
+}
+
 Test(spin, now_and_then_a_wait_is_tried_awake)
 {
 	struct spin s = eager(SPIN_STAYS);
-	struct source never = { 0 };
 
-	for (int i = 1; i < 1024; i++) {
-		s.brief = false;
-		(void)wait_for(&s, &never);
-	}
-	cr_expect_eq(never.looks, 0);
-	s.brief = false;
-	(void)wait_for(&s, &never);
-	cr_expect_gt(never.looks, 0);
+	cr_expect_eq(looks_in(&s, 1023, false), 0);
+	cr_expect_gt(looks_in(&s, 1, false), 0);
 }
 
 Test(spin, a_hushed_one_does_not_look_for_a_while)
 {
 	struct spin s = eager(SPIN_STAYS);
-	struct source never = { 0 };
 
 	spin_hush(&s);
-	for (int i = 0; i < 64; i++) {
-		(void)wait_for(&s, &never);
-		cr_expect_eq(never.looks, 0);
-		s.brief = true;
-	}
-	(void)wait_for(&s, &never);
-	cr_expect_gt(never.looks, 0);
+	cr_expect_eq(looks_in(&s, 64, true), 0);
+	cr_expect_gt(looks_in(&s, 1, true), 0);
 }
 
 /* --- somebody else wants the CPU ------------------------------------------ */
