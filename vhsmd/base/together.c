@@ -6,11 +6,13 @@
 #include "base/log.h"
 
 static bool
-use(const cpu_set_t *cpus)
+use(struct together *t, const cpu_set_t *cpus)
 {
 	if (sched_setaffinity(0, sizeof *cpus, cpus) == 0)
 		return true;
-	LOG(NOTICE, "cpus-unchanged", KV_ERRNO(errno));
+	if (!t->said)
+		LOG(NOTICE, "cpus-unchanged", KV_ERRNO(errno));
+	t->said = true;
 	return false;
 }
 
@@ -26,13 +28,13 @@ is_using(const cpu_set_t *cpus)
 /* All there are, if that is what the thread may use: then also those that the
  * machine, or the container, gets later. */
 static void
-widen(cpu_set_t *cpus)
+widen(struct together *t)
 {
 	cpu_set_t all;
 
 	memset(&all, 0xff, sizeof all);
-	if (use(&all) && is_using(cpus))
-		*cpus = all;
+	if (use(t, &all) && is_using(&t->before))
+		t->before = all;
 }
 
 void
@@ -48,16 +50,16 @@ together_on_one_cpu(struct together *t)
 	if (count < 2 || count > TOGETHER_CPUS_MAX ||
 	    !CPU_ISSET(cpu, &t->before))
 		return;
-	widen(&t->before);
+	widen(t);
 	CPU_ZERO(&t->one);
 	CPU_SET(cpu, &t->one);
-	t->on = use(&t->one) || !use(&t->before);
+	t->on = use(t, &t->one) || !use(t, &t->before);
 }
 
 void
 together_no_more(struct together *t)
 {
-	if (t->on && is_using(&t->one) && !use(&t->before))
+	if (t->on && is_using(&t->one) && !use(t, &t->before))
 		return; /* the next one tries again */
 	t->on = false;
 }

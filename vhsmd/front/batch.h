@@ -11,6 +11,8 @@ struct batch;
 void batch_hold(struct batch *b);
 void batch_end(struct batch *b);
 AUTO_FREE(struct batch, batch_end)
+/* Who asked is gone: the answers so far are freed, and none may come. */
+void batch_forsake(struct batch *b);
 
 /* Where the answers to its requests are written, each inside of an ITEM. */
 struct buf *batch_answers(struct batch *b);

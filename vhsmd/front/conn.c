@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "front/batch.h"
 #include "front/front.h"
 #include "front/requests.h"
 
@@ -67,7 +68,7 @@ cut_heaviest(struct front *f)
 static void
 weigh(struct front *f, struct conn *c)
 {
-	size_t now = stream_weight(&c->in) + c->out->cap;
+	size_t now = stream_weight(&c->in) + c->out->cap + c->gathered;
 
 	if (c->dead)
 		return;
@@ -240,6 +241,8 @@ void
 conn_close(struct front *f, struct conn *c, enum count which,
     const char *reason)
 {
+	struct pending *p;
+
 	if (c->dead)
 		return;
 	c->dead = true;
@@ -256,6 +259,8 @@ conn_close(struct front *f, struct conn *c, enum count which,
 		DL_DELETE2(f->conns.queued, c, ready_prev, ready_next);
 	if (c->events & EPOLLOUT)
 		f->conns.blocked--;
+	DL_FOREACH2(c->pendings, p, conn_next)
+	batch_forsake(p->to.batch);
 	pendings_orphan(c->pendings);
 	(void)close(c->fd); /* also leaves epoll; nothing to do on failure */
 	DL_DELETE(f->conns.all, c);

@@ -40,6 +40,7 @@ struct conn {
 	struct stream in;
 	struct buf *out;
 	size_t out_sent; /* bytes of out that are gone */
+	size_t gathered; /* memory of answers whose batches are not whole */
 	size_t in_flight;
 	struct pending *pendings;
 	struct mono_ns since; /* accepted; later: answers last moved */

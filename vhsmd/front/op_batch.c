@@ -14,7 +14,8 @@ struct batch {
 	struct origin to;    /* of the message that holds the requests */
 	size_t refs;         /* requests that wait, and who begins it */
 	size_t left;         /* requests without an answer */
-	struct buf *answers; /* ITEMs */
+	struct buf *answers; /* ITEMs; NULL when nobody waits for them */
+	size_t weight;       /* of answers, as its connection counts it */
 };
 
 void
@@ -31,6 +32,15 @@ batch_end(struct batch *b)
 		return;
 	buf_free(b->answers);
 	free(b);
+}
+
+void
+batch_forsake(struct batch *b)
+{
+	if (b == NULL)
+		return;
+	buf_free(b->answers);
+	b->answers = NULL;
 }
 
 static struct batch *
@@ -56,12 +66,24 @@ batch_answers(struct batch *b)
 	return b->answers;
 }
 
+/* Answers that wait for others are memory that the connection has. */
+static void
+weigh(struct front *f, struct batch *b, struct conn *c, size_t now)
+{
+	if (now == b->weight)
+		return;
+	c->gathered += now - b->weight;
+	b->weight = now;
+	conn_touch(f, c);
+}
+
 void
 batch_answered(struct front *f, struct batch *b, struct conn *c)
 {
 	struct reply r;
 
-	if (--b->left > 0)
+	weigh(f, b, c, --b->left > 0 ? b->answers->cap : 0);
+	if (b->left > 0)
 		return;
 	b->to.conn = c;
 	if (buf_end(b->answers) != VH_OK) {

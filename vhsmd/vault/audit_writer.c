@@ -261,11 +261,11 @@ check(struct writer *w, const struct identity *id)
 }
 
 static void
-check_if_due(struct writer *w, bool at_once)
+check_if_due(struct writer *w, bool at_once, struct trail_now time)
 {
 	struct seat *seat = w->a->seat;
 
-	if (seat == NULL || !trail_wants_check(w->t, at_once, now()))
+	if (seat == NULL || !trail_wants_check(w->t, at_once, time))
 		return;
 	AUTO(identity_free) struct identity *id = seat_hold(seat);
 	enum vh_err err = check(w, id);
@@ -310,7 +310,7 @@ change_file(struct writer *w, int fd)
 		return;
 	}
 	count(w, trail_say(w->t, "rotate", false, slice_of(NULL, 0), now()));
-	check_if_due(w, true);
+	check_if_due(w, true, now());
 	/* Should it fail now, the next one is here. */
 	while (!w->gives_up && !write_some(w) && !w->distrusts)
 		wait_for_room(w);
@@ -331,7 +331,7 @@ finish(struct writer *w)
 {
 	count(w, trail_sum(w->t, true, now()));
 	count(w, trail_say(w->t, "stop", false, slice_of(NULL, 0), now()));
-	check_if_due(w, true);
+	check_if_due(w, true, now());
 	if (write_some(w))
 		sync_file(w);
 	else
@@ -351,6 +351,7 @@ put_uses(struct writer *w)
 
 	while (use_next(&rest, &u)) {
 		count(w, trail_use(w->t, &u, taken));
+		check_if_due(w, false, taken);
 		if (unsent(w) >= WRITE_AT) {
 			write_all(w); /* may take its time */
 			taken = now();
@@ -422,7 +423,7 @@ turn(struct writer *w)
 		count(w, trail_lost(w->t, lost, now()));
 	w->lost += lost;
 	count(w, trail_sum(w->t, false, now()));
-	check_if_due(w, false);
+	check_if_due(w, false, now());
 	write_all(w);
 	if (next_fd >= 0)
 		change_file(w, next_fd);

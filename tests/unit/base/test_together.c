@@ -1,7 +1,13 @@
 #include "base/together.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
 
 static cpu_set_t
 used(void)
@@ -71,4 +77,46 @@ Test(together, a_thread_that_was_told_one_cpu_stays_there)
 	cr_expect_eq(cpus(), 1);
 	together_no_more(&t);
 	cr_expect_eq(cpus(), 1);
+}
+
+static void
+forbid_to_set_cpus(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	cr_assert_not_null(filter);
+	cr_assert_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
+			 SCMP_SYS(sched_setaffinity), 0),
+	    0);
+	cr_assert_eq(seccomp_load(filter), 0);
+	seccomp_release(filter);
+}
+
+Test(together, that_it_is_not_allowed_is_said_once)
+{
+	struct together t = { .on = false };
+	cpu_set_t all = used();
+	FILE *log = tmpfile();
+	char line[256];
+	int lines = 0;
+
+	if (CPU_COUNT(&all) < 2 || CPU_COUNT(&all) > TOGETHER_CPUS_MAX)
+		cr_skip_test("needs two to four CPUs");
+	cr_assert_not_null(log);
+	log_init("front", LOG_LOGFMT, LOG_NOTICE);
+	cr_assert_geq(dup2(fileno(log), STDERR_FILENO), 0);
+	forbid_to_set_cpus();
+	for (int i = 0; i < 3; i++) {
+		together_on_one_cpu(&t);
+		together_no_more(&t);
+	}
+	rewind(log);
+	while (fgets(line, sizeof line, log) != NULL) {
+		lines++;
+		cr_expect_not_null(
+		    strstr(line, "event=cpus-unchanged errno=EPERM"), "%s",
+		    line);
+	}
+	cr_expect_eq(lines, 1);
+	(void)fclose(log); /* only read */
 }

@@ -5,15 +5,21 @@
 #include "stage.h"
 
 static void
-put_sign(struct buf *b, uint64_t id, const char *alg)
+put_sign_of(struct buf *b, uint64_t id, const char *alg, struct slice payload)
 {
 	size_t item = frame_nest(b, VH_F_ITEM);
 	size_t frame = frame_request(b, VH_OP_SIGN, id, 0);
 
 	frame_put_text(b, VH_F_ALG, alg);
-	frame_put_text(b, VH_F_DATA, "x");
+	frame_put(b, VH_F_DATA, payload);
 	frame_close(b, frame);
 	frame_nest_close(b, item);
+}
+
+static void
+put_sign(struct buf *b, uint64_t id, const char *alg)
+{
+	put_sign_of(b, id, alg, slice_text("x"));
 }
 
 static void
@@ -204,5 +210,31 @@ Test(batch, a_caller_that_hangs_up_leaves_nothing_behind)
 	vault_answer(s.w, q[1].id, q[1].op, VH_OK);
 	world_turn(s.w);
 	cr_expect_not(client_read(s.c));
+	stage_end(&s);
+}
+
+/* What one answer takes. */
+#define BIG (48u << 10)
+
+Test(batch, answers_that_wait_for_others_are_the_callers_memory)
+{
+	static const uint8_t payload[BIG];
+	struct stage s = stage_new(key_directory(), NULL);
+	struct buf *b = client_ask(VH_OP_BATCH, 7, 0);
+	const size_t *weight = &s.w->front->conns.weight;
+
+	put_sign_of(b, 1, "EdDSA", slice_of(payload, sizeof payload));
+	put_sign(b, 2, "EdDSA");
+	client_send(s.c, 1, b);
+	world_turn(s.w);
+	cr_expect_lt(*weight, BIG, "the payload waits elsewhere");
+	cr_assert(vault_turn(&s, VH_OK));
+	world_turn(s.w);
+	cr_expect_geq(*weight, BIG);
+	cr_assert(vault_turn(&s, VH_OK));
+	world_turn(s.w);
+	cr_assert(client_read(s.c));
+	cr_expect_eq(item_error(&s, 1), VH_OK);
+	cr_expect_lt(*weight, BIG, "it is gone");
 	stage_end(&s);
 }

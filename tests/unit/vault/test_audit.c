@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "test_audit_rig.h"
+#include "test_cluster_help.h"
+#include "test_crypto_rig.h"
 
 TestSuite(audit, .init = trail_begin, .timeout = 60);
 
@@ -277,4 +279,31 @@ Test(audit, one_next_file_waits_and_no_other)
 	cr_expect_eq(trail_next(trail_file()), VH_EBUSY);
 	cr_expect_eq(trail_next(-1), VH_EFIELD);
 	trail_release();
+}
+
+Test(audit, no_more_lines_than_promised_come_between_two_checkpoints)
+{
+	struct crypto *c = crypto_new(0);
+	AUTO(seat_free) struct seat *seat = seat_new(make_identity(c));
+	int file = trail_file();
+	unsigned since = 0, checks = 0;
+
+	audit_sign_by(trail_audit(), seat);
+	cr_assert_eq(trail_open_held(file, 0), VH_OK);
+	for (unsigned i = 0; i < 2 * TRAIL_CHECK_LINES + 1000; i++)
+		cr_assert_eq(trail_note(i), VH_OK);
+	trail_release();
+	expect_signatures(file, 2 * TRAIL_CHECK_LINES + 1000);
+	AUTO(buf_free) struct buf *text = trail_text(file);
+	struct slice rest = buf_slice(text), line;
+
+	while (trail_line(&rest, &line)) {
+		bool check = slice_is(audit_member(line, "op"), "checkpoint");
+
+		since = check ? 0 : since + 1;
+		checks += check;
+		cr_assert_leq(since, TRAIL_CHECK_LINES);
+	}
+	cr_expect_eq(checks, 3);
+	crypto_free(c);
 }
