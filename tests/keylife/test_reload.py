@@ -190,6 +190,27 @@ def test_a_key_whose_entry_is_renamed_is_used_on(form):
         assert all(key["state"] == "active" for key in states(node).values())
 
 
+def test_a_second_copy_of_a_key_that_stays_is_refused_unless_it_says_the_same(form):
+    first = STAYS + f"  - {{load: {{file: {form}}}, use: sig, delete: false}}\n"
+    node = Node(first)
+    node.write(form, FORMS[form])
+    with node:
+        before = states(node)
+        [kid] = [kid for kid, key in before.items() if not key.get("name")]
+        copy = node.write("copy-" + form, FORMS[form])
+        entry = f"  - {{load: {{file: copy-{form}}}, use: sig%s}}\n"
+        for more, other in ((", name: two", "name"), (", keep_after: 2h", "keep_after")):
+            node.write("keyspec.yaml", first + entry % more)
+            done = node.cli("reload", url=node.operator)
+            assert done.returncode == 1
+            assert f"key {kid} is of entry 2 already, with another {other}, " in done.stderr.decode()
+            assert node.events("key-refused")[-1]["entry"].startswith("3")
+            assert os.path.exists(copy) and states(node) == before
+        node.write("keyspec.yaml", first + entry % "")
+        operate(node, "reload")
+        assert states(node) == before and not os.path.exists(copy)
+
+
 def test_two_keys_of_one_kid_are_refused_by_entry():
     first = LOADED % ("one", "k.pem", "")
     thumbprint = jwcrypto.jwk.JWK.from_pem(EC_KEY).thumbprint()

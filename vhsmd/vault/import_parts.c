@@ -216,17 +216,6 @@ parts_to_pkey(const struct parts *parts, EVP_PKEY **out, struct buf *why)
 				       : okp_pkey(parts, crv, out, why);
 }
 
-/* How the second copy of a key differs from the first; NULL: it does not. */
-static const char *
-difference(const struct key *old, const struct key *key)
-{
-	if (!key_same_terms(old, key))
-		return key_other_term(old, key);
-	if (old->publish_ms != key->publish_ms)
-		return "publish_before";
-	return old->keep_ms != key->keep_ms ? "keep_after" : NULL;
-}
-
 /* The symmetric key with the same secret, whatever its kid is. */
 static const struct key *
 find_secret(const struct store *s, const struct secret *oct)
@@ -278,7 +267,7 @@ import_add(const struct import *in, const struct parts *parts,
 				    ? store_get(in->to, slice_text(key->kid))
 				    : find_secret(in->to, key->oct);
 
-	const char *what = old == NULL ? NULL : difference(old, key);
+	const char *what = old == NULL ? NULL : key_other_copy(old, key);
 
 	if (what != NULL)
 		return REFUSE(in->why, VH_EDUPLICATE,

@@ -101,6 +101,56 @@ is_here(const struct keeper *k, const struct key *key)
 	       v.state != VH_KEY_RETIRED && !v.leaves;
 }
 
+static struct keep *
+find_keep(struct reload *r, uint32_t entry)
+{
+	for (size_t i = 0; i < r->keep_count; i++)
+		if (r->keeps[i].from == entry)
+			return &r->keeps[i];
+	return NULL;
+}
+
+/* The key with what its entry says now; what belongs to the key itself stays
+ * with it. */
+static enum vh_err
+renew(const struct key *key, const struct fields *f, struct key **out)
+{
+	struct key_terms terms;
+
+	TRY(load_terms(f, &terms));
+	terms.use = key->use;
+	terms.pin = key->pin;
+	terms.published = slice_text(key->published);
+	return key_renew(key, &terms, true, out);
+}
+
+/* One that comes with another entry than the one that has it and stays. */
+static enum vh_err
+check_copy(struct keeper *k, const struct key *key, struct buf *why)
+{
+	AUTO(key_free) struct key *first = NULL;
+	struct life_view v;
+	struct fields f;
+
+	if (!life_look(k->life, key->kid, keeper_now(), &v))
+		return VH_OK;
+	struct keep *keep = find_keep(k->reload, v.entry);
+
+	if (keep == NULL)
+		return VH_OK;
+	TRY(fields_parse(buf_slice(keep->body), &f));
+	TRY(renew(keeper_key(k, key->kid), &f, &first));
+	const char *what = key_other_copy(first, key);
+
+	if (what == NULL)
+		return VH_OK;
+	load_blame(&k->reload->staged, key);
+	return REFUSE(why, VH_EDUPLICATE,
+	    "key %s is of entry %u already, with another %s, expected the same "
+	    "terms or one copy",
+	    key->kid, keep->to + 1, what);
+}
+
 /* Among those that come, and between them and those that are here. */
 static enum vh_err
 check_kids(struct keeper *k, struct buf *why)
@@ -135,18 +185,11 @@ check_new(struct keeper *k, struct buf *why)
 		    store_count(k->store), store_count(fresh), k->most);
 	TRY(check_kids(k, why));
 	while ((key = store_next(fresh, &i)) != NULL)
-		if (!is_here(k, key) && k->load->record != NULL)
+		if (is_here(k, key))
+			TRY(check_copy(k, key, why));
+		else if (k->load->record != NULL)
 			TRY(record_admit(k->load->record, key, why));
 	return VH_OK;
-}
-
-static struct keep *
-find_keep(struct reload *r, uint32_t entry)
-{
-	for (size_t i = 0; i < r->keep_count; i++)
-		if (r->keeps[i].from == entry)
-			return &r->keeps[i];
-	return NULL;
 }
 
 /* Tokens name a key by its kid, so it keeps that, whatever the spec has now.
@@ -166,18 +209,12 @@ tell_kid_kept(struct keep *keep, const struct key *key, const struct fields *f)
 	    KV("name", f->at[VH_F_NAME]), KV("kid", kid), KV("asked", asked));
 }
 
-/* What belongs to the key itself stays with it. */
 static enum vh_err
 change_terms(struct keeper *k, struct key *key, const struct fields *f)
 {
-	struct key_terms terms;
 	struct key *fresh = NULL;
 
-	TRY(load_terms(f, &terms));
-	terms.use = key->use;
-	terms.pin = key->pin;
-	terms.published = slice_text(key->published);
-	TRY(key_renew(key, &terms, true, &fresh));
+	TRY(renew(key, f, &fresh));
 	if (!key_same_terms(key, fresh))
 		return store_replace(k->store, key, fresh);
 	/* What its workers have made of it stays. */

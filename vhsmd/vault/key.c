@@ -364,6 +364,16 @@ key_same_terms(const struct key *a, const struct key *b)
 	return key_other_term(a, b) == NULL;
 }
 
+const char *
+key_other_copy(const struct key *first, const struct key *second)
+{
+	if (!key_same_terms(first, second))
+		return key_other_term(first, second);
+	if (first->publish_ms != second->publish_ms)
+		return "publish_before";
+	return first->keep_ms != second->keep_ms ? "keep_after" : NULL;
+}
+
 enum lane
 lane_of_pub(const struct pub *pub)
 {

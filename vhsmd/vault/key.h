@@ -99,6 +99,8 @@ enum vh_err key_check_ops(const struct key *key, uint32_t ops);
 bool key_same_terms(const struct key *a, const struct key *b);
 /* What the key spec calls the first term in which they differ; NULL: none. */
 const char *key_other_term(const struct key *a, const struct key *b);
+/* The same of two copies of a key, and of how long they are published. */
+const char *key_other_copy(const struct key *first, const struct key *second);
 
 /* A copy of old, with contexts of its own, and with other terms unless that is
  * NULL, for store_replace.  secret: else it has only the public half.

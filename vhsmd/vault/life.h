@@ -74,7 +74,7 @@ struct life_event {
 struct life_view {
 	enum vh_key_state state;
 	bool closed, leaves; /* leaves: ends without keep_after */
-	uint32_t line;
+	uint32_t line, entry;
 	struct life_terms terms;
 	uint64_t not_before_ms; /* when it was, or will be, active */
 	uint64_t next_ms;       /* ACTIVE: when its successor takes over */

@@ -54,6 +54,7 @@ life_look(const struct life *l, const char *kid, struct life_now now,
 		.closed = k->closed,
 		.leaves = k->leaves,
 		.line = k->line->id,
+		.entry = k->line->entry,
 		.terms = k->line->terms };
 	if (k->state == VH_KEY_PUBLISHED)
 		look_published(k, now, out);
