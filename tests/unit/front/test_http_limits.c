@@ -216,6 +216,8 @@ Test(http_limits, its_thread_yields_to_all_others)
 	size_t nice_ones = 0;
 	struct dirent *task;
 
+	if (getpriority(PRIO_PROCESS, 0) >= 10)
+		cr_skip_test("all threads of this run are that nice");
 	server_start(&s, 4, 10);
 	DIR *tasks = opendir("/proc/self/task");
 

@@ -415,26 +415,33 @@ Test(net, new_certificates_end_all_pipes_and_keep_the_port)
 	part(&a, &b);
 }
 
+/* Who refuses a certificate says so and hangs up, which can overtake it: then
+ * the other end has lost a connection, and no more. */
 Test(net, a_failed_handshake_says_why_and_from_where)
 {
 	AUTO(pki_free) struct pki *p = pki_new();
 	AUTO(pki_free) struct pki *other = pki_new();
 	struct end a, b;
 	uint32_t pipe;
+	size_t tries = 0;
 
 	end_open(&a, other, "a");
 	end_open(&b, p, "b");
 	cr_assert_eq(net_listen(b.net, "127.0.0.1:0"), VH_OK);
-	cr_assert_eq(net_dial(a.net, net_address(b.net), "b", &pipe), VH_OK);
-	until(&a, &b, &a.downs, 1);
-	until(&a, &b, &b.downs, 1);
-	cr_expect_eq(a.down, VH_EVERIFY);
-	cr_expect_neq(a.why[0], '\0');
-	cr_expect_str_eq(a.from, net_address(b.net));
+	do {
+		cr_assert_lt(tries++, 50);
+		cr_assert_eq(net_dial(a.net, net_address(b.net), "b", &pipe),
+		    VH_OK);
+		until(&a, &b, &a.downs, tries);
+		until(&a, &b, &b.downs, tries);
+		cr_expect_eq(a.down, VH_EVERIFY);
+		cr_expect_neq(a.why[0], '\0');
+		cr_expect_str_eq(a.from, net_address(b.net));
+	} while (b.down == VH_ELOST);
 	cr_expect_eq(b.down, VH_EVERIFY);
 	cr_expect_neq(b.why[0], '\0');
 	cr_expect_eq(strncmp(b.from, "127.0.0.1:", 10), 0);
-	cr_expect_eq(net_counts(a.net)->failed_out, 1);
+	cr_expect_eq(net_counts(a.net)->failed_out, tries);
 	cr_expect_eq(net_counts(b.net)->failed_in, 1);
 	part(&a, &b);
 }
