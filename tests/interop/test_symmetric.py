@@ -216,6 +216,7 @@ def test_dir_takes_the_key_that_is_as_long_as_enc_says(node):
     refused = node.cli("encrypt", "--alg", "dir", "--enc", "A256GCM", "--name", "w128",
                        input=b"text")
     assert refused.returncode == 1
+    assert b'fits none of the algorithms (use enc): name="w128" alg="dir" enc="A256GCM"' in refused.stderr, refused.stderr
 
 
 def test_a_secret_of_the_caller_is_no_recipient(node, shared, tmp_path):

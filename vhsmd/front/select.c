@@ -310,6 +310,8 @@ say_none(const struct search *q, enum vh_err err, struct buf *why)
 		what = is_raw(q->purpose) ? SELECT_DENIED_RAW : SELECT_DENIED;
 	buf_format(why, "%s (use %s):", what, use_of(q->purpose));
 	selector_say(q->s, why);
+	if (q->enc != NULL)
+		say_text(why, "enc", slice_text(q->enc->name));
 	return err;
 }
 
