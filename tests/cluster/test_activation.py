@@ -8,6 +8,7 @@ import pytest
 
 from cluster.fleet import Fleet
 from cluster.test_continuity import SPEC, relaunch, settled, verifies
+from keylife.life import operate
 from support.waiting import wait
 from support.wire import Wire
 
@@ -68,3 +69,23 @@ def test_a_node_alone_signs_after_its_disk_has_it(fleet):
         relaunch(node)
     wait(lambda: all(verifies(n, {"a": token}) for n in fleet.nodes), 30,
          "the token of the node that was alone verifies everywhere")
+
+
+def test_a_suspected_node_is_waited_for(fleet):
+    """It may live, and relying parties ask it: until it is found dead, a key does not
+    sign that it does not know."""
+    a, _, c = fleet.nodes
+    wait(lambda: set(a.states().values()) == {"alive"}, 30, "all live")
+    wait(lambda: a.cli("sign", "--name", "sig-a", input=b"x").returncode == 0, 30, "it signs")
+    events = ("activated", "member-dead")
+    before = {event: len(a.events(event)) for event in events}
+    peer = c.pids()["vhsmd-peer"]
+    os.kill(peer, signal.SIGSTOP)
+    try:
+        wait(lambda: a.states()["c"] == "suspect", 15, "it is missed")
+        operate(a, "rotate", "--name", "sig-a")  # its successor is due in a second
+        signs, dead = (a.wait_for(event, count=before[event] + 1) for event in events)
+    finally:
+        os.kill(peer, signal.SIGCONT)
+    assert dead["node"] == "c" and dead["time"] <= signs["time"], (dead, signs)
+    wait(lambda: set(a.states().values()) == {"alive"}, 30, "it is back")
