@@ -82,6 +82,15 @@ forget_unsent(struct pipe *p)
 		*at = p->unsent_next;
 }
 
+/* A call that came through, which nobody has looked at. */
+static void
+take_unseen(struct pipe *p)
+{
+	nng_aio_wait(p->rx.aio);
+	if (nng_aio_result(p->rx.aio) == 0)
+		p->stream = nng_aio_get_output(p->rx.aio, 0);
+}
+
 /* Waits for nng, if it has an op: only net_free does that. */
 void
 pipe_free(struct pipe *p)
@@ -93,6 +102,8 @@ pipe_free(struct pipe *p)
 		nng_stream_close(p->stream);
 	if (p->dialer != NULL)
 		nng_stream_dialer_close(p->dialer);
+	if (p->stream == NULL && p->rx.busy)
+		take_unseen(p);
 	op_free(&p->rx);
 	op_free(&p->tx);
 	owner_unqueue(&p->owner);
