@@ -1,4 +1,5 @@
 """Processes that die or stop, and work beyond the node's capacity."""
+import fcntl
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from support.node import BUILD, Node
+from support.node import BUILD, Node, die_with_parent
 from support.waiting import wait
 from support.wire import Wire, frame, parse
 
@@ -179,6 +180,30 @@ def test_a_stopped_front_makes_clients_time_out_not_hang():
         finally:
             os.kill(front, signal.SIGCONT)
         assert node.cli("sign", "--name", "ec", input=b"x").returncode == 0
+
+
+def test_a_log_that_nobody_reads_stops_nobody():
+    """A pipe of one page, full after some ten lines."""
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        with Node(SPEC) as node:
+            node.stop()
+            node.process = subprocess.Popen(node.command, stdin=subprocess.DEVNULL, stderr=writer,
+                                            env=node.env, cwd=node.dir, preexec_fn=die_with_parent)
+            wait(lambda: node.cli("sign", "--name", "ec", input=b"x").returncode == 0, 30, "it signs")
+            for _ in range(50):
+                assert node.cli("sign", "--name", "nobody", input=b"x").returncode == 1
+            assert node.cli("reload", url=node.operator).returncode == 0
+            assert node.cli("sign", "--name", "ec", input=b"x").returncode == 0
+            seen = os.read(reader, 65536).decode()
+            assert seen.endswith("\n") and seen.count("\n") < 50
+            assert node.cli("reload", url=node.operator).returncode == 0
+            assert "event=log-lines-lost count=" in os.read(reader, 65536).decode()
+            assert node.stop() == 0
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_nothing_outlives_a_killed_supervisor():

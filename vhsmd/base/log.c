@@ -1,8 +1,13 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +24,8 @@ static struct {
 	enum log_form format;
 	enum log_level most;
 } config = { "vhsmd", LOG_LOGFMT, LOG_NOTICE };
+
+static _Atomic unsigned lost; /* lines, since one was taken */
 
 static const char *const level_names[] = { "error", "notice", "debug" };
 
@@ -152,14 +159,43 @@ log_init_inherited(const char *process)
 }
 
 void
-log_event(enum log_level level, const char *event, const struct kv *kvs,
+log_unblock(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) != 0 ||
+	    (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
+		return;
+	/* Not by a flag: that would be everybody's who shares it. */
+	int fd = open("/proc/self/fd/2",
+	    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDERR_FILENO); /* or it stays as it was */
+	(void)close(fd);               /* a duplicate */
+}
+
+/* False: it was not taken. */
+static bool
+write_line(const struct line *l)
+{
+	/* Journals are sockets, and a socket says so by taking it. */
+	ssize_t n =
+	    send(STDERR_FILENO, l->text, l->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno == ENOTSOCK)
+		n = write(STDERR_FILENO, l->text, l->len);
+	return n >= 0;
+}
+
+static bool
+emit(enum log_level level, const char *event, const struct kv *kvs,
     size_t count)
 {
 	struct line l = { .len = 0 };
 	bool json = config.format == LOG_JSON;
 
-	if (level > config.most)
-		return;
 	add_text(&l, json ? "{\"time\":\"" : "time=");
 	add_time(&l);
 	if (json)
@@ -172,14 +208,31 @@ log_event(enum log_level level, const char *event, const struct kv *kvs,
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
 		add_kv(&l, &heads[i]);
-	for (size_t i = 1; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		add_kv(&l, &kvs[i]);
 	if (json)
 		l.text[l.len++] = '}';
 	l.text[l.len++] = '\n';
-	/* A log nobody can take is no reason to stop working. */
-	if (write(STDERR_FILENO, l.text, l.len) < 0)
+	return write_line(&l);
+}
+
+/* A log nobody can take is no reason to stop working. */
+void
+log_event(enum log_level level, const char *event, const struct kv *kvs,
+    size_t count)
+{
+	int before = errno;
+
+	if (level > config.most)
 		return;
+	unsigned missing = atomic_exchange(&lost, 0);
+	const struct kv tally = KV("count", missing);
+
+	if (missing > 0 && !emit(LOG_ERROR, "log-lines-lost", &tally, 1))
+		lost += missing + 1;
+	else if (!emit(level, event, kvs + 1, count - 1))
+		lost++;
+	errno = before;
 }
 
 const char *

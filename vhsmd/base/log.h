@@ -4,7 +4,11 @@
  *   LOG(NOTICE, "listening", KV("socket", url), KV("mode", mode));
  *
  * KV has no row for pointers to bytes or to secrets: logging key material does
- * not compile.  Every call is one write(2); safe from any thread. */
+ * not compile.  A line is written as a whole; safe from any thread.
+ *
+ * Nobody waits for who reads it: a line that a pipe, a terminal or a socket
+ * does not take at once is lost, and log-lines-lost says how many were before
+ * the next one that is taken. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -15,6 +19,11 @@ enum log_form { LOG_LOGFMT, LOG_JSON };
 
 /* Until called: logfmt, notice and above, process "vhsmd".  process is kept. */
 void log_init(const char *process, enum log_form format, enum log_level most);
+
+/* Once, by the process whose children inherit standard error: makes of a pipe
+ * or a terminal one that does not block, and leaves those alone that have it,
+ * too.  Where that is not allowed, it blocks as before. */
+void log_unblock(void);
 
 /* The same for a child of the supervisor, which says how in the variable
  * VHSM_LOG: "FORMAT,LEVEL".  What it does not name stays as it is. */

@@ -9,7 +9,7 @@
 
 struct together {
 	bool on;
-	bool said; /* that it is not allowed */
+	bool said;             /* that it is not allowed */
 	cpu_set_t before, one; /* what the thread might use, and uses, if on */
 };
 

@@ -112,6 +112,8 @@ serve(const struct options *o, struct buf *why)
 {
 	struct plan *plan = NULL;
 	AUTO(super_free) struct super *s = NULL;
+
+	log_unblock();
 	enum vh_err err = plan_make(o, &plan, why);
 
 	if (err != VH_OK) {

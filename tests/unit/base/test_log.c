@@ -2,6 +2,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Standard error of one event; NUL-terminated. */
@@ -39,6 +42,74 @@ event(const char *line)
 
 	cr_assert_not_null(at, "%s", line);
 	return at;
+}
+
+static void
+say_until_full(void)
+{
+	for (int i = 0; i < 100; i++)
+		LOG(NOTICE, "said", KV("i", i));
+}
+
+/* What there is to read, in text; how many lines. */
+static unsigned
+lines_of(int fd)
+{
+	ssize_t n = read(fd, text, sizeof text - 1);
+	unsigned lines = 0;
+
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_assert_eq(text[n - 1], '\n', "whole lines");
+	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	return lines;
+}
+
+static void
+expect_loss_is_told(int reader, int writer)
+{
+	char expected[256];
+
+	log_init("vault", LOG_LOGFMT, LOG_NOTICE);
+	cr_assert_geq(dup2(writer, STDERR_FILENO), 0);
+	log_unblock();
+	say_until_full();
+	unsigned taken = lines_of(reader);
+
+	cr_assert_lt(taken, 100);
+	errno = ENOENT;
+	LOG(NOTICE, "after");
+	cr_expect_eq(errno, ENOENT);
+	cr_expect_eq(lines_of(reader), 2);
+	(void)snprintf(expected, sizeof expected,
+	    "level=error process=vault event=log-lines-lost count=%u\n",
+	    100 - taken);
+	cr_expect_eq(strncmp(event(text), expected, strlen(expected)), 0);
+	cr_expect_str_eq(event(strchr(text, '\n')),
+	    "level=notice process=vault event=after\n");
+}
+
+Test(log, a_pipe_that_nobody_reads_stops_nobody, .timeout = 30)
+{
+	int pair[2];
+
+	cr_assert_eq(pipe(pair), 0);
+	cr_assert_geq(fcntl(pair[1], F_SETPIPE_SZ, 4096), 4096);
+	expect_loss_is_told(pair[0], pair[1]);
+	cr_expect_eq(fcntl(pair[1], F_GETFL) & O_NONBLOCK, 0,
+	    "others who have it wait as before");
+}
+
+Test(log, nor_does_a_socket, .timeout = 30)
+{
+	int pair[2], small = 1;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	cr_assert_eq(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small,
+			 sizeof small),
+	    0);
+	expect_loss_is_told(pair[0], pair[1]);
 }
 
 /* To a compiler older than C23's bool the bare words are ints. */

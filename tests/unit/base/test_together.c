@@ -113,9 +113,9 @@ Test(together, that_it_is_not_allowed_is_said_once)
 	rewind(log);
 	while (fgets(line, sizeof line, log) != NULL) {
 		lines++;
-		cr_expect_not_null(
-		    strstr(line, "event=cpus-unchanged errno=EPERM"), "%s",
-		    line);
+		cr_expect_not_null(strstr(line,
+				       "event=cpus-unchanged errno=EPERM"),
+		    "%s", line);
 	}
 	cr_expect_eq(lines, 1);
 	(void)fclose(log); /* only read */
