@@ -29,6 +29,8 @@ struct key_says {
 
 /* The body of a KEY field for it; the caller's. */
 struct buf *key_fields(enum test_key which, const struct key_says *says);
+/* The same for any JWK. */
+struct buf *key_fields_jwk(const char *text, const struct key_says *says);
 /* The same with OPS, bits by enum vh_key_op. */
 struct buf *key_fields_ops(enum test_key which, const struct key_says *says,
     uint32_t ops);

@@ -96,6 +96,39 @@ Test(ops, sign_puts_the_callers_members_into_the_header)
 	stage_end(&s);
 }
 
+/* RSA of 4096 bits, as far as anybody can tell from its public key. */
+static struct directory *
+slow_directory(void)
+{
+	const struct key_says says = { VH_USE_SIG, 0, "slow", NULL };
+	struct directory *d = directory_new();
+	char n[(512 * 4 + 2) / 3 + 1], jwk[1024];
+
+	memset(n, '_', sizeof n - 2); /* all bits are ones */
+	memcpy(n + sizeof n - 2, "8", 2);
+	(void)snprintf(jwk, sizeof jwk,
+	    "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"%s\"}", n);
+	AUTO(buf_free) struct buf *b = key_fields_jwk(jwk, &says);
+
+	cr_assert_eq(directory_add(d, buf_slice(b)), VH_OK);
+	directory_close(d);
+	return d;
+}
+
+Test(ops, what_takes_milliseconds_makes_no_crowd)
+{
+	struct stage s = stage_new(slow_directory());
+	struct buf *b = client_ask(VH_OP_SIGN, 1, 0);
+
+	frame_put_text(b, VH_F_NAME, "slow");
+	frame_put_text(b, VH_F_DATA, "");
+	ask_vault(&s, b);
+	cr_expect_eq(s.w->front->quick, 0);
+	cr_expect_eq(answer(&s, VH_OK), VH_OK);
+	cr_expect_eq(s.w->front->quick, 0);
+	stage_end(&s);
+}
+
 Test(ops, sign_lets_nobody_set_alg_or_kid)
 {
 	static const char *const bad[] = { "{\"alg\":\"none\"}",
