@@ -46,22 +46,32 @@ rsa_of_pub(const struct pub *pub, EVP_PKEY **out)
 	return from_params("RSA", params, out);
 }
 
+/* Its length. */
+static size_t
+put_point(const struct pub *pub, const struct crv *crv,
+    uint8_t point[static POINT_MAX])
+{
+	point[0] = POINT_CONVERSION_UNCOMPRESSED;
+	memcpy(point + 1, pub->x.p, crv->size);
+	memcpy(point + 1 + crv->size, pub->y.p, crv->size);
+	return 1 + 2 * crv->size;
+}
+
 /* libcrypto refuses a point off the curve as it decodes it; the curves have no
  * cofactor, so that is all there is to check. */
 static enum vh_err
 ec_of_pub(const struct pub *pub, const struct crv *crv, EVP_PKEY **out)
 {
-	uint8_t point[POINT_MAX] = { POINT_CONVERSION_UNCOMPRESSED };
+	uint8_t point[POINT_MAX];
+	size_t len = put_point(pub, crv, point);
 	char group[16] = "";
 
-	memcpy(point + 1, pub->x.p, crv->size);
-	memcpy(point + 1 + crv->size, pub->y.p, crv->size);
 	memcpy(group, crv->lib, strlen(crv->lib));
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
 		    group, 0),
 		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-		    point, 1 + 2 * crv->size),
+		    point, len),
 		OSSL_PARAM_construct_end(),
 	};
 
@@ -82,6 +92,22 @@ pkey_of_pub(const struct pub *pub, EVP_PKEY **out)
 	*out = EVP_PKEY_new_raw_public_key_ex(NULL, crv->lib, NULL, pub->x.p,
 	    pub->x.len);
 	return *out == NULL ? VH_ENOMEM : VH_OK;
+}
+
+enum vh_err
+pkey_set_pub(EVP_PKEY *pkey, const struct pub *pub)
+{
+	const struct crv *crv = crv_by_id(pub->crv);
+	uint8_t point[POINT_MAX];
+	struct slice bytes = pub->x;
+
+	TRY(pub_check(pub));
+	if (pub->kty == VH_KTY_EC)
+		bytes = slice_of(point, put_point(pub, crv, point));
+	if (EVP_PKEY_set1_encoded_public_key(pkey, bytes.p, bytes.len) == 1)
+		return VH_OK;
+	ERR_clear_error();
+	return VH_EKEY;
 }
 
 /* Appends a number of the key: size bytes, or 0 for as few as it takes. */

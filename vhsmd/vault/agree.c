@@ -4,7 +4,23 @@
 #include <openssl/kdf.h>
 #include <sodium.h>
 
+#include "base/pkey.h"
+
 #define INFO_MAX 2048 /* apu and apv have at most 512 bytes each */
+
+enum vh_err
+agree_peer(struct crypto *c, const struct pub *pub, EVP_PKEY **peer)
+{
+	EVP_PKEY **own = &c->peers[pub->crv];
+
+	*peer = NULL;
+	if (*own == NULL)
+		TRY(pkey_of_pub(pub, own));
+	else
+		TRY(pkey_set_pub(*own, pub));
+	*peer = *own;
+	return VH_OK;
+}
 
 /* The points of P-256, P-384 and P-521 are a group of prime order and the peer
  * was found to be on its curve when it was made, so libcrypto's own, costly

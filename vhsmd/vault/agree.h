@@ -15,6 +15,10 @@ struct agreement {
 	struct slice apu, apv;
 };
 
+/* The other side's public key, EC or OKP, as an object of this thread's: good
+ * until the next call.  VH_EKEY as pkey_of_pub. */
+enum vh_err agree_peer(struct crypto *c, const struct pub *pub,
+    EVP_PKEY **peer);
 /* Z of ctx, ready to derive, with peer; z has the size of the curve's
  * coordinate.  False when there is no Z: another curve, zeros of X25519 or
  * X448; what z holds is then unspecified. */

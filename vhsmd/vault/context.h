@@ -7,6 +7,7 @@
 
 #define ALG_IDS 64 /* ids of alg.def lie below; checked in crypto.c */
 #define ENC_IDS 8
+#define CRV_IDS 16
 
 struct crypto {
 	size_t index;               /* of the worker */
@@ -20,6 +21,7 @@ struct crypto {
 	EVP_MAC_CTX *mac[ENC_IDS];  /* HMAC of CBC-HMAC rows */
 	EVP_CIPHER_CTX *cipher_ctx; /* reset after each use */
 	EVP_KDF_CTX *concat;        /* Concat KDF with SHA-256 */
+	EVP_PKEY *peers[CRV_IDS];   /* whom ECDH was last done with */
 	EVP_MD *sha256;             /* for digests that are no signature's */
 	EVP_MD_CTX *digest;
 	uint8_t hashed[32]; /* SHA-256 of what was signed last */

@@ -18,6 +18,8 @@
 	_Static_assert((id) < ALG_IDS, name);
 #define VH_ENC(sym, id, name, cek, iv, tag, lib, mac)                          \
 	_Static_assert((id) < ENC_IDS, name);
+#define VH_CRV(sym, id, name, kty, size, sig, agrees, lib)                     \
+	_Static_assert((id) < CRV_IDS, name);
 #include "wire/alg.def"
 
 static bool
@@ -154,6 +156,8 @@ crypto_free(struct crypto *c)
 		EVP_MAC_CTX_free(c->mac[i]);
 		EVP_CIPHER_free(c->cipher[i]);
 	}
+	for (size_t i = 0; i < CRV_IDS; i++)
+		EVP_PKEY_free(c->peers[i]);
 	EVP_MAC_free(c->hmac);
 	EVP_CIPHER_CTX_free(c->cipher_ctx);
 	EVP_KDF_CTX_free(c->concat);

@@ -128,14 +128,15 @@ op_raw_decrypt(struct crypto *c, const struct store *s, const struct frame *q,
 
 /* The other side's public key: on the same curve, and a point of it. */
 static enum vh_err
-peer_of(const struct key *key, const struct fields *f, EVP_PKEY **peer)
+peer_of(struct crypto *c, const struct key *key, const struct fields *f,
+    EVP_PKEY **peer)
 {
 	struct pub pub;
 
 	TRY(pub_of_fields(f, &pub));
 	if (pub.kty != key->pub.kty || pub.crv != key->pub.crv)
 		return VH_EKEY;
-	return pkey_of_pub(&pub, peer);
+	return agree_peer(c, &pub, peer);
 }
 
 enum vh_err
@@ -143,13 +144,13 @@ op_raw_derive(struct crypto *c, const struct store *s, const struct frame *q,
     struct buf *answer)
 {
 	AUTO(secret_free) struct secret *z = NULL;
-	AUTO(pkey_free) EVP_PKEY *peer = NULL;
 	const struct key_slot *slot;
 	const struct alg *alg;
+	EVP_PKEY *peer;
 	struct key *key;
 
 	TRY(find_key(s, q, VH_OP_RAWDERIVE, &key, &alg));
-	TRY(peer_of(key, &q->f, &peer));
+	TRY(peer_of(c, key, &q->f, &peer));
 	TRY(crypto_slot(c, key, alg, &slot));
 	z = secret_new(crv_by_id(key->pub.crv)->size);
 	if (z == NULL)

@@ -88,24 +88,22 @@ unwrap_rsa(struct crypto *c, const struct key *key, const struct agreement *a,
 }
 
 /* The sender's ephemeral key as an object; the key's own public one in its
- * place when that is not a point of its curve.  *peer is the caller's. */
+ * place when that is not a point of its curve. */
 static enum vh_err
-peer_of(const struct key *key, const struct fields *q, EVP_PKEY **peer,
-    bool *sound)
+peer_of(struct crypto *c, const struct key *key, const struct fields *q,
+    EVP_PKEY **peer, bool *sound)
 {
 	struct pub pub;
 
 	*sound = pub_of_fields(q, &pub) == VH_OK && pub.crv == key->pub.crv &&
 		 pub.kty == key->pub.kty;
 	if (!*sound)
-		return pkey_of_pub(&key->pub, peer);
-	enum vh_err err = pkey_of_pub(&pub, peer);
+		return agree_peer(c, &key->pub, peer);
+	enum vh_err err = agree_peer(c, &pub, peer);
 
 	if (err != VH_EKEY)
 		return err;
 	*sound = false;
-	if (EVP_PKEY_up_ref(key->pkey) != 1)
-		return VH_EINTERNAL;
 	*peer = key->pkey;
 	return VH_OK;
 }
@@ -115,11 +113,11 @@ shared_secret(struct crypto *c, const struct key *key, const struct alg *alg,
     const struct fields *q, struct secret **out, bool *sound)
 {
 	AUTO(secret_free) struct secret *z = NULL;
-	AUTO(pkey_free) EVP_PKEY *peer = NULL;
 	const struct key_slot *slot;
+	EVP_PKEY *peer;
 
 	TRY(crypto_slot(c, key, alg, &slot));
-	TRY(peer_of(key, q, &peer, sound));
+	TRY(peer_of(c, key, q, &peer, sound));
 	z = secret_new(crv_by_id(key->pub.crv)->size);
 	if (z == NULL)
 		return VH_ENOMEM;

@@ -46,6 +46,39 @@ Test(pkey, every_kind_goes_to_numbers_and_back)
 	}
 }
 
+static void
+takes_another(const char *curve)
+{
+	AUTO(buf_free) struct buf *bytes = buf_new(4096);
+	AUTO(buf_free) struct buf *more = buf_new(4096);
+	AUTO(pkey_free) EVP_PKEY *one = make(curve), *two = make(curve);
+	AUTO(pkey_free) EVP_PKEY *both = NULL;
+	struct pub first, second, none;
+
+	cr_assert_eq(pub_of_pkey(one, bytes, &first), VH_OK);
+	cr_assert_eq(pub_of_pkey(two, more, &second), VH_OK);
+	cr_assert_eq(pkey_of_pub(&first, &both), VH_OK);
+	cr_assert_eq(pkey_set_pub(both, &second), VH_OK, "%s", curve);
+	cr_expect_eq(EVP_PKEY_eq(both, two), 1, "%s", curve);
+	none = first;
+	none.y = second.y;
+	if (first.kty == VH_KTY_EC)
+		cr_expect_eq(pkey_set_pub(both, &none), VH_EKEY, "%s", curve);
+	none.x.len--;
+	cr_expect_eq(pkey_set_pub(both, &none), VH_EKEY, "%s", curve);
+	cr_assert_eq(pkey_set_pub(both, &first), VH_OK, "%s", curve);
+	cr_expect_eq(EVP_PKEY_eq(both, one), 1, "%s", curve);
+}
+
+Test(pkey, one_takes_another_public_key)
+{
+	takes_another("P-256");
+	takes_another("P-384");
+	takes_another("P-521");
+	takes_another("X25519");
+	takes_another("X448");
+}
+
 Test(pkey, coordinates_have_the_size_of_the_curve)
 {
 	/* One key in 256 has a leading zero byte in x or y. */

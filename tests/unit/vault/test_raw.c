@@ -431,6 +431,8 @@ Test(raw, both_sides_derive_one_secret)
 	check_derives(r, "X25519", 0);
 	check_derives(r, "X448", 0);
 	check_derives(r, "P-256", VH_ALG_ECDH_ES_A256KW);
+	check_derives(r, "X25519", 0);
+	check_derives(r, "X448", 0);
 }
 
 Test(raw, a_point_of_another_curve_or_of_none_is_refused)
@@ -453,6 +455,7 @@ Test(raw, a_point_of_another_curve_or_of_none_is_refused)
 	cr_expect_eq(derive(r, key, alg, &pub, &out), VH_EKEY);
 	pub.x = slice_of(x, 31);
 	cr_expect_eq(derive(r, key, alg, &pub, &out), VH_EKEY);
+	check_derives(r, "P-256", 0);
 }
 
 Test(raw, a_secret_of_zeros_is_refused)
