@@ -150,7 +150,9 @@ batch_begin(struct front *f, struct request *q)
 	if (b == NULL)
 		return VH_ENOMEM;
 	shared_count(f->shared, COUNT_BATCHES);
-	while (fields_next(&rest, &tag, &value)) {
+	/* The vault may be lost meanwhile, and who asks closed for answers it
+	 * has not taken. */
+	while (!q->to.conn->dead && fields_next(&rest, &tag, &value)) {
 		if (tag != VH_F_ITEM)
 			continue;
 		run_item(f, q, b, value);
