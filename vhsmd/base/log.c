@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,22 +177,42 @@ log_unblock(void)
 	(void)close(fd);               /* a duplicate */
 }
 
-/* False: it was not taken. */
-static bool
-write_line(const struct line *l)
+/* Journals are sockets, and a socket says so by taking it. */
+static ssize_t
+write_some(const char *text, size_t len)
 {
-	/* Journals are sockets, and a socket says so by taking it. */
-	ssize_t n =
-	    send(STDERR_FILENO, l->text, l->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n = send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (n < 0 && errno == ENOTSOCK)
-		n = write(STDERR_FILENO, l->text, l->len);
-	return n >= 0;
+	return n < 0 && errno == ENOTSOCK ? write(STDERR_FILENO, text, len) : n;
+}
+
+/* False: it was not taken as a whole.  Who reads is given time to catch up with
+ * many lines at once, if patient. */
+static bool
+write_line(const struct line *l, bool patient)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct mono_ns end = mono_after_ms(clock_mono(), LOG_WAIT_MS);
+	int left = patient ? LOG_WAIT_MS : 0;
+	size_t sent = 0;
+
+	for (;;) {
+		ssize_t n = write_some(l->text + sent, l->len - sent);
+
+		if (n > 0)
+			sent += (size_t)n; /* a terminal takes a part */
+		if (sent == l->len)
+			return true;
+		if ((n < 0 && errno != EAGAIN && errno != EINTR) || left == 0)
+			return false;
+		(void)poll(&p, 1, left); /* the next write tells */
+		left = (int)mono_left_ms(end, clock_mono());
+	}
 }
 
 static bool
 emit(enum log_level level, const char *event, const struct kv *kvs,
-    size_t count)
+    size_t count, bool patient)
 {
 	struct line l = { .len = 0 };
 	bool json = config.format == LOG_JSON;
@@ -213,7 +234,7 @@ emit(enum log_level level, const char *event, const struct kv *kvs,
 	if (json)
 		l.text[l.len++] = '}';
 	l.text[l.len++] = '\n';
-	return write_line(&l);
+	return write_line(&l, patient);
 }
 
 /* A log nobody can take is no reason to stop working. */
@@ -228,9 +249,9 @@ log_event(enum log_level level, const char *event, const struct kv *kvs,
 	unsigned missing = atomic_exchange(&lost, 0);
 	const struct kv tally = KV("count", missing);
 
-	if (missing > 0 && !emit(LOG_ERROR, "log-lines-lost", &tally, 1))
+	if (missing > 0 && !emit(LOG_ERROR, "log-lines-lost", &tally, 1, false))
 		lost += missing + 1;
-	else if (!emit(level, event, kvs + 1, count - 1))
+	else if (!emit(level, event, kvs + 1, count - 1, missing == 0))
 		lost++;
 	errno = before;
 }

@@ -6,13 +6,16 @@
  * KV has no row for pointers to bytes or to secrets: logging key material does
  * not compile.  A line is written as a whole; safe from any thread.
  *
- * Nobody waits for who reads it: a line that a pipe, a terminal or a socket
- * does not take at once is lost, and log-lines-lost says how many were before
- * the next one that is taken. */
+ * Nobody waits for long for who reads it: a line that a pipe, a terminal or a
+ * socket does not take within LOG_WAIT_MS is lost, and those after it are not
+ * waited with; log-lines-lost says how many were before the next one that is
+ * taken. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 #include "wire/base.h"
+
+#define LOG_WAIT_MS 100
 
 enum log_level { LOG_ERROR, LOG_NOTICE, LOG_DEBUG };
 enum log_form { LOG_LOGFMT, LOG_JSON };

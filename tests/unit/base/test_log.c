@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -110,6 +111,40 @@ Test(log, nor_does_a_socket, .timeout = 30)
 			 sizeof small),
 	    0);
 	expect_loss_is_told(pair[0], pair[1]);
+}
+
+static void *
+count_lines(void *fd)
+{
+	static unsigned lines;
+	char some[512];
+	ssize_t n;
+
+	while ((n = read(*(int *)fd, some, sizeof some)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			lines += some[i] == '\n';
+	return &lines;
+}
+
+Test(log, who_reads_slowly_loses_nothing, .timeout = 30)
+{
+	enum { ROUNDS = 100 };
+	int pair[2];
+	pthread_t reader;
+	void *lines;
+
+	log_init("vault", LOG_LOGFMT, LOG_NOTICE);
+	cr_assert_eq(pipe(pair), 0);
+	cr_assert_geq(fcntl(pair[1], F_SETPIPE_SZ, 4096), 4096);
+	cr_assert_geq(dup2(pair[1], STDERR_FILENO), 0);
+	log_unblock();
+	cr_assert_eq(pthread_create(&reader, NULL, count_lines, &pair[0]), 0);
+	for (int i = 0; i < ROUNDS; i++)
+		say_until_full();
+	(void)close(pair[1]);       /* dup2 and log_unblock made others */
+	(void)close(STDERR_FILENO); /* the last one */
+	cr_assert_eq(pthread_join(reader, &lines), 0);
+	cr_expect_eq(*(unsigned *)lines, ROUNDS * 100u);
 }
 
 /* To a compiler older than C23's bool the bare words are ints. */
