@@ -13,6 +13,7 @@
 #define TRUST_MAX (1u << 20)
 
 #define TEXT_MAX 1024
+#define NODE_MAX 512 /* 64 characters, each escaped */
 
 struct reading {
 	const struct args *args;
@@ -21,6 +22,9 @@ struct reading {
 	struct audit_reader reader;
 	struct audit_span span;
 	uint64_t checks, checked; /* checked: seq of the last */
+	/* Lines before a start that no checkpoint had reached; and the last. */
+	uint64_t adopted, adopted_last;
+	char node[NODE_MAX]; /* whose lines these are, as it is written */
 	bool from_start;          /* nothing came before the first line */
 	const char *file;
 	uint64_t number; /* of the line in its file */
@@ -86,14 +90,48 @@ note_first(struct reading *r, struct slice line)
 			      : slice_is(audit_member(line, "prev"), zeros);
 }
 
+/* A node's name changes where it starts, if at all. */
+static const char *
+judge_node(struct reading *r, struct slice line, bool starts)
+{
+	struct slice node = audit_member(line, "node");
+
+	if (!starts && !slice_is(node, r->node))
+		return "this line is of another node than those before it";
+	if (node.len >= sizeof r->node)
+		return "the name of its node is too long";
+	memcpy(r->node, node.p, node.len);
+	r->node[node.len] = '\0';
+	return NULL;
+}
+
+/* The vault cannot know what lines it finds; its next checkpoint comes behind
+ * them all the same. */
+static void
+note_start(struct reading *r)
+{
+	uint64_t first = r->reader.first, last = r->reader.before.seq;
+	uint64_t from = r->checked < first ? first : r->checked + 1;
+
+	if (from > last)
+		return;
+	r->adopted += last - from + 1;
+	r->adopted_last = last;
+}
+
 /* A sound line: as a checkpoint, or how long there was none. */
 static const char *
 judge(struct reading *r, struct slice line, bool follows, bool again)
 {
 	bool check = slice_is(audit_member(line, "op"), "checkpoint");
+	bool starts = slice_is(audit_member(line, "op"), "start");
 	const char *wrong = NULL;
 
-	if (check && follows)
+	if (!again || !follows)
+		wrong = judge_node(r, line, starts || !follows);
+	if (starts && follows && !again)
+		note_start(r);
+	if (wrong == NULL && check && follows)
 		wrong = audit_check(r->trust, line, &r->reader.before);
 	if (wrong != NULL || again)
 		return wrong;
@@ -198,19 +236,21 @@ report(const struct reading *r)
 	audit_hash_text(r->reader.chain.hash, chain);
 	AUTO(json_decref)
 	json_t *json =
-	    json_pack("{s:I, s:I, s:I, s:s, s:b, s:I, s:b, s:I, s:I, s:I}",
-		"lines", (json_int_t)lines, "first", (json_int_t)first, "seq",
+	    json_pack("{s:s, s:I, s:I, s:I, s:s, s:b, s:I, s:b, s:I, s:I, "
+			  "s:I, s:I}",
+		"node", r->node, "lines", (json_int_t)lines, "first", (json_int_t)first, "seq",
 		(json_int_t)last, "chain", chain, "from_start", r->from_start,
 		"checkpoints", (json_int_t)r->checks, "signed", trusts,
 		"checked_seq", (json_int_t)(trusts ? r->checked : 0),
-		"repeated", (json_int_t)r->reader.repeated, "damaged",
+		"adopted", (json_int_t)(trusts ? r->adopted : 0), "repeated",
+		(json_int_t)r->reader.repeated, "damaged",
 		(json_int_t)r->damaged);
 
 	if (r->args->json)
 		return output_json(r->args, json);
 	printf("%" PRIu64 " lines, %" PRIu64 " to %" PRIu64
-	       ", none changed, missing or out of order\nchain %s\n",
-	    lines, first, last, chain);
+	       ", none changed, missing or out of order\nnode %s\nchain %s\n",
+	    lines, first, last, r->node, chain);
 	if (!r->from_start)
 		printf("what came before line %" PRIu64 " was not given\n",
 		    first);
@@ -221,6 +261,12 @@ report(const struct reading *r)
 	printf("%" PRIu64 " checkpoints, %s\n", r->checks,
 	    trusts ? "all signed as they must be"
 		   : "signatures not checked: no --ca or --jwks");
+	if (trusts && r->adopted > 0)
+		printf("%" PRIu64 " lines up to line %" PRIu64
+		       " were there when the node started, and no checkpoint of "
+		       "their own time\nhas them: whoever could write the file "
+		       "then may have made them up\n",
+		    r->adopted, r->adopted_last);
 	if (unsigned_ > 0)
 		printf("nothing signed vouches for the last %" PRIu64
 		       " lines: compare seq and chain with vhsm status\n",

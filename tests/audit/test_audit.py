@@ -7,8 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 import urllib.request
 
+import jwcrypto.jwk
+import jwcrypto.jws
 import pytest
 from support.node import BUILD, Node
 from support.waiting import wait
@@ -264,17 +267,21 @@ def issue(folder, *names):
     return pki
 
 
-@pytest.fixture(scope="module")
-def signed(tmp_path_factory):
-    """A trail with checkpoints, of a node with a record key."""
-    folder = str(tmp_path_factory.mktemp("signed"))
-    pki = issue(folder, "a", "b")
+def member(pki):
+    """A node with a record key."""
     config = (f'{AUDIT}node: {{name: a}}\ncluster:\n  listen: "tls+tcp://127.0.0.1:0"\n'
               f'  advertise: "127.0.0.1:0"\n  ca: {pki}/ca.crt\n'
               f"  tls: {{cert: {pki}/a.tls.crt, key: {pki}/a.tls.key}}\n"
               f"  record: {{cert: {pki}/a.record.crt, key: {pki}/a.record.key}}\n")
-    with Node(SPEC, config) as node:
-        node.pki = pki
+    node = Node(SPEC, config)
+    node.pki = pki
+    return node
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory):
+    """A trail with checkpoints."""
+    with member(issue(str(tmp_path_factory.mktemp("signed")), "a", "b")) as node:
         assert node.stop() == 0
         yield node
 
@@ -328,6 +335,56 @@ def test_a_trail_without_its_checkpoints_is_refused(signed):
         assert done.returncode == 1 and done.stdout == b""
         assert done.stderr == b"vhsm: audit verify: no checkpoint: nothing in these files is signed\n"
         assert verify(signed, "bad.log", args=(*trust, "--json")).stdout == b""
+
+
+def resign(line, node, key, before):
+    """The checkpoint of that line by another node's key: before is (seq, hash)."""
+    claim = {"node": node, "seq": before[0], "chain": b64(before[1]), "iat": int(time.time() * 1000)}
+    with open(f"{key}.crt") as f:
+        x5c = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END", f.read(), re.S)
+    token = jwcrypto.jws.JWS(json.dumps(claim))
+    with open(f"{key}.key", "rb") as f:
+        token.add_signature(jwcrypto.jwk.JWK.from_pem(f.read()), None, json.dumps(
+            {"alg": "ES256", "typ": "vhsm-audit", "x5c": ["".join(c.split()) for c in x5c]}))
+    line = re.sub(rb'"jws":"[^"]*"', b'"jws":"%s"' % token.serialize(compact=True).encode(), line)
+    return line.replace(b'"node":"a"', b'"node":"%s"' % node.encode())
+
+
+def test_the_record_key_of_another_node_does_not_vouch(signed):
+    *before, last = trail(signed).splitlines()
+    chain = base64.urlsafe_b64decode(json.loads(before[-1])["chain"] + "=")
+    args = ("--ca", f"{signed.pki}/ca.crt")
+    for node, expected in (("a", None), ("b", b"this line is of another node than those before it")):
+        forge(signed, [*before, resign(last, node, f"{signed.pki}/{node}.record", (len(before), chain))])
+        done = verify(signed, "bad.log", args=args)
+        assert done.returncode == (1 if expected else 0), done.stderr
+        assert expected is None or expected in done.stderr
+
+
+def test_what_a_node_finds_when_it_starts_is_told_apart(tmp_path):
+    """Somebody who can write the file while the node rests; the node goes on behind it and
+    signs."""
+    args = ("--ca", f"{tmp_path}/pki/ca.crt")
+    with member(issue(str(tmp_path), "a")) as node:
+        signs = lambda: node.cli("sign", "--name", "ec", input=b"text").returncode == 0  # noqa: E731
+        wait(signs, 30)
+        for _ in range(20):
+            node.ask("sign", "--name", "ec", input=b"text")
+        assert node.stop() == 0
+        done = verify(node, args=args)
+        assert done.returncode == 0 and b"node a\n" in done.stdout and b"made them up" not in done.stdout
+        kept = [x.replace(b'"who":"uid:', b'"who":"uid:4242') for x in trail(node).splitlines()
+                if b'"op":"checkpoint"' not in x][:10]
+        forge(node, kept)
+        os.rename(f"{node.dir}/state/bad.log", f"{node.dir}/state/audit.log")
+        node.start()
+        wait(signs, 30)
+        assert node.stop() == 0
+        done = verify(node, args=args)
+        assert done.returncode == 0, done.stderr
+        assert b"10 lines up to line 10 were there when the node started" in done.stdout, done.stdout
+        report = json.loads(verify(node, args=(*args, "--json")).stdout)
+        assert report["adopted"] == 10 and report["node"] == "a"
 
 
 def test_a_node_in_no_cluster_signs_nothing(signed, finished):

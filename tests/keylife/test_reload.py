@@ -190,25 +190,64 @@ def test_a_key_whose_entry_is_renamed_is_used_on(form):
         assert all(key["state"] == "active" for key in states(node).values())
 
 
-def test_a_second_copy_of_a_key_that_stays_is_refused_unless_it_says_the_same(form):
-    first = STAYS + f"  - {{load: {{file: {form}}}, use: sig, delete: false}}\n"
+def refused_reload(node, spec, why):
+    """It says why and by which entry, and nothing changes."""
+    before = states(node)
+    node.write("keyspec.yaml", spec)
+    done = node.cli("reload", url=node.operator)
+    assert done.returncode == 1 and why in done.stderr.decode(), done.stderr
+    assert states(node) == before
+
+
+def test_a_second_copy_of_a_key_that_stays_is_refused(form):
+    """It would go with the first entry, and its file is deleted already."""
+    first = LOADED % ("one", form, "")
     node = Node(first)
     node.write(form, FORMS[form])
     with node:
-        before = states(node)
-        [kid] = [kid for kid, key in before.items() if not key.get("name")]
+        [(kid, _)] = state_of(node, "one")
         copy = node.write("copy-" + form, FORMS[form])
-        entry = f"  - {{load: {{file: copy-{form}}}, use: sig%s}}\n"
-        for more, other in ((", name: two", "name"), (", keep_after: 2h", "keep_after")):
-            node.write("keyspec.yaml", first + entry % more)
-            done = node.cli("reload", url=node.operator)
-            assert done.returncode == 1
-            assert f"key {kid} is of entry 2 already, with another {other}, " in done.stderr.decode()
-            assert node.events("key-refused")[-1]["entry"].startswith("3")
-            assert os.path.exists(copy) and states(node) == before
-        node.write("keyspec.yaml", first + entry % "")
+        both = first + f"  - {{load: {{file: copy-{form}}}, use: sig}}\n"
+        refused_reload(node, both, f"entry 3, key spec: key {kid} is of entry 2 already, expected one copy")
+        assert os.path.exists(copy)
+        node.write("keyspec.yaml", STAYS + f"  - {{load: {{file: copy-{form}}}, use: sig}}\n")
         operate(node, "reload")
-        assert states(node) == before and not os.path.exists(copy)
+        assert states(node)[kid]["state"] == "active" and not os.path.exists(copy)
+        node.ask("sign", "--kid", kid, input=b"{}")
+
+
+def test_two_entries_with_one_key_do_not_start(form):
+    with Node(STAYS) as node:
+        node.kill()
+        node.write(form, FORMS[form])
+        copy = node.write("copy-" + form, FORMS[form])
+        node.write("keyspec.yaml", LOADED % ("one", form, "") + f"  - {{load: {{file: copy-{form}}}, use: sig}}\n")
+        node.launch()
+        assert node.process.wait(60) == 1
+        assert "is of entry 2 already, expected one copy" in node.events("key-refused")[0]["why"]
+        assert os.path.exists(copy)
+
+
+@pytest.mark.parametrize("before,after,what", [
+    ("use: sig, kid: one", "use: sig, kid: two", "kid"),
+    ("use: sig", "use: sig, kid: two", "kid"),
+    ("use: sig", "use: enc", "use"),
+    ("use: sig, alg: RS256", "use: sig, alg: PS256", "alg"),
+    ("use: sig", "use: sig, alg: PS256", "alg"),
+])
+def test_a_loaded_key_stays_what_its_tokens_say(before, after, what):
+    key = subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    entry = STAYS + "  - {name: %s, load: {file: r.pem}, delete: false, %s}\n"
+    node = Node(entry % ("r", before))
+    node.write("r.pem", key)
+    with node:
+        token = node.ask("sign", "--name", "r", input=b"{}")
+        for name in ("r", "other"):
+            if name == "r" and what == "kid":
+                continue  # then the entry stays, and the key keeps its kid
+            refused_reload(node, entry % (name, after), f"is there already, with another {what}, expected")
+            assert node.ask("verify", input=token) == b"{}"
 
 
 def test_two_keys_of_one_kid_are_refused_by_entry():

@@ -315,7 +315,10 @@ read_holders(const struct directory *d, struct dkey *key,
 static void
 read_life(struct dkey *key, const struct fields *f)
 {
-	key->keep_ms = fields_u64(f, VH_F_KEEP_MS);
+	/* Of a key without a life here nobody knows. */
+	key->keep_ms = fields_have(f, VH_F_KEEP_MS)
+			   ? fields_u64(f, VH_F_KEEP_MS)
+			   : UINT64_MAX;
 	key->not_before_ms = fields_u64(f, VH_F_NOT_BEFORE_MS);
 	key->next_ms = fields_u64(f, VH_F_NEXT_MS);
 	key->until_ms = fields_u64(f, VH_F_UNTIL_MS);

@@ -122,7 +122,7 @@ expiry_look(struct front *f, const struct dkey *key, struct slice payload)
 {
 	uint64_t exp, now;
 
-	if (key->keep_ms == 0 || !expiry_of(payload, &exp))
+	if (!expiry_of(payload, &exp))
 		return;
 	now = f->wall.ms / 1000;
 	if (exp <= now + key->keep_ms / 1000)

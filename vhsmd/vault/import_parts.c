@@ -267,16 +267,21 @@ import_add(const struct import *in, const struct parts *parts,
 				    ? store_get(in->to, slice_text(key->kid))
 				    : find_secret(in->to, key->oct);
 
-	const char *what = old == NULL ? NULL : key_other_copy(old, key);
+	if (old == NULL)
+		return store_add(in->to, TAKE(key));
+	/* It would go with its entry, while the other one is still there. */
+	if (old->entry != key->entry)
+		return REFUSE(in->why, VH_EDUPLICATE,
+		    "key %s is of entry %u already, expected one copy",
+		    old->kid, old->entry + 1);
+	const char *what = key_other_term(old, key);
 
 	if (what != NULL)
 		return REFUSE(in->why, VH_EDUPLICATE,
 		    "key %s is there already, with another %s, expected the "
-		    "same terms or one copy",
+		    "same or one copy",
 		    old->kid, what);
-	if (old != NULL)
-		return VH_OK;
-	return store_add(in->to, TAKE(key));
+	return VH_OK;
 }
 
 enum vh_err

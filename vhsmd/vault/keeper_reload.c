@@ -89,8 +89,7 @@ roll_back(struct keeper *k, const struct frame *q, struct buf *out,
 
 /* --- bringing it in ------------------------------------------------------- */
 
-/* A key of the spec that is here already stays as it is, unless it is about to
- * go: then the one from the file takes its place. */
+/* A key that is in use, and not about to go. */
 static bool
 is_here(const struct keeper *k, const struct key *key)
 {
@@ -110,45 +109,45 @@ find_keep(struct reload *r, uint32_t entry)
 	return NULL;
 }
 
-/* The key with what its entry says now; what belongs to the key itself stays
- * with it. */
-static enum vh_err
-renew(const struct key *key, const struct fields *f, struct key **out)
+/* What the world would know it by no more; NULL: all stays. */
+static const char *
+other_face(const struct key *old, const struct key *key)
 {
-	struct key_terms terms;
-
-	TRY(load_terms(f, &terms));
-	terms.use = key->use;
-	terms.pin = key->pin;
-	terms.published = slice_text(key->published);
-	return key_renew(key, &terms, true, out);
+	if (old->use != key->use)
+		return "use";
+	if (key->pin != NULL && old->pin != key->pin)
+		return "alg";
+	return slice_eq(slice_text(old->published), slice_text(key->published))
+		   ? NULL
+		   : "kid";
 }
 
-/* One that comes with another entry than the one that has it and stays. */
+/* One that comes with another entry than the one that has it.  That one stays:
+ * then the key would go with it, while the other entry is still there.  Or it
+ * leaves: then the key stays what the world knows it as. */
 static enum vh_err
-check_copy(struct keeper *k, const struct key *key, struct buf *why)
+check_again(struct keeper *k, const struct key *key, struct buf *why)
 {
-	AUTO(key_free) struct key *first = NULL;
+	const struct key *old = keeper_key(k, key->kid);
 	struct life_view v;
-	struct fields f;
 
-	if (!life_look(k->life, key->kid, keeper_now(), &v))
+	if (old == NULL || !life_look(k->life, key->kid, keeper_now(), &v))
 		return VH_OK;
-	struct keep *keep = find_keep(k->reload, v.entry);
+	const struct keep *keep = find_keep(k->reload, v.entry);
+	const char *what = other_face(old, key);
+	bool stays = keep != NULL && is_here(k, key);
 
-	if (keep == NULL)
-		return VH_OK;
-	TRY(fields_parse(buf_slice(keep->body), &f));
-	TRY(renew(keeper_key(k, key->kid), &f, &first));
-	const char *what = key_other_copy(first, key);
-
-	if (what == NULL)
+	if (!stays && what == NULL)
 		return VH_OK;
 	load_blame(&k->reload->staged, key);
+	if (stays)
+		return REFUSE(why, VH_EDUPLICATE,
+		    "key %s is of entry %u already, expected one copy",
+		    key->kid, keep->to + 1);
 	return REFUSE(why, VH_EDUPLICATE,
-	    "key %s is of entry %u already, with another %s, expected the same "
-	    "terms or one copy",
-	    key->kid, keep->to + 1, what);
+	    "key %s is there already, with another %s, expected the same "
+	    "until it is gone",
+	    key->kid, what);
 }
 
 /* Among those that come, and between them and those that are here. */
@@ -184,11 +183,11 @@ check_new(struct keeper *k, struct buf *why)
 		    "%zu keys and %zu new ones, expected at most %zu in all",
 		    store_count(k->store), store_count(fresh), k->most);
 	TRY(check_kids(k, why));
-	while ((key = store_next(fresh, &i)) != NULL)
-		if (is_here(k, key))
-			TRY(check_copy(k, key, why));
-		else if (k->load->record != NULL)
+	while ((key = store_next(fresh, &i)) != NULL) {
+		TRY(check_again(k, key, why));
+		if (!is_here(k, key) && k->load->record != NULL)
 			TRY(record_admit(k->load->record, key, why));
+	}
 	return VH_OK;
 }
 
@@ -209,12 +208,18 @@ tell_kid_kept(struct keep *keep, const struct key *key, const struct fields *f)
 	    KV("name", f->at[VH_F_NAME]), KV("kid", kid), KV("asked", asked));
 }
 
+/* What belongs to the key itself stays with it. */
 static enum vh_err
 change_terms(struct keeper *k, struct key *key, const struct fields *f)
 {
+	struct key_terms terms;
 	struct key *fresh = NULL;
 
-	TRY(renew(key, f, &fresh));
+	TRY(load_terms(f, &terms));
+	terms.use = key->use;
+	terms.pin = key->pin;
+	terms.published = slice_text(key->published);
+	TRY(key_renew(key, &terms, true, &fresh));
 	if (!key_same_terms(key, fresh))
 		return store_replace(k->store, key, fresh);
 	/* What its workers have made of it stays. */
@@ -292,10 +297,7 @@ set_states(struct keeper *k)
 
 	while ((key = store_next(k->reload->staged.store, &i)) != NULL) {
 		old = keeper_key(k, key->kid);
-		bool on = old != NULL && old->state == VH_KEY_ACTIVE &&
-			  old->use == key->use &&
-			  slice_eq(slice_text(old->published),
-			      slice_text(key->published));
+		bool on = old != NULL && old->state == VH_KEY_ACTIVE;
 
 		key->state = on ? VH_KEY_ACTIVE : VH_KEY_PUBLISHED;
 		key->scheduled = !on;
@@ -309,10 +311,6 @@ add_new(struct keeper *k, struct key *key)
 	struct load *staged = &k->reload->staged;
 
 	store_take(staged->store, key);
-	if (is_here(k, key)) {
-		key_free(key);
-		return VH_OK;
-	}
 	if (old != NULL) {
 		(void)life_destroy(k->life, key->kid, false, keeper_now());
 		keeper_run(k);

@@ -144,6 +144,7 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 		key->ops |= ops_of_use(key->use);
 	key->publish_ms = terms->publish_ms;
 	key->keep_ms = terms->keep_ms;
+	key->entry = terms->entry;
 	TRY(copy_text(terms->name, &key->name));
 	TRY(copy_text(terms->allow, &key->allow));
 	TRY(copy_text(terms->published, &key->published));
@@ -362,16 +363,6 @@ bool
 key_same_terms(const struct key *a, const struct key *b)
 {
 	return key_other_term(a, b) == NULL;
-}
-
-const char *
-key_other_copy(const struct key *first, const struct key *second)
-{
-	if (!key_same_terms(first, second))
-		return key_other_term(first, second);
-	if (first->publish_ms != second->publish_ms)
-		return "publish_before";
-	return first->keep_ms != second->keep_ms ? "keep_after" : NULL;
 }
 
 enum lane

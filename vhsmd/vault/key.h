@@ -33,6 +33,7 @@ struct key_terms {
 	uint32_t ops; /* bits by enum vh_key_op */
 	struct slice name, allow, published, typs, claims; /* borrowed */
 	uint64_t publish_ms, keep_ms; /* publish_before, keep_after */
+	uint32_t entry;               /* of the key spec, from 0 */
 	struct slice passphrase;      /* of its file; borrowed from the arena */
 	bool generated;               /* made by libcrypto a moment ago */
 };
@@ -60,6 +61,7 @@ struct key {
 	_Atomic uint64_t until_ms; /* RETIRED: wall time of its last use */
 	_Atomic uint64_t keep_ms;  /* keep_after of its spec */
 	uint64_t publish_ms;       /* publish_before of what it came with */
+	uint32_t entry;            /* of the key spec that it came with */
 	size_t place;              /* in the store: the store's */
 	size_t batch;              /* that it came with: load.h */
 	bool tested;               /* has passed its self-test */
@@ -99,8 +101,6 @@ enum vh_err key_check_ops(const struct key *key, uint32_t ops);
 bool key_same_terms(const struct key *a, const struct key *b);
 /* What the key spec calls the first term in which they differ; NULL: none. */
 const char *key_other_term(const struct key *a, const struct key *b);
-/* The same of two copies of a key, and of how long they are published. */
-const char *key_other_copy(const struct key *first, const struct key *second);
 
 /* A copy of old, with contexts of its own, and with other terms unless that is
  * NULL, for store_replace.  secret: else it has only the public half.
