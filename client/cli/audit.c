@@ -25,7 +25,7 @@ struct reading {
 	/* Lines before a start that no checkpoint had reached; and the last. */
 	uint64_t adopted, adopted_last;
 	char node[NODE_MAX]; /* whose lines these are, as it is written */
-	bool from_start;          /* nothing came before the first line */
+	bool from_start;     /* nothing came before the first line */
 	const char *file;
 	uint64_t number; /* of the line in its file */
 	/* Where a torn line is, which the next one may repair. */
@@ -237,12 +237,13 @@ report(const struct reading *r)
 	AUTO(json_decref)
 	json_t *json =
 	    json_pack("{s:s, s:I, s:I, s:I, s:s, s:b, s:I, s:b, s:I, s:I, "
-			  "s:I, s:I}",
-		"node", r->node, "lines", (json_int_t)lines, "first", (json_int_t)first, "seq",
-		(json_int_t)last, "chain", chain, "from_start", r->from_start,
-		"checkpoints", (json_int_t)r->checks, "signed", trusts,
-		"checked_seq", (json_int_t)(trusts ? r->checked : 0),
-		"adopted", (json_int_t)(trusts ? r->adopted : 0), "repeated",
+		      "s:I, s:I}",
+		"node", r->node, "lines", (json_int_t)lines, "first",
+		(json_int_t)first, "seq", (json_int_t)last, "chain", chain,
+		"from_start", r->from_start, "checkpoints",
+		(json_int_t)r->checks, "signed", trusts, "checked_seq",
+		(json_int_t)(trusts ? r->checked : 0), "adopted",
+		(json_int_t)(trusts ? r->adopted : 0), "repeated",
 		(json_int_t)r->reader.repeated, "damaged",
 		(json_int_t)r->damaged);
 
@@ -263,7 +264,8 @@ report(const struct reading *r)
 		   : "signatures not checked: no --ca or --jwks");
 	if (trusts && r->adopted > 0)
 		printf("%" PRIu64 " lines up to line %" PRIu64
-		       " were there when the node started, and no checkpoint of "
+		       " were there when the node started, and no checkpoint "
+		       "of "
 		       "their own time\nhas them: whoever could write the file "
 		       "then may have made them up\n",
 		    r->adopted, r->adopted_last);
