@@ -62,7 +62,7 @@ def acted(request, tmp_path_factory):
             assert done.returncode == 0, (done.args, done.stderr)
         assert operate(node, "retire", "no-such-key").returncode != 0
         node.process.send_signal(signal.SIGHUP)
-        wait(lambda: len(node.events("reloaded")) == 2)
+        wait(lambda: len([x for x in node.events("reloaded") if x["process"] == "vhsmd"]) == 2)
         wait_for_op(node, "reload", 2)
         with open(os.path.join(node.dir, "keyspec.yaml"), "a", encoding="utf-8") as f:
             f.write("  - {name: bad}\n")
