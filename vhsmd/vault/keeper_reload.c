@@ -109,6 +109,12 @@ find_keep(struct reload *r, uint32_t entry)
 	return NULL;
 }
 
+static const char *
+called(const struct key *key)
+{
+	return key->published == NULL ? key->kid : key->published;
+}
+
 /* What the world would know it by no more; NULL: all stays. */
 static const char *
 other_face(const struct key *old, const struct key *key)
@@ -117,9 +123,7 @@ other_face(const struct key *old, const struct key *key)
 		return "use";
 	if (key->pin != NULL && old->pin != key->pin)
 		return "alg";
-	return slice_eq(slice_text(old->published), slice_text(key->published))
-		   ? NULL
-		   : "kid";
+	return strcmp(called(old), called(key)) == 0 ? NULL : "kid";
 }
 
 /* One that comes with another entry than the one that has it.  That one stays:
@@ -196,7 +200,7 @@ check_new(struct keeper *k, struct buf *why)
 static void
 tell_kid_kept(struct keep *keep, const struct key *key, const struct fields *f)
 {
-	const char *kid = key->published == NULL ? key->kid : key->published;
+	const char *kid = called(key);
 	struct slice asked = f->at[VH_F_PUBLISHED_KID];
 
 	if (asked.len == 0)
