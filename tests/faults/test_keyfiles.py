@@ -224,15 +224,8 @@ def test_delete_false_keeps_the_file():
         assert len(os.listdir(node.dir + "/keys")) == 5
 
 
-OTHER_TERMS = {"use: sig": "use", "use: enc, alg: ECDH-ES": "alg", "use: enc, name: other": "name",
-               "use: enc, kid: other": "kid", "use: enc, allow: [app]": "allow",
-               "use: enc, ops: [decrypt]": "ops or raw", "use: enc, raw: true": "ops or raw",
-               "use: enc, publish_before: 1h": "publish_before",
-               "use: enc, keep_after: 30d": "keep_after"}
-
-
-@pytest.mark.parametrize("terms", OTHER_TERMS)
-def test_one_key_with_other_terms_is_refused(terms):
+@pytest.mark.parametrize("terms", ["use: enc", "use: sig", "use: enc, name: other", "use: enc, allow: [app]"])
+def test_one_key_of_two_entries_is_refused(terms):
     node = fresh("version: 1\nkeys:\n  - {load: {file: keys/0.pem}, use: enc}\n"
                  "  - {load: {file: keys/4.pem}, %s}\n" % terms)
 
@@ -240,7 +233,7 @@ def test_one_key_with_other_terms_is_refused(terms):
         first = node.write("keys/0.pem", private_key())
         node.write("keys/4.pem", openssl("ec", "-in", first))  # the same key in another form
     errors = with_node(node, prepare)
-    assert "EDUPLICATE" in errors and f"with another {OTHER_TERMS[terms]}," in errors
+    assert "EDUPLICATE" in errors and "is of entry 1 already, expected one copy" in errors
 
 
 def test_a_kid_of_a_jwk_is_dropped_unless_the_spec_repeats_it():

@@ -32,9 +32,8 @@ kat_cookbook(const char *path)
 	json_t *found = json_load_file(full, 0, NULL);
 
 	if (found == NULL)
-		cr_log_warn("SKIPPED: no %s (VHSM_VECTORS names the folder "
-			    "that holds jose-cookbook)",
-		    full);
+		(void)fprintf(stderr,
+		    "SKIPPED: no test vectors at %s; set VHSM_VECTORS\n", full);
 	return found;
 }
 
