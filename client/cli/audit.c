@@ -264,10 +264,9 @@ report(const struct reading *r)
 		   : "signatures not checked: no --ca or --jwks");
 	if (trusts && r->adopted > 0)
 		printf("%" PRIu64 " lines up to line %" PRIu64
-		       " were there when the node started, and no checkpoint "
-		       "of "
-		       "their own time\nhas them: whoever could write the file "
-		       "then may have made them up\n",
+		       " were there when the node started, and no checkpoint\n"
+		       "of their own time has them: whoever could write the "
+		       "file then may have made them up\n",
 		    r->adopted, r->adopted_last);
 	if (unsigned_ > 0)
 		printf("nothing signed vouches for the last %" PRIu64

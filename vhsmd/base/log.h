@@ -23,14 +23,14 @@ enum log_form { LOG_LOGFMT, LOG_JSON };
 /* Until called: logfmt, notice and above, process "vhsmd".  process is kept. */
 void log_init(const char *process, enum log_form format, enum log_level most);
 
+/* The same for a child of the supervisor, which says how in the variable
+ * VHSM_LOG: "FORMAT,LEVEL".  What it does not name stays as it is. */
+void log_init_inherited(const char *process);
+
 /* Once, by the process whose children inherit standard error: makes of a pipe
  * or a terminal one that does not block, and leaves those alone that have it,
  * too.  Where that is not allowed, it blocks as before. */
 void log_unblock(void);
-
-/* The same for a child of the supervisor, which says how in the variable
- * VHSM_LOG: "FORMAT,LEVEL".  What it does not name stays as it is. */
-void log_init_inherited(const char *process);
 
 struct kv {
 	const char *key;

@@ -142,7 +142,6 @@ set_terms(struct key *key, const struct key_terms *terms, size_t workers)
 	key->ops = terms->ops;
 	if (key->ops == VH_KEY_RAW) /* said in full, for who knows no raw */
 		key->ops |= ops_of_use(key->use);
-	key->publish_ms = terms->publish_ms;
 	key->keep_ms = terms->keep_ms;
 	key->entry = terms->entry;
 	TRY(copy_text(terms->name, &key->name));
@@ -300,7 +299,6 @@ key_renew(const struct key *old, const struct key_terms *terms, bool secret,
 		.allow = slice_text(old->allow),
 		.published = slice_text(old->published),
 		.ops = old->ops,
-		.publish_ms = old->publish_ms,
 		.keep_ms = old->keep_ms,
 		.typs = slice_text(old->typs),
 		.claims = slice_text(old->claims) };

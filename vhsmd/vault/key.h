@@ -32,10 +32,10 @@ struct key_terms {
 	const struct alg *pin;
 	uint32_t ops; /* bits by enum vh_key_op */
 	struct slice name, allow, published, typs, claims; /* borrowed */
-	uint64_t publish_ms, keep_ms; /* publish_before, keep_after */
-	uint32_t entry;               /* of the key spec, from 0 */
-	struct slice passphrase;      /* of its file; borrowed from the arena */
-	bool generated;               /* made by libcrypto a moment ago */
+	uint64_t keep_ms;                                  /* keep_after */
+	uint32_t entry;          /* of the key spec, from 0 */
+	struct slice passphrase; /* of its file; borrowed from the arena */
+	bool generated;          /* made by libcrypto a moment ago */
 };
 
 /* Immutable once in the store, but for the slots, what is atomic, and what the
@@ -60,7 +60,6 @@ struct key {
 	_Atomic bool closing; /* RETIRED a moment ago: signs a bit longer */
 	_Atomic uint64_t until_ms; /* RETIRED: wall time of its last use */
 	_Atomic uint64_t keep_ms;  /* keep_after of its spec */
-	uint64_t publish_ms;       /* publish_before of what it came with */
 	uint32_t entry;            /* of the key spec that it came with */
 	size_t place;              /* in the store: the store's */
 	size_t batch;              /* that it came with: load.h */

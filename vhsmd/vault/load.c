@@ -36,7 +36,6 @@ load_terms(const struct fields *f, struct key_terms *out)
 		.allow = f->at[VH_F_ALLOW],
 		.published = f->at[VH_F_PUBLISHED_KID],
 		.ops = fields_u32(f, VH_F_OPS),
-		.publish_ms = life.publish_ms,
 		.keep_ms = life.keep_ms,
 		.entry = fields_u32(f, VH_F_ENTRY),
 		.typs = f->at[VH_F_TYPS],
